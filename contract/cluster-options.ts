@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { HoldfastError } from './errors.ts';
+import { explainIssues } from './explain-issues.ts';
+import { LockMode } from './names.ts';
+
+/**
+ * How one cluster is backed up: written by the stack into the task definition, read by the runner.
+ * Defaults are filled in where the stack builds it, so that the task definition shows every value.
+ */
+export const ClusterOptions = z.strictObject({
+  /** PostgreSQL major version of the cluster, and so of the image. */
+  postgresMajor: z.int().min(10).max(99),
+  /** Whether the primary may serve when no replica can. */
+  allowPrimary: z.boolean(),
+  /** A replica whose replay is further behind is refused. Seconds. */
+  maxReplayLagSeconds: z.int().min(0),
+  /** Parallel workers of pg_dump. */
+  jobs: z.int().min(1).max(64),
+  /** Compression of the dump: `zstd:1` (16 and later) or `gzip:1`. */
+  compression: z.string().regex(/^(zstd|gzip|lz4|none)(:\d+)?$/),
+  /** What the spool may hold, MiB. */
+  spoolCapMiB: z.int().min(16),
+  /** How long everything is locked. Days. */
+  retentionDays: z.int().min(1).max(36500),
+  lockMode: LockMode,
+});
+export type ClusterOptions = z.infer<typeof ClusterOptions>;
+
+export function buildClusterOptions(options: ClusterOptions): string {
+  return JSON.stringify(ClusterOptions.parse(options));
+}
+
+/** @throws HoldfastError ENVIRONMENT_INVALID */
+export function parseClusterOptions(text: string): ClusterOptions {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const parsed = ClusterOptions.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    'ENVIRONMENT_INVALID',
+    `The cluster's options are invalid: ${explainIssues(parsed.error)}`,
+    { hint: 'Deploy the backup stack of the same version as the image.', cause: parsed.error },
+  );
+}

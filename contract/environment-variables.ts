@@ -1,0 +1,64 @@
+import { HoldfastError } from './errors.ts';
+
+/** Every environment variable that crosses a boundary. */
+export const EnvironmentVariable = {
+  /** Name of the environment, such as `prod`. */
+  Environment: 'HOLDFAST_ENVIRONMENT',
+  /** Task: name of the cluster it serves. */
+  Cluster: 'HOLDFAST_CLUSTER',
+  /** Task: ARN of the secret with the connection URIs. */
+  SecretArn: 'HOLDFAST_SECRET_ARN',
+  /** Task: name of the vault's bucket. */
+  VaultBucket: 'HOLDFAST_VAULT_BUCKET',
+  /** Task: ARN of the cluster's KMS key. */
+  KmsKeyArn: 'HOLDFAST_KMS_KEY_ARN',
+  /** Task: absolute path of the spool's volume. */
+  SpoolDirectory: 'HOLDFAST_SPOOL_DIRECTORY',
+  /** Task: `ClusterOptions` as JSON. */
+  ClusterOptions: 'HOLDFAST_CLUSTER_OPTIONS',
+  /** Task, set at launch: `TaskRequest` as JSON. */
+  Request: 'HOLDFAST_REQUEST',
+  /** start-task: ARN of the ECS cluster. */
+  EcsCluster: 'HOLDFAST_ECS_CLUSTER',
+  /** start-task: subnet ids, separated by commas. */
+  Subnets: 'HOLDFAST_SUBNETS',
+  /** start-task: security group ids, separated by commas. */
+  SecurityGroups: 'HOLDFAST_SECURITY_GROUPS',
+  /** start-task: `true` where tasks have no NAT and need a public address. */
+  AssignPublicIp: 'HOLDFAST_ASSIGN_PUBLIC_IP',
+  /** start-task: the configured clusters' names, separated by commas. */
+  Clusters: 'HOLDFAST_CLUSTERS',
+} as const;
+
+export type EnvironmentVariable = (typeof EnvironmentVariable)[keyof typeof EnvironmentVariable];
+
+/** `process.env`, or what stands for it in a test. */
+export type EnvironmentSource = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads one variable.
+ *
+ * @throws HoldfastError ENVIRONMENT_INVALID when it is missing or empty.
+ */
+export function readVariable(from: EnvironmentSource, name: EnvironmentVariable): string {
+  const value = from[name];
+  if (value === undefined || value === '') {
+    throw new HoldfastError('ENVIRONMENT_INVALID', `The environment variable ${name} is not set.`, {
+      hint: 'Deploy the stacks again: they set it. To run by hand, see docs/reference.md.',
+    });
+  }
+  return value;
+}
+
+/** A list's text, and back by `readListVariable`. */
+export function buildList(values: readonly string[]): string {
+  return values.join(',');
+}
+
+/** @throws HoldfastError ENVIRONMENT_INVALID when it is missing or empty. */
+export function readListVariable(from: EnvironmentSource, name: EnvironmentVariable): string[] {
+  return readVariable(from, name).split(',');
+}
+
+/** Name of the container in every task definition that `start-task` overrides. */
+export const RUNNER_CONTAINER = 'runner';

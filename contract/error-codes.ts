@@ -1,0 +1,132 @@
+import { ExitCode } from './exit-codes.ts';
+
+/** What one error code stands for. */
+export interface ErrorCodeEntry {
+  readonly exit: ExitCode;
+  /** Whether the same request may succeed when tried again, under a new label, with nothing changed. */
+  readonly retryable: boolean;
+  readonly meaning: string;
+}
+
+/**
+ * Every error code there is. Codes are stable: scripts and alarms match on them.
+ * `docs/errors.md` lists them, and a test compares the two.
+ */
+export const ERROR_CODES = {
+  INTERNAL: entry(ExitCode.Internal, false, 'A defect of Holdfast, or a failure nobody foresaw.'),
+  REQUEST_INVALID: entry(ExitCode.Usage, false, 'The request or the command line is wrong.'),
+  CLUSTER_UNKNOWN: entry(ExitCode.Usage, false, 'No cluster of that name is configured here.'),
+  BACKUP_UNKNOWN: entry(ExitCode.Usage, false, 'No backup of that label is in the vault.'),
+  DATABASE_UNKNOWN: entry(ExitCode.Usage, false, 'The backup holds no database of that name.'),
+  TASK_NOT_STARTED: entry(ExitCode.SourceUnavailable, true, 'ECS did not start the task.'),
+  ENVIRONMENT_INVALID: entry(
+    ExitCode.Configuration,
+    false,
+    'An environment variable is missing or wrong.',
+  ),
+  SECRET_INVALID: entry(
+    ExitCode.Configuration,
+    false,
+    'The secret with the connection URIs is malformed.',
+  ),
+  SECRET_UNREADABLE: entry(
+    ExitCode.Configuration,
+    false,
+    'The secret with the connection URIs cannot be read.',
+  ),
+  CLIENT_MISSING: entry(
+    ExitCode.Configuration,
+    false,
+    'A PostgreSQL client program is missing or of the wrong major version.',
+  ),
+  SOURCE_UNREACHABLE: entry(
+    ExitCode.SourceUnavailable,
+    true,
+    'None of the URIs answered, or the connection broke.',
+  ),
+  SOURCE_TLS: entry(
+    ExitCode.SourceRefused,
+    false,
+    "The server's certificate does not prove that it is the host in the URI.",
+  ),
+  SOURCE_AUTHENTICATION: entry(
+    ExitCode.SourceRefused,
+    false,
+    'The server refused the user or the password.',
+  ),
+  SOURCE_NOT_REPLICA: entry(
+    ExitCode.SourceRefused,
+    true,
+    'No replica among the sources, and the primary is not allowed.',
+  ),
+  SOURCE_LAGGING: entry(
+    ExitCode.SourceRefused,
+    true,
+    'The replica is further behind than the configuration allows.',
+  ),
+  SOURCE_VERSION: entry(
+    ExitCode.SourceRefused,
+    false,
+    "The server's major version is not the image's.",
+  ),
+  SOURCE_RIGHTS: entry(
+    ExitCode.SourceRefused,
+    false,
+    'The role lacks a right that the backup needs.',
+  ),
+  SOURCE_CHANGED: entry(
+    ExitCode.SourceUnavailable,
+    true,
+    'The server was restarted, promoted or replaced during the backup.',
+  ),
+  DUMP_FAILED: entry(ExitCode.DumpFailed, true, 'pg_dump or pg_dumpall ended with an error.'),
+  DUMP_INCOMPLETE: entry(
+    ExitCode.DumpFailed,
+    true,
+    "The dump's files are not all that its table of contents names.",
+  ),
+  VAULT_DENIED: entry(
+    ExitCode.VaultDenied,
+    false,
+    'S3 or KMS refused an action that the role needs.',
+  ),
+  VAULT_UNAVAILABLE: entry(
+    ExitCode.VaultUnavailable,
+    true,
+    'S3 or KMS could not be reached, or kept failing.',
+  ),
+  LABEL_TAKEN: entry(ExitCode.LabelTaken, true, 'Another task has written under this label.'),
+  VAULT_INTEGRITY: entry(
+    ExitCode.VaultIntegrity,
+    false,
+    'An object is not what its manifest says, or cannot be decrypted.',
+  ),
+  MANIFEST_INVALID: entry(
+    ExitCode.VaultIntegrity,
+    false,
+    'A manifest cannot be read by this version of Holdfast.',
+  ),
+  SPOOL_UNUSABLE: entry(ExitCode.Spool, false, "The spool's directory cannot be used."),
+  SPOOL_STALLED: entry(
+    ExitCode.Spool,
+    true,
+    'The spool stayed full: uploads did not keep up for too long.',
+  ),
+  RESTORE_REFUSED: entry(
+    ExitCode.RestoreRefused,
+    false,
+    'The restore was refused before it changed anything.',
+  ),
+  RESTORE_FAILED: entry(
+    ExitCode.RestoreFailed,
+    true,
+    'The restore failed; what it had built was dropped.',
+  ),
+  TERMINATED: entry(ExitCode.Terminated, true, 'The run was told to stop.'),
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+function entry(exit: ExitCode, retryable: boolean, meaning: string): ErrorCodeEntry {
+  return { exit, retryable, meaning };
+}

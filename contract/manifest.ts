@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import { HoldfastError } from './errors.ts';
+import { explainIssues } from './explain-issues.ts';
+import { Label } from './label.ts';
+import {
+  BackupKind,
+  BackupType,
+  ClusterName,
+  EnvironmentName,
+  Instant,
+  LockMode,
+} from './names.ts';
+import { TaskRequest } from './request.ts';
+
+/** Raised when a reader of the version before could misunderstand a manifest. */
+export const MANIFEST_VERSION = 1;
+
+const Bytes = z.int().min(0);
+const Seconds = z.number().min(0);
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** One encrypted object. */
+export const Artifact = z.strictObject({
+  /** Relative path within the backup; also the `artifact` of the encryption context. */
+  name: z.string().min(1),
+  key: z.string().min(1),
+  /** The version that counts, whatever else is written under the key later. */
+  versionId: z.string().min(1),
+  /** S3's ETag of the object. */
+  etag: z.string().min(1),
+  /** Number of parts it was uploaded in. */
+  parts: z.int().min(1),
+  plain: z.strictObject({ bytes: Bytes, sha256: Sha256 }),
+  cipher: z.strictObject({ bytes: Bytes, sha256: Sha256 }),
+});
+export type Artifact = z.infer<typeof Artifact>;
+
+/** A byte stream, cut into artifacts: decrypt each and join them in this order. */
+export const ArtifactStream = z.strictObject({
+  artifacts: z.array(z.string()).min(1),
+  bytes: Bytes,
+});
+export type ArtifactStream = z.infer<typeof ArtifactStream>;
+
+/** A file of a dump's directory that has artifacts of its own. */
+export const DumpFile = ArtifactStream.extend({ name: z.string().min(1) });
+export type DumpFile = z.infer<typeof DumpFile>;
+
+export const DatabaseEntry = z.strictObject({
+  name: z.string().min(1),
+  oid: z.int().min(1),
+  /** `pg_database_size` when the dump began. */
+  sizeBytes: Bytes,
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** When the snapshot that the dump shows was taken, by the source's clock. */
+  snapshotAt: Instant,
+  /** Replay (replica) or insert (primary) position when the snapshot was taken. */
+  snapshotLsn: z.string(),
+  /** The newest commit that the snapshot can show is no older than this: `snapshotAt` less the lag. */
+  dataAsOf: Instant.nullable(),
+  format: z.literal('directory'),
+  compression: z.string(),
+  extensions: z.array(z.strictObject({ name: z.string(), version: z.string() })),
+  /** Counts out of the dump's table of contents. */
+  contents: z.strictObject({
+    tocEntries: z.int().min(0),
+    tableData: z.int().min(0),
+    largeObjects: z.int().min(0),
+  }),
+  /** A tar stream of all files that are not in `files`. */
+  pack: ArtifactStream.extend({
+    /** Names of the packed files but for single large objects, which are only counted. */
+    files: z.array(z.string()),
+    largeObjectFiles: z.int().min(0),
+  }),
+  /** Big files, each with artifacts of its own. */
+  files: z.array(DumpFile),
+});
+export type DatabaseEntry = z.infer<typeof DatabaseEntry>;
+
+export const Source = z.strictObject({
+  role: z.enum(['replica', 'primary']),
+  host: z.string(),
+  address: z.string(),
+  port: z.int(),
+  /** Place among the secret's URIs, from 0. */
+  uriIndex: z.int().min(0),
+  systemIdentifier: z.string(),
+  timeline: z.int().min(1),
+  serverVersion: z.string(),
+  postmasterStartedAt: Instant,
+  /** Position when the source was chosen. */
+  lsn: z.string(),
+  /** `null`: unknown. Seconds. */
+  replayLagSeconds: Seconds.nullable(),
+  /** libpq's `sslmode`; anything but `verify-full` was an explicit choice. */
+  sslmode: z.string(),
+});
+export type Source = z.infer<typeof Source>;
+
+/** Something that a reader might expect in the backup and will not find. */
+export const NotIncluded = z.strictObject({
+  what: z.string(),
+  why: z.string(),
+  database: z.string().optional(),
+});
+export type NotIncluded = z.infer<typeof NotIncluded>;
+
+/** The record that makes a backup exist. Plain JSON: names, sizes and counts, never values or secrets. */
+export const Manifest = z.strictObject({
+  version: z.literal(MANIFEST_VERSION),
+  label: Label,
+  environment: EnvironmentName,
+  cluster: ClusterName,
+  kind: BackupKind,
+  type: BackupType,
+  request: TaskRequest,
+  startedAt: Instant,
+  finishedAt: Instant,
+  /** How many tries it took, this one included. */
+  attempts: z.int().min(1),
+  source: Source,
+  versions: z.strictObject({ holdfast: z.string(), pgDump: z.string(), node: z.string() }),
+  /** `pg_dumpall --globals-only`, plain SQL. */
+  globals: ArtifactStream.extend({ rolePasswords: z.boolean() }),
+  databases: z.array(DatabaseEntry),
+  notIncluded: z.array(NotIncluded),
+  warnings: z.array(z.string()),
+  encryption: z.strictObject({
+    format: z.literal('aws-encryption-sdk'),
+    algorithmSuite: z.string(),
+    kmsKeyArn: z.string(),
+  }),
+  lock: z.strictObject({ mode: LockMode, retainUntil: Instant }),
+  artifacts: z.array(Artifact).min(1),
+  durations: z.record(z.string(), Seconds),
+  peak: z.strictObject({ rssBytes: Bytes, spoolBytes: Bytes }),
+  spool: z.strictObject({ capBytes: Bytes, punchHole: z.boolean() }),
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+export function buildManifest(manifest: Manifest): string {
+  return `${JSON.stringify(Manifest.parse(manifest), null, 1)}\n`;
+}
+
+/**
+ * Reads a manifest.
+ *
+ * @param where named in the error: the object's key.
+ * @throws HoldfastError MANIFEST_INVALID, also for versions newer than this reader knows.
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  const value = parseJson(text, where);
+  const version = (value as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > MANIFEST_VERSION) {
+    throw new HoldfastError(
+      'MANIFEST_INVALID',
+      `${where} is a manifest of version ${version}; this Holdfast reads up to ${MANIFEST_VERSION}.`,
+      { hint: 'Use the version of Holdfast that wrote it, or a newer one.' },
+    );
+  }
+  const parsed = Manifest.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    'MANIFEST_INVALID',
+    `${where} is not a valid manifest: ${explainIssues(parsed.error)}`,
+    { hint: 'Compare the object with docs/FORMAT.md; its oldest version is the one that counts.' },
+  );
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HoldfastError('MANIFEST_INVALID', `${where} is not JSON.`, {
+      hint: 'The oldest version of the key is the one that counts: list the versions of the object.',
+      cause,
+    });
+  }
+}

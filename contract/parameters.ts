@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { HoldfastError } from './errors.ts';
+import { explainIssues } from './explain-issues.ts';
+
+/** What the vault stack leaves in SSM, from which the command finds the vault. */
+export const VaultParameter = z.object({ version: z.literal(1), bucket: z.string().min(3) });
+export type VaultParameter = z.infer<typeof VaultParameter>;
+
+/** What the vault stack leaves in SSM for each cluster. */
+export const ClusterParameter = z.object({ version: z.literal(1), kmsKeyArn: z.string().min(20) });
+export type ClusterParameter = z.infer<typeof ClusterParameter>;
+
+/** @throws HoldfastError ENVIRONMENT_INVALID */
+export function parseParameter<T>(schema: z.ZodType<T>, name: string, text: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    'ENVIRONMENT_INVALID',
+    `The SSM parameter ${name} cannot be read: ${explainIssues(parsed.error)}`,
+    { hint: 'Deploy the vault stack with the version of Holdfast that you run here.' },
+  );
+}

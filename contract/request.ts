@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { HoldfastError } from './errors.ts';
+import { explainIssues } from './explain-issues.ts';
+import { Label, labelFor } from './label.ts';
+import { BackupKind, ClusterName, Instant, ScheduleName } from './names.ts';
+
+/**
+ * What `start-task` is invoked with: by a schedule (`schedule` and `scheduledTime`), or by a person
+ * (optionally `requestId` and `requestedAt`, which make the call repeatable).
+ */
+export const StartTaskEvent = z.strictObject({
+  action: z.literal('backup'),
+  cluster: ClusterName,
+  kind: BackupKind,
+  schedule: ScheduleName.optional(),
+  scheduledTime: Instant.optional(),
+  requestId: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .optional(),
+  requestedAt: Instant.optional(),
+  /** Raised by `task-stopped` alone. */
+  attempt: z.int().min(0).max(100).default(0),
+});
+export type StartTaskEvent = z.input<typeof StartTaskEvent>;
+
+/** What `start-task` answers. */
+export const StartTaskAnswer = z.strictObject({
+  cluster: ClusterName,
+  label: Label,
+  taskArn: z.string(),
+});
+export type StartTaskAnswer = z.infer<typeof StartTaskAnswer>;
+
+/** What a task is told to do: travels as JSON in one environment variable. */
+export const TaskRequest = z.strictObject({
+  action: z.literal('backup'),
+  cluster: ClusterName,
+  kind: BackupKind,
+  label: Label,
+  attempt: z.int().min(0),
+  askedBy: z.discriminatedUnion('by', [
+    z.strictObject({ by: z.literal('schedule'), schedule: ScheduleName, scheduledTime: Instant }),
+    z.strictObject({ by: z.literal('person'), requestId: z.string(), requestedAt: Instant }),
+  ]),
+});
+export type TaskRequest = z.infer<typeof TaskRequest>;
+
+/** What a caller that names no id or time is given. */
+export interface FreshRequest {
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly now: string;
+}
+
+/**
+ * Turns an event into the task's request, label included. Pure: the same event gives the same label,
+ * unless it names neither a schedule nor a request id; then `fresh` stands in.
+ *
+ * @throws HoldfastError REQUEST_INVALID
+ */
+export function taskRequestFor(event: unknown, fresh: FreshRequest): TaskRequest {
+  const parsed = StartTaskEvent.safeParse(event);
+  if (!parsed.success) throw invalidRequest(explainIssues(parsed.error));
+  const { action, cluster, kind, attempt, schedule, scheduledTime, requestId, requestedAt } =
+    parsed.data;
+  if ((schedule === undefined) !== (scheduledTime === undefined)) {
+    throw invalidRequest('schedule and scheduledTime go together; only one of them was given');
+  }
+  if (schedule !== undefined && (requestId !== undefined || requestedAt !== undefined)) {
+    throw invalidRequest('schedule and requestId exclude each other; both were given');
+  }
+  const askedBy: TaskRequest['askedBy'] =
+    schedule !== undefined && scheduledTime !== undefined
+      ? { by: 'schedule', schedule, scheduledTime }
+      : { by: 'person', requestId: requestId ?? fresh.id, requestedAt: requestedAt ?? fresh.now };
+  const label = labelFor({
+    cluster,
+    kind,
+    type: 'full',
+    askedBy: askedBy.by === 'schedule' ? askedBy.schedule : askedBy.requestId,
+    time: askedBy.by === 'schedule' ? askedBy.scheduledTime : askedBy.requestedAt,
+    attempt,
+  });
+  return { action, cluster, kind, label, attempt, askedBy };
+}
+
+export function buildTaskRequest(request: TaskRequest): string {
+  return JSON.stringify(TaskRequest.parse(request));
+}
+
+/** @throws HoldfastError REQUEST_INVALID */
+export function parseTaskRequest(text: string): TaskRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalidRequest('it is not JSON', cause);
+  }
+  const parsed = TaskRequest.safeParse(value);
+  if (!parsed.success) throw invalidRequest(explainIssues(parsed.error));
+  return parsed.data;
+}
+
+function invalidRequest(found: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `The request is invalid: ${found}`, {
+    hint: 'Send {"action":"backup","cluster":"<name>","kind":"logical"}, optionally with requestId and requestedAt.',
+    cause,
+  });
+}
