@@ -31,6 +31,30 @@ export function restoreRolePath(): string {
   return '/holdfast/restore/';
 }
 
+/** IAM role that removes what has expired: the only one that the vault lets delete a version. */
+export function expireRoleName(environment: string): string {
+  return `hf.${environment}`;
+}
+
+export function expireRolePath(): string {
+  return '/holdfast/expire/';
+}
+
+/** The vault's bucket, unless the environment names one. 63 characters at most on AWS. */
+export function vaultBucketName(environment: string, account: string, region: string): string {
+  return `holdfast-${environment}-${account}-${region}`;
+}
+
+/** CloudFormation stack with the bucket and the keys. */
+export function vaultStackName(environment: string): string {
+  return `HoldfastVault-${environment}`;
+}
+
+/** CloudFormation stack with everything that runs. */
+export function backupStackName(environment: string): string {
+  return `HoldfastBackup-${environment}`;
+}
+
 export function startTaskFunctionName(environment: string): string {
   return resourceName(environment, 'start-task');
 }
@@ -43,4 +67,17 @@ export function vaultParameterName(environment: string): string {
 /** SSM parameter: `ClusterParameter` as JSON. */
 export function clusterParameterName(environment: string, cluster: string): string {
   return `/holdfast/${environment}/clusters/${cluster}`;
+}
+
+/**
+ * SSM parameter: the ARN of the cluster's KMS key, and nothing else, because CloudFormation can only
+ * take a parameter's whole value into a template.
+ */
+export function clusterKeyParameterName(environment: string, cluster: string): string {
+  return `${clusterParameterName(environment, cluster)}/kms-key-arn`;
+}
+
+/** SSM path of everything an environment publishes. */
+export function parameterPath(environment: string): string {
+  return `/holdfast/${environment}`;
 }

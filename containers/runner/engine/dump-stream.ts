@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BackupVault } from '../../../vault/backup-vault.ts';
+import { type PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
+import type { Child } from '../process/child.ts';
+import { FileTail } from './file-tail.ts';
+import { type ObservedFile, observeDirectory } from './observe-directory.ts';
+import { PackWriter } from './pack-writer.ts';
+import { Throttle } from './throttle.ts';
+
+/** Pause between two looks at the directory, ms. */
+const LOOK_EVERY_MS = 20;
+/** A file that outgrows this while it is written gets artifacts of its own. */
+const PACK_BELOW_BYTES = 16 * 1024 * 1024;
+
+export interface SpoolPolicy {
+  readonly capBytes: number;
+  /** Whether the spool's file system can free the start of a file. */
+  readonly punchHole: boolean;
+}
+
+export interface DumpStreamOptions {
+  readonly child: Child;
+  /** Absolute, without symbolic links: as /proc shows it. */
+  readonly directory: string;
+  /** What the artifacts' names begin with, such as `db-16384`. */
+  readonly prefix: string;
+  readonly vault: BackupVault;
+  readonly spool: SpoolPolicy;
+  readonly wantsContent: (name: string) => boolean;
+  readonly keeps: (name: string) => boolean;
+  readonly onPacked: (name: string, content: Buffer | undefined) => void;
+}
+
+/** All that a dump wrote, in S3, and visible to nobody yet. */
+export interface StreamedDump {
+  readonly pack: PendingStream;
+  /** Big files, by name. */
+  readonly files: ReadonlyMap<string, PendingStream>;
+  readonly peakSpoolBytes: number;
+  readonly pausedSeconds: number;
+}
+
+/**
+ * Uploads a directory that a process group is still writing. Ends when the group is gone and every
+ * byte is acknowledged; it does not judge whether the dump is complete. When it throws, the group
+ * may still live: the caller stops it.
+ */
+export class DumpStream {
+  readonly #options: DumpStreamOptions;
+  readonly #throttle: Throttle;
+  readonly #pack: PackWriter;
+  readonly #tails = new Map<string, FileTail>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #files = new Map<string, PendingStream>();
+  /** Closed files that wait in the pack's queue or have been packed and stay. */
+  readonly #packed = new Map<string, ObservedFile>();
+  readonly #packBelow: number;
+  readonly #maxTails: number;
+  #failure: { readonly reason: unknown } | undefined;
+  #groupGone = false;
+
+  constructor(options: DumpStreamOptions) {
+    this.#options = options;
+    this.#throttle = new Throttle(options.child.pid, options.spool);
+    this.#packBelow = Math.min(PACK_BELOW_BYTES, options.spool.capBytes / 16);
+    // Four buffers stay free: for the pack, and for parts on their way. Closed files always come to
+    // their end and make room, so open ones, of which there are fewer, never wait for ever.
+    this.#maxTails = options.vault.parts.size - 4;
+    this.#pack = new PackWriter({
+      directory: options.directory,
+      upload: new StreamUpload(options.vault, `${options.prefix}/pack.tar`),
+      wantsContent: options.wantsContent,
+      keeps: options.keeps,
+      onPacked: (name, content) => {
+        if (!options.keeps(name)) this.#packed.delete(name);
+        options.onPacked(name, content);
+      },
+    });
+  }
+
+  async run(): Promise<StreamedDump> {
+    const { child, vault } = this.#options;
+    void child.exit
+      .then(() => child.groupGone())
+      .then(() => {
+        this.#groupGone = true;
+      });
+    try {
+      await this.#followUntilGone();
+      await Promise.all(this.#running.values());
+      const pack = await this.#pack.finish();
+      this.#throwIfFailed();
+      return {
+        pack,
+        files: this.#files,
+        peakSpoolBytes: this.#throttle.peakBytes,
+        pausedSeconds: this.#throttle.pausedSeconds,
+      };
+    } catch (error) {
+      this.#throttle.resume();
+      this.#pack.abort(error);
+      vault.signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async #followUntilGone(): Promise<void> {
+    for (;;) {
+      this.#options.vault.signal.throwIfAborted();
+      // Read before the look: what the look shows is final if the group was gone before it.
+      const last = this.#groupGone;
+      const files = await observeDirectory(
+        this.#options.directory,
+        last ? undefined : this.#options.child.pid,
+        this.#packed,
+      );
+      for (const file of files) this.#take(file);
+      this.#throwIfFailed();
+      await this.#throttle.update(sum(files));
+      const waiting = files.some(
+        (file) => !this.#tails.has(file.name) && !this.#packed.has(file.name),
+      );
+      if (last && !waiting) return;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  #take(file: ObservedFile): void {
+    const tail = this.#tails.get(file.name);
+    if (tail !== undefined) {
+      tail.advance(file.size, !file.open);
+    } else if (this.#packed.has(file.name)) {
+      return;
+    } else if (file.size > this.#packBelow) {
+      if (this.#running.size < this.#maxTails) this.#startTail(file);
+    } else if (!file.open) {
+      this.#packed.set(file.name, file);
+      this.#pack.add(file.name, file.size);
+    }
+  }
+
+  #startTail(file: ObservedFile): void {
+    const { directory, prefix, vault, spool } = this.#options;
+    const tail = new FileTail({
+      path: `${directory}/${file.name}`,
+      upload: new StreamUpload(vault, `${prefix}/${file.name}`),
+      punchEvery: spool.punchHole ? Math.max(1024 * 1024, spool.capBytes / 32) : undefined,
+    });
+    tail.advance(file.size, !file.open);
+    this.#tails.set(file.name, tail);
+    const running = tail
+      .run(vault.signal)
+      .then((stream) => void this.#files.set(file.name, stream))
+      .catch((reason: unknown) => {
+        this.#failure ??= { reason };
+      })
+      .finally(() => this.#running.delete(file.name));
+    this.#running.set(file.name, running);
+  }
+
+  #throwIfFailed(): void {
+    this.#pack.throwIfFailed();
+    if (this.#failure !== undefined) throw this.#failure.reason;
+  }
+}
+
+function sum(files: readonly ObservedFile[]): number {
+  return files.reduce((total, file) => total + file.allocated, 0);
+}

@@ -1,0 +1,103 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { groupMembers, signalGroup } from './process-group.ts';
+import { StderrLines } from './stderr-lines.ts';
+
+/** How long a group may take to end after SIGTERM before it is killed. */
+const TERMINATE_GRACE_MS = 5_000;
+/** How long members of a group whose leader is gone may take to end by themselves. */
+const STRAGGLER_GRACE_MS = 10_000;
+
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The child's whole environment: nothing is inherited, so that no credential of ours leaks into it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Aborting it ends the child and all its workers. */
+  readonly signal: AbortSignal;
+}
+
+/** How a child ended. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/**
+ * A child in a process group of its own, so that signals reach its workers too, and so that workers
+ * that outlive it can be found and ended.
+ */
+export class Child {
+  readonly pid: number;
+  readonly name: string;
+  readonly stdout: Readable;
+  readonly stderr: StderrLines;
+  /** Settles once the leader has ended and its output is read to the end. Never rejects. */
+  readonly exit: Promise<ChildExit>;
+
+  private constructor(
+    name: string,
+    pid: number,
+    process: ChildProcessByStdio<null, Readable, Readable>,
+  ) {
+    this.name = name;
+    this.pid = pid;
+    this.stdout = process.stdout;
+    this.stderr = new StderrLines(process.stderr);
+    this.exit = once(process, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    }));
+  }
+
+  /** @throws Error when the program cannot be started. */
+  static async start(options: ChildOptions): Promise<Child> {
+    const process = spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env: { ...options.environment },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    await once(process, 'spawn');
+    if (process.pid === undefined) throw new Error(`${options.command} has no process id`);
+    const child = new Child(options.command, process.pid, process);
+    const onAbort = (): void => void child.stop();
+    options.signal.addEventListener('abort', onAbort, { once: true });
+    void child.exit.then(() => options.signal.removeEventListener('abort', onAbort));
+    if (options.signal.aborted) onAbort();
+    return child;
+  }
+
+  /**
+   * Waits until no member of the group is left. Workers that outlive their leader are given a
+   * moment, then killed; the dump is a failure then anyway, or they had nothing left to write.
+   */
+  async groupGone(): Promise<void> {
+    const deadline = Date.now() + STRAGGLER_GRACE_MS;
+    while ((await groupMembers(this.pid)).length > 0) {
+      if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
+      await sleep(20);
+    }
+  }
+
+  /** Ends the whole group: SIGTERM, then SIGKILL. Returns when nobody is left. */
+  async stop(): Promise<void> {
+    signalGroup(this.pid, 'SIGTERM');
+    // A stopped process takes SIGTERM only when it goes on.
+    signalGroup(this.pid, 'SIGCONT');
+    const deadline = Date.now() + TERMINATE_GRACE_MS;
+    while ((await groupMembers(this.pid)).length > 0) {
+      if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
+      await sleep(20);
+    }
+    await this.exit;
+  }
+}
+
+/** How a child ended, in words. */
+export function describeExit(exit: ChildExit): string {
+  return exit.signal === null ? `exit status ${exit.code}` : `signal ${exit.signal}`;
+}

@@ -1,0 +1,40 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+/** Lines kept from the start and from the end of what a child says; the rest is counted. */
+const KEPT = 50;
+const MAX_LINE = 1_000;
+
+/** What a child prints on its standard error, bounded, and its warnings apart. */
+export class StderrLines {
+  readonly #tail: string[] = [];
+  readonly #warnings: string[] = [];
+  #warningsCount = 0;
+
+  constructor(stream: Readable) {
+    createInterface({ input: stream }).on('line', (line) => this.#take(line.slice(0, MAX_LINE)));
+  }
+
+  /** The last lines, for an error's message. */
+  get tail(): string {
+    return this.#tail.join('\n');
+  }
+
+  /** Lines of the form `program: warning: …`, without that prefix. */
+  get warnings(): string[] {
+    const dropped = this.#warningsCount - this.#warnings.length;
+    return dropped > 0
+      ? [...this.#warnings, `… and ${dropped} more warnings`]
+      : [...this.#warnings];
+  }
+
+  #take(line: string): void {
+    const warning = /^pg_\w+: (?:warning|WARNING): +(.*)$/.exec(line)?.[1];
+    if (warning !== undefined) {
+      this.#warningsCount += 1;
+      if (this.#warnings.length < KEPT) this.#warnings.push(warning);
+    }
+    this.#tail.push(line);
+    if (this.#tail.length > KEPT) this.#tail.shift();
+  }
+}

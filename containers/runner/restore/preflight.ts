@@ -1,0 +1,112 @@
+import type pg from 'pg';
+import { HoldfastError } from '../../../contract/errors.ts';
+import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+
+/** What is known of the target server once it has been asked. */
+export interface TargetFacts {
+  readonly major: number;
+  readonly version: string;
+  readonly superuser: boolean;
+  readonly databases: ReadonlySet<string>;
+  readonly roles: ReadonlySet<string>;
+  readonly tablespaces: ReadonlySet<string>;
+  readonly extensions: ReadonlySet<string>;
+  readonly mayCreateDatabases: boolean;
+  readonly inRecovery: boolean;
+}
+
+/** Asks the target everything that a refusal may rest on. */
+export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
+  const { rows } = await session.query<{
+    number: number;
+    version: string;
+    superuser: boolean;
+    createdb: boolean;
+    recovery: boolean;
+    databases: string[];
+    roles: string[];
+    tablespaces: string[];
+    extensions: string[];
+  }>(`
+    SELECT current_setting('server_version_num')::int AS number,
+           current_setting('server_version') AS version,
+           pg_is_in_recovery() AS recovery,
+           r.rolsuper AS superuser,
+           r.rolsuper OR r.rolcreatedb AS createdb,
+           ARRAY(SELECT datname::text FROM pg_database) AS databases,
+           ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
+           ARRAY(SELECT spcname::text FROM pg_tablespace) AS tablespaces,
+           ARRAY(SELECT name::text FROM pg_available_extensions) AS extensions
+      FROM pg_roles r WHERE r.rolname = current_user`);
+  const [row] = rows;
+  if (row === undefined) throw new Error('The target does not know the user that it let in.');
+  return {
+    major: Math.floor(row.number / 10_000),
+    version: row.version,
+    superuser: row.superuser,
+    mayCreateDatabases: row.createdb,
+    inRecovery: row.recovery,
+    databases: new Set(row.databases),
+    roles: new Set(row.roles),
+    tablespaces: new Set(row.tablespaces),
+    extensions: new Set(row.extensions),
+  };
+}
+
+export interface RestoreAim {
+  readonly name: string;
+  readonly replace: boolean;
+}
+
+/**
+ * Refuses what would fail later, before anything is fetched or changed.
+ *
+ * @throws HoldfastError RESTORE_REFUSED
+ */
+export function checkTarget(
+  target: TargetFacts,
+  manifest: Manifest,
+  database: DatabaseEntry,
+  { name, replace }: RestoreAim,
+): void {
+  const source = majorOf(manifest.source.serverVersion);
+  if (target.major < source) {
+    throw refused(
+      `The backup is of PostgreSQL ${source}, the target is older (${target.version}).`,
+      `Restore into a server of PostgreSQL ${source} or later.`,
+    );
+  }
+  if (target.inRecovery) {
+    throw refused('The target is a standby.', 'Give the URI of a primary.');
+  }
+  if (!target.mayCreateDatabases) {
+    throw refused(
+      'The user may not create databases on the target.',
+      'Use a superuser, or grant it: ALTER ROLE … CREATEDB',
+    );
+  }
+  if (target.databases.has(name) && !replace) {
+    throw refused(
+      `The database "${name}" exists on the target.`,
+      'Restore beside it with --into NAME, or in its place with --replace, which keeps the old one under another name.',
+    );
+  }
+  const missing = database.extensions
+    .map((extension) => extension.name)
+    .filter((extension) => !target.extensions.has(extension));
+  if (missing.length > 0) {
+    throw refused(
+      `The target lacks extensions that the database uses: ${missing.join(', ')}.`,
+      "Install their packages on the target's host, or allow them at its provider, then run it again.",
+    );
+  }
+}
+
+/** Major version out of a text such as `17.11 (Debian 17.11-1)` or `pg_dump (PostgreSQL) 17.11`. */
+export function majorOf(version: string): number {
+  return Number(/\d+/.exec(version)?.[0] ?? 0);
+}
+
+export function refused(message: string, hint: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('RESTORE_REFUSED', message, { hint, cause });
+}

@@ -1,0 +1,90 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../../contract/errors.ts';
+import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
+import { type DumpToc, parseDumpToc } from './dump-toc.ts';
+import { unpackFiles, writeDumpFile } from './unpack-files.ts';
+
+/** Streams fetched and decrypted at a time: enough to hide S3's latency, each a few MiB of memory. */
+const STREAMS = 3;
+const LARGE_OBJECT = /^blob_\d+\.dat/;
+
+/** What a staged dump takes on disk, bytes. */
+export function stagedBytes({ pack, files }: DatabaseEntry): number {
+  return files.reduce((sum, file) => sum + file.bytes, pack.bytes);
+}
+
+/**
+ * Puts a database's dump together again in a directory that `pg_restore` reads, and makes sure that
+ * it is all there: every file that the manifest names, and every file that the dump's own table of
+ * contents names.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function stageDump(
+  reader: ArtifactReader,
+  manifest: Manifest,
+  database: DatabaseEntry,
+  directory: string,
+): Promise<DumpToc> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(reader.signal ? [reader.signal] : [])]);
+  const stoppable = { ...reader, signal };
+  const work = [
+    async () => {
+      const pack = readArtifactStream(stoppable, manifest, database.pack);
+      comparePack(database, await unpackFiles(pack, directory));
+    },
+    ...database.files.map((file) => () => {
+      return writeDumpFile(directory, file.name, readArtifactStream(stoppable, manifest, file));
+    }),
+  ];
+  let failed: { readonly error: unknown } | undefined;
+  async function worker(): Promise<void> {
+    for (let next = work.shift(); next !== undefined; next = work.shift()) {
+      await next().catch((error: unknown) => {
+        // The first failure is the cause; what follows is the others being stopped.
+        failed ??= { error };
+        work.length = 0;
+        stop.abort();
+      });
+    }
+  }
+  await Promise.all(Array.from({ length: STREAMS }, worker));
+  reader.signal?.throwIfAborted();
+  if (failed !== undefined) throw failed.error;
+  return await completeToc(directory, database);
+}
+
+function comparePack({ name, pack }: DatabaseEntry, found: readonly string[]): void {
+  const unpacked = new Set(found);
+  const missing = pack.files.find((file) => !unpacked.has(file));
+  if (missing !== undefined) throw incomplete(name, `the pack lacks ${missing}`);
+  const named = new Set(pack.files);
+  const others = found.filter((file) => !named.has(file));
+  const alien = others.find((file) => !LARGE_OBJECT.test(file));
+  if (alien !== undefined) throw incomplete(name, `the pack holds ${alien}, which is not named`);
+  if (others.length !== pack.largeObjectFiles) {
+    throw incomplete(name, `${others.length} of ${pack.largeObjectFiles} large objects are there`);
+  }
+}
+
+async function completeToc(directory: string, { name }: DatabaseEntry): Promise<DumpToc> {
+  const files = new Set(await readdir(directory));
+  if (!files.has('toc.dat')) throw incomplete(name, 'there is no toc.dat');
+  const toc = parseDumpToc(await readFile(join(directory, 'toc.dat')));
+  for (const { file } of toc.entries) {
+    if (file === '' || ['', '.zst', '.gz', '.lz4'].some((suffix) => files.has(file + suffix))) {
+      continue;
+    }
+    throw incomplete(name, `its table of contents names ${file}, which is not there`);
+  }
+  return toc;
+}
+
+function incomplete(database: string, found: string): HoldfastError {
+  return new HoldfastError('VAULT_INTEGRITY', `The dump of "${database}" is incomplete: ${found}.`, {
+    hint: 'Nothing was restored. Use another backup, and report this one.',
+  });
+}

@@ -1,0 +1,182 @@
+import { readFile } from 'node:fs/promises';
+import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import { parse } from 'pg-connection-string';
+import { HoldfastError } from '../../../contract/errors.ts';
+
+const SSL_MODES = ['verify-full', 'verify-ca', 'require', 'disable'] as const;
+type SslMode = (typeof SSL_MODES)[number];
+const KNOWN_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'application_name'];
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** The server that is restored into. Never print it: it holds the password. */
+export interface TargetServer {
+  /** A name, an address, or the directory of a Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** The database that the URI names; `postgres` if none. */
+  readonly database: string;
+  readonly sslmode: SslMode;
+  /** File with the authorities that may sign the server's certificate; without it, the public ones. */
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+}
+
+/**
+ * Takes the target's URI apart. TLS is `verify-full` unless the URI chooses otherwise.
+ *
+ * @param caFile replaces the URI's `sslrootcert`.
+ * @throws HoldfastError REQUEST_INVALID; never quotes the URI
+ */
+export function parseTargetUri(uri: string, caFile?: string): TargetServer {
+  const [base = '', query = ''] = uri.trim().split('?', 2);
+  if (!/^postgres(ql)?:\/\//.test(base)) {
+    throw invalid('it does not begin with postgresql://', 'Write postgresql://user@host:port/');
+  }
+  if (/^[a-z]+:\/\/([^@/]*@)?[^/]*,/.test(base)) {
+    throw invalid('it names several hosts', 'Name the one server that is to hold the database.');
+  }
+  const parameters = new URLSearchParams(query);
+  const unknown = [...parameters.keys()].find((name) => !KNOWN_PARAMETERS.includes(name));
+  if (unknown !== undefined) {
+    throw invalid(`its parameter ${unknown} is not supported`, `Use ${KNOWN_PARAMETERS.join(', ')}.`);
+  }
+  const sslmode = parameters.get('sslmode') ?? 'verify-full';
+  if (!isSslMode(sslmode)) {
+    throw invalid(`its sslmode is ${sslmode}`, `Use one of ${SSL_MODES.join(', ')}.`);
+  }
+  const { host, port, user, password, database } = parseBase(base);
+  const server = parameters.get('host') ?? host;
+  if (!server || !user) {
+    throw invalid('it has no host or no user', 'Write postgresql://user@host:port/');
+  }
+  const ca = caFile ?? parameters.get('sslrootcert') ?? undefined;
+  if (sslmode === 'verify-ca' && ca === undefined) {
+    throw invalid('sslmode is verify-ca without an authority', 'Name its certificate: --ca FILE');
+  }
+  const [certFile, keyFile] = [parameters.get('sslcert'), parameters.get('sslkey')];
+  return {
+    host: server,
+    port: port ? Number(port) : 5432,
+    user,
+    password: password ?? '',
+    database: database ?? 'postgres',
+    sslmode,
+    ...(ca === undefined ? {} : { caFile: ca }),
+    ...(certFile === null ? {} : { certFile }),
+    ...(keyFile === null ? {} : { keyFile }),
+  };
+}
+
+function parseBase(base: string): ReturnType<typeof parse> {
+  try {
+    return parse(base);
+  } catch {
+    // The parser's message may quote the URI, and with it the password.
+    throw invalid('it cannot be parsed', 'Percent-encode user, password and database name.');
+  }
+}
+
+/** Where the target is, without who connects to it. */
+export function whereabouts({ host, port }: TargetServer): string {
+  return `${host}:${port}`;
+}
+
+/**
+ * A session on the target. The caller ends it.
+ *
+ * @throws HoldfastError RESTORE_REFUSED
+ */
+export async function connect(target: TargetServer, database: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: target.password,
+    database,
+    ssl: await tlsOptions(target),
+    application_name: 'holdfast restore',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    statement_timeout: 0,
+    lock_timeout: 0,
+  });
+  // A connection that breaks between two queries must not end the process; the next query fails.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return client;
+  } catch (cause) {
+    await client.end().catch(() => {});
+    const { message, code } = cause as { message: string; code?: string };
+    throw new HoldfastError(
+      'RESTORE_REFUSED',
+      `Cannot connect to ${whereabouts(target)}, database "${database}": ${message}${code ? ` (${code})` : ''}`,
+      {
+        hint: 'Check the URI, that the server is up, and its certificate: --ca FILE for a private authority; sslmode=require or disable in the URI is weaker.',
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * The same server, for libpq's programs: by environment, never by argument. It is the whole
+ * environment, so that no credential of ours reaches them.
+ */
+export function clientEnvironment(target: TargetServer): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    // Messages are read by us.
+    LC_ALL: 'C',
+    PGHOST: target.host,
+    PGPORT: String(target.port),
+    PGUSER: target.user,
+    PGPASSWORD: target.password,
+    PGPASSFILE: '/dev/null',
+    PGAPPNAME: 'holdfast restore',
+    PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
+    PGSSLMODE: target.sslmode,
+    // libpq trusts nobody unless told: `system` are the public authorities.
+    PGSSLROOTCERT: target.caFile ?? (target.sslmode === 'verify-full' ? 'system' : ''),
+    PGSSLCERT: target.certFile ?? '',
+    PGSSLKEY: target.keyFile ?? '',
+    PGGSSENCMODE: 'disable',
+  };
+}
+
+async function tlsOptions(target: TargetServer): Promise<boolean | ConnectionOptions> {
+  if (target.sslmode === 'disable' || target.host.startsWith('/')) return false;
+  const [ca, cert, key] = await Promise.all(
+    [target.caFile, target.certFile, target.keyFile].map(readOptional),
+  );
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: target.sslmode !== 'require',
+    checkServerIdentity:
+      target.sslmode === 'verify-full' ? checkServerIdentity : () => undefined,
+  };
+}
+
+async function readOptional(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  return await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new HoldfastError('REQUEST_INVALID', `${file} cannot be read.`, {
+      hint: 'Give the path of a PEM file: --ca FILE, or sslrootcert in the URI.',
+      cause,
+    });
+  });
+}
+
+function isSslMode(value: string): value is SslMode {
+  return (SSL_MODES as readonly string[]).includes(value);
+}
+
+function invalid(found: string, hint: string): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `The target's URI is invalid: ${found}.`, { hint });
+}

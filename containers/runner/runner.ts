@@ -1,0 +1,38 @@
+import { asHoldfastError, HoldfastError } from '../../contract/errors.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import { createLog, type Log } from './log.ts';
+import { runBackup } from './run-backup.ts';
+import { readTaskConfiguration } from './task-configuration.ts';
+
+/** The program of the task's container: does what its environment says, and exits with a status that tells. */
+async function main(log: Log): Promise<ExitCode> {
+  const abort = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => abort.abort(terminated(signal)));
+  }
+  try {
+    const task = readTaskConfiguration(process.env);
+    const { cluster, label } = task.request;
+    log.info('task started', { cluster, label, action: task.request.action });
+    await runBackup(task, log, abort);
+    return ExitCode.Ok;
+  } catch (thrown) {
+    const error = asHoldfastError(thrown);
+    log.error('task failed', { ...error.toJSON(), cause: causeOf(error) });
+    return error.exitCode;
+  }
+}
+
+function terminated(signal: string): HoldfastError {
+  return new HoldfastError('TERMINATED', `The task was told to stop by ${signal}.`, {
+    hint: 'Nothing was published. If nobody stopped it, look for a Spot interruption or a deployment.',
+  });
+}
+
+/** Where a failure nobody foresaw comes from. */
+function causeOf(error: HoldfastError): string | undefined {
+  return error.code === 'INTERNAL' && error.cause instanceof Error ? error.cause.stack : undefined;
+}
+
+const log = createLog((line) => process.stdout.write(line));
+process.exitCode = await main(log);

@@ -1,0 +1,66 @@
+import type pg from 'pg';
+import type { NotIncluded } from '../../../contract/manifest.ts';
+
+/** A database to be dumped. */
+export interface SourceDatabase {
+  readonly name: string;
+  readonly oid: number;
+  readonly sizeBytes: number;
+  readonly owner: string;
+  readonly encoding: string;
+  readonly collate: string;
+  readonly ctype: string;
+}
+
+export interface DatabaseSurvey {
+  readonly included: readonly SourceDatabase[];
+  readonly skipped: readonly NotIncluded[];
+}
+
+/** Databases that belong to a managed service, which lets nobody read them. */
+const PROVIDERS_OWN = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys', '_aiven'];
+
+const DATABASES = `
+  select datname as name, oid::int8 as oid, datallowconn, datconnlimit,
+         has_database_privilege(oid, 'CONNECT') as may_connect,
+         case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid) end as size,
+         pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding,
+         datcollate as collate, datctype as ctype
+    from pg_database where not datistemplate order by datname`;
+
+/** All databases that can be dumped, and why the others cannot. */
+export async function findDatabases(client: pg.Client): Promise<DatabaseSurvey> {
+  const { rows } = await client.query(DATABASES);
+  const included: SourceDatabase[] = [];
+  const skipped: NotIncluded[] = [];
+  for (const row of rows) {
+    const why = reasonToSkip(row);
+    if (why !== undefined) skipped.push({ what: `database ${row.name}`, why, database: row.name });
+    else {
+      included.push({
+        name: row.name,
+        oid: Number(row.oid),
+        sizeBytes: Number(row.size ?? 0),
+        owner: row.owner,
+        encoding: row.encoding,
+        collate: row.collate,
+        ctype: row.ctype,
+      });
+    }
+  }
+  return { included, skipped };
+}
+
+function reasonToSkip(row: {
+  name: string;
+  datallowconn: boolean;
+  datconnlimit: number;
+  may_connect: boolean;
+}): string | undefined {
+  if (PROVIDERS_OWN.includes(row.name)) return "the managed service's own";
+  // A DROP DATABASE that was interrupted leaves this mark.
+  if (row.datconnlimit === -2) return 'invalid: dropping it was interrupted';
+  if (!row.datallowconn) return 'it allows no connections';
+  if (!row.may_connect) return 'the role has no CONNECT privilege on it';
+  return undefined;
+}

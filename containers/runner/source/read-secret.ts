@@ -1,0 +1,33 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  type ConnectionSecret,
+  parseConnectionSecret,
+} from '../../../contract/connection-secret.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
+
+/**
+ * Reads the cluster's connection URIs.
+ *
+ * @throws HoldfastError SECRET_UNREADABLE, SECRET_INVALID
+ */
+export async function readSecret(
+  client: Pick<SecretsManagerClient, 'send'>,
+  secretArn: string,
+): Promise<ConnectionSecret> {
+  const { SecretString } = await client
+    .send(new GetSecretValueCommand({ SecretId: secretArn }))
+    .catch((cause: unknown) => {
+      const { name, message } = cause as Error;
+      throw new HoldfastError(
+        'SECRET_UNREADABLE',
+        `secretsmanager:GetSecretValue on ${secretArn} failed: ${name}: ${message}`,
+        { hint: 'The secret must exist, and the task role must be allowed to read it.', cause },
+      );
+    });
+  if (SecretString === undefined) {
+    throw new HoldfastError('SECRET_INVALID', 'The secret with the connection URIs is binary.', {
+      hint: 'Store it as text: {"replica":"postgresql://…","primary":"postgresql://…"}.',
+    });
+  }
+  return parseConnectionSecret(SecretString);
+}

@@ -1,0 +1,110 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
+import pg from 'pg';
+import type { ConnectionTarget } from './connection-uri.ts';
+
+/** How long a connection attempt may take. */
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** Which authorities may sign a server's certificate. */
+export interface Trust {
+  /** PEM. */
+  readonly ca: string;
+  /** File with the same, for libpq. */
+  readonly caFile: string;
+}
+
+/**
+ * One server, pinned to one address: every connection of a run goes there, so that a name that
+ * resolves to several servers cannot mix their data.
+ */
+export interface Server extends Trust {
+  readonly target: ConnectionTarget;
+  /** Place among the secret's URIs, from 0. */
+  readonly uriIndex: number;
+  readonly address: string;
+}
+
+/** Resolves a target's name once. */
+export async function pinServer(
+  target: ConnectionTarget,
+  uriIndex: number,
+  trust: Trust,
+): Promise<Server> {
+  const address = isIP(target.host) > 0 ? target.host : (await lookup(target.host)).address;
+  return { target, uriIndex, address, ...trust };
+}
+
+/** A session of ours on the server. The caller ends it. */
+export async function connect(server: Server, database: string): Promise<pg.Client> {
+  const { target, address } = server;
+  const client = new pg.Client({
+    host: address,
+    port: target.port,
+    user: target.user,
+    password: target.password,
+    database,
+    ssl: tlsOptions(server),
+    application_name: 'holdfast',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    // A snapshot's session idles while the dump runs.
+    idle_in_transaction_session_timeout: 0,
+    statement_timeout: 0,
+  });
+  // A connection that breaks between two queries must not end the process; the next query fails.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+function tlsOptions({ target, ca }: Server): false | ConnectionOptions {
+  if (target.sslmode === 'disable') return false;
+  const base: ConnectionOptions = {
+    ca,
+    ...(isIP(target.host) > 0 ? {} : { servername: target.host }),
+  };
+  switch (target.sslmode) {
+    case 'verify-full':
+      // The connection goes to the pinned address; the certificate must be the named host's.
+      return {
+        ...base,
+        checkServerIdentity: (_, certificate) => checkServerIdentity(target.host, certificate),
+      };
+    case 'verify-ca':
+      return { ...base, checkServerIdentity: () => undefined };
+    case 'require':
+      return { ...base, rejectUnauthorized: false };
+  }
+}
+
+/**
+ * What libpq's programs need to reach the very same server. The password travels in the environment,
+ * never in the arguments, which every process can read.
+ */
+export function libpqEnvironment(server: Server): Record<string, string> {
+  const { target, address, caFile } = server;
+  return {
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
+    LC_ALL: 'C.UTF-8',
+    PGHOST: target.host,
+    PGHOSTADDR: address,
+    PGPORT: String(target.port),
+    PGUSER: target.user,
+    PGPASSWORD: target.password,
+    PGSSLMODE: target.sslmode,
+    PGSSLROOTCERT: caFile,
+    PGAPPNAME: 'holdfast',
+    PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
+  };
+}
+
+/**
+ * The conninfo string for `--dbname`: the database, and keep-alives that hold the connection open
+ * while the dump stands still. Holds nothing secret.
+ */
+export function conninfo(database: string): string {
+  const quoted = database.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+  return `dbname='${quoted}' keepalives_idle=30 keepalives_interval=10 keepalives_count=6`;
+}

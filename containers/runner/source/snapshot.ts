@@ -1,0 +1,60 @@
+import type pg from 'pg';
+import { connect, type Server } from './server.ts';
+import { survey } from './survey.ts';
+
+/** A snapshot held open for a dump, and what it shows. */
+export interface Snapshot {
+  /** Name for pg_dump's `--snapshot`. */
+  readonly id: string;
+  readonly takenAt: Date;
+  readonly lsn: string;
+  readonly replayLagSeconds: number | undefined;
+  readonly extensions: readonly { readonly name: string; readonly version: string }[];
+  readonly unloggedTables: number;
+  /** Lets the snapshot go. Never throws. */
+  release(): Promise<void>;
+}
+
+/**
+ * Exports a snapshot in a session of ours, so that its time and position are known and the dump
+ * shows exactly them. It lasts as long as the session.
+ */
+export async function takeSnapshot(server: Server, database: string): Promise<Snapshot> {
+  const client = await connect(server, database);
+  try {
+    await client.query('begin isolation level repeatable read read only');
+    const { rows } = await client.query<{ id: string; taken_at: Date }>(
+      'select pg_export_snapshot() as id, clock_timestamp() as taken_at',
+    );
+    const row = rows[0];
+    if (row === undefined) throw new Error('pg_export_snapshot() returned nothing');
+    const { lsn, replayLagSeconds } = await survey(client);
+    return {
+      id: row.id,
+      takenAt: row.taken_at,
+      lsn,
+      replayLagSeconds,
+      extensions: await extensions(client),
+      unloggedTables: await unloggedTables(client),
+      // A broken session has let it go already.
+      release: () => client.end().catch(() => undefined),
+    };
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function extensions(client: pg.Client): Promise<{ name: string; version: string }[]> {
+  const { rows } = await client.query<{ name: string; version: string }>(
+    'select extname as name, extversion as version from pg_extension order by extname',
+  );
+  return rows;
+}
+
+async function unloggedTables(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*)::int as count from pg_class where relpersistence = 'u' and relkind in ('r', 'm')`,
+  );
+  return rows[0]?.count ?? 0;
+}

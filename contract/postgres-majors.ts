@@ -1,0 +1,47 @@
+import { HoldfastError } from './errors.ts';
+
+/** What the image and the dump of one PostgreSQL major version are made with. */
+export interface PostgresMajor {
+  readonly major: number;
+  /** Base image with the server's and the clients' programs. */
+  readonly image: string;
+  /** `pg_dump --compress` that costs the least time; zstd came with 16. */
+  readonly compression: string;
+}
+
+/** Every major that Holdfast supports; an older or newer one is refused by name. */
+export const POSTGRES_MAJORS: readonly PostgresMajor[] = [
+  supported(15, 'gzip:1'),
+  supported(16, 'zstd:1'),
+  supported(17, 'zstd:1'),
+  supported(18, 'zstd:1'),
+];
+
+/** Where the image takes Node from. */
+export const NODE_IMAGE = 'node:24-trixie-slim';
+
+/** Build arguments of `containers/postgres/Dockerfile`. */
+export const BuildArgument = {
+  PostgresImage: 'POSTGRES_IMAGE',
+  NodeImage: 'NODE_IMAGE',
+} as const;
+
+/** The supported majors, for messages: `15, 16, 17, 18`. */
+export function supportedMajors(): string {
+  return POSTGRES_MAJORS.map(({ major }) => major).join(', ');
+}
+
+/** @throws HoldfastError CLIENT_MISSING for a major that no image serves. */
+export function postgresMajor(major: number): PostgresMajor {
+  const found = POSTGRES_MAJORS.find((entry) => entry.major === major);
+  if (found !== undefined) return found;
+  throw new HoldfastError(
+    'CLIENT_MISSING',
+    `PostgreSQL ${major} is not supported: there are images for ${supportedMajors()}.`,
+    { hint: 'Upgrade the server, or use a version of Holdfast that supports its major.' },
+  );
+}
+
+function supported(major: number, compression: string): PostgresMajor {
+  return { major, image: `postgres:${major}-trixie`, compression };
+}

@@ -1,0 +1,35 @@
+/**
+ * Bundles the runner and the `holdfast` command into the image's build context, so that `cdk synth`
+ * hashes what will run. The functions are bundled by the stacks themselves.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = `${root}containers/postgres/dist`;
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+await build({
+  entryPoints: [
+    { in: `${root}containers/runner/runner.ts`, out: 'runner' },
+    { in: `${root}cli/holdfast.ts`, out: 'holdfast' },
+  ],
+  outdir: out,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  // pg probes for its optional native binding; nothing installs it.
+  external: ['pg-native'],
+  legalComments: 'linked',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  // The encryption SDK is CommonJS and calls require() for Node's own modules.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});

@@ -1,0 +1,124 @@
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { HoldfastError } from '../contract/errors.ts';
+import { awsError, isMissing } from './aws-errors.ts';
+import type { VaultReader } from './vault-reader.ts';
+
+/** Connections that may break one after the other without bringing a single byte. */
+const FRUITLESS_TRIES = 5;
+const FIRST_PAUSE_MS = 200;
+
+export interface FetchOptions {
+  /** Size that the manifest states, bytes: a body that ends earlier is asked for again. */
+  readonly bytes: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Before the second try; doubled with each. Milliseconds. */
+  readonly firstPauseMs?: number;
+}
+
+/**
+ * The bytes of one version, as they arrive. A connection that breaks in mid-body is taken up again
+ * with a ranged request from the last byte, so that one reset does not cost an hours-long restore.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY when the version is not there, VAULT_DENIED,
+ * VAULT_UNAVAILABLE after five tries in a row that brought nothing
+ */
+export async function* fetchObject(
+  vault: VaultReader,
+  key: string,
+  versionId: string,
+  { bytes, signal, firstPauseMs = FIRST_PAUSE_MS }: FetchOptions,
+): AsyncGenerator<Buffer> {
+  let received = 0;
+  let fruitless = 0;
+  for (;;) {
+    let broken: unknown = new Error(`The body ended after ${received} of ${bytes} bytes.`);
+    // A call that fails before any body was tried five times by the SDK, and is not tried again.
+    const body = await openBody(vault, key, versionId, received, signal);
+    try {
+      for await (const chunk of body) {
+        received += (chunk as Buffer).length;
+        fruitless = 0;
+        yield chunk as Buffer;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      broken = error;
+    } finally {
+      // The consumer may have left in mid-body: an open socket would keep the process alive.
+      body.destroy();
+    }
+    if (received >= bytes) return;
+    fruitless += 1;
+    if (fruitless >= FRUITLESS_TRIES) throw awsError(broken, 's3:GetObjectVersion', key);
+    await sleep(firstPauseMs * 2 ** (fruitless - 1), undefined, { signal });
+  }
+}
+
+/**
+ * A small object's text.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function fetchVersion(
+  vault: VaultReader,
+  key: string,
+  versionId: string,
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  const body = await openBody(vault, key, versionId, 0, undefined);
+  try {
+    for await (const chunk of body) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw awsError(error, 's3:GetObjectVersion', key);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function openBody(
+  vault: VaultReader,
+  key: string,
+  versionId: string,
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<Readable> {
+  const answer = await vault.s3
+    .send(
+      new GetObjectCommand({
+        Bucket: vault.bucket,
+        Key: key,
+        VersionId: versionId,
+        ...(from === 0 ? {} : { Range: `bytes=${from}-` }),
+      }),
+      signal === undefined ? {} : { abortSignal: signal },
+    )
+    .catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (isMissing(error)) throw gone(error, key, versionId);
+      throw awsError(error, 's3:GetObjectVersion', key);
+    });
+  if (!(answer.Body instanceof Readable)) {
+    throw awsError(new Error('The answer has no body.'), 's3:GetObjectVersion', key);
+  }
+  if (from > 0 && !answer.ContentRange?.startsWith(`bytes ${from}-`)) {
+    answer.Body.destroy();
+    throw awsError(
+      new Error(`Asked for the bytes from ${from}, got ${answer.ContentRange ?? 'all of them'}.`),
+      's3:GetObjectVersion',
+      key,
+    );
+  }
+  return answer.Body;
+}
+
+function gone(cause: unknown, key: string, versionId: string): HoldfastError {
+  return new HoldfastError(
+    'VAULT_INTEGRITY',
+    `${key} is gone from the vault: its version ${versionId} does not exist.`,
+    {
+      hint: 'Use another backup. A lock that has not ended makes this impossible: look at who bypassed it (CloudTrail).',
+      cause,
+    },
+  );
+}
