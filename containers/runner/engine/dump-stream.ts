@@ -109,14 +109,14 @@ export class DumpStream {
       this.#options.vault.signal.throwIfAborted();
       // Read before the look: what the look shows is final if the group was gone before it.
       const last = this.#groupGone;
-      const files = await observeDirectory(
+      const files = observeDirectory(
         this.#options.directory,
         last ? undefined : this.#options.child.pid,
         this.#packed,
       );
       for (const file of files) this.#take(file);
       this.#throwIfFailed();
-      await this.#throttle.update(sum(files));
+      this.#throttle.update(sum(files));
       const waiting = files.some(
         (file) => !this.#tails.has(file.name) && !this.#packed.has(file.name),
       );

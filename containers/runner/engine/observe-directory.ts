@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
 import { groupMembers, openFiles } from '../process/process-group.ts';
 
 /** One file of a growing dump. */
@@ -20,37 +20,30 @@ export interface ObservedFile {
  * @param group process group of the dump; `undefined` once it has ended, when nothing is open.
  * @param known files whose size cannot change any more; they are not looked at again.
  */
-export async function observeDirectory(
+export function observeDirectory(
   directory: string,
   group: number | undefined,
   known: ReadonlyMap<string, ObservedFile>,
-): Promise<ObservedFile[]> {
-  const names = await readdir(directory);
-  const held = group === undefined ? new Set<string>() : await heldFiles(directory, group);
-  const files = await Promise.all(
-    names.map(async (name) => known.get(name) ?? observeFile(directory, name, held)),
-  );
-  return files.filter((file) => file !== undefined);
+): ObservedFile[] {
+  const names = readdirSync(directory);
+  const held = group === undefined ? new Set<string>() : heldFiles(directory, group);
+  return names
+    .map((name) => known.get(name) ?? observeFile(directory, name, held))
+    .filter((file) => file !== undefined);
 }
 
-async function heldFiles(directory: string, group: number): Promise<Set<string>> {
-  const members = await groupMembers(group);
-  const held = await Promise.all(members.map(({ pid }) => openFiles(pid, directory)));
-  return new Set(held.flat());
+function heldFiles(directory: string, group: number): Set<string> {
+  return new Set(groupMembers(group).flatMap(({ pid }) => openFiles(pid, directory)));
 }
 
-async function observeFile(
+function observeFile(
   directory: string,
   name: string,
   held: ReadonlySet<string>,
-): Promise<ObservedFile | undefined> {
+): ObservedFile | undefined {
   const path = `${directory}/${name}`;
-  try {
-    const { size, blocks } = await stat(path);
-    return { name, size, allocated: blocks * 512, open: held.has(path) };
-  } catch (error) {
-    // Packed and unlinked since it was listed.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  // Packed files are removed after they have been listed.
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  return { name, size: found.size, allocated: found.blocks * 512, open: held.has(path) };
 }

@@ -51,20 +51,20 @@ export class Throttle {
    * @param usedBytes what the spool holds now.
    * @throws HoldfastError SPOOL_STALLED when it has been full for too long.
    */
-  async update(usedBytes: number): Promise<void> {
+  update(usedBytes: number): void {
     this.#peak = Math.max(this.#peak, usedBytes);
     const now = performance.now();
     if (this.#stoppedAt === undefined) {
       if (usedBytes < this.#high) return;
       this.#stoppedAt = now;
-      await this.#stopWriters();
+      this.#stopWriters();
     } else if (usedBytes <= this.#low) {
       this.resume();
     } else if (now - this.#stoppedAt > this.#maxPauseMs) {
       throw this.#stalled(usedBytes);
     } else {
       // A worker that was between two files when the others were stopped has opened one since.
-      await this.#stopWriters();
+      this.#stopWriters();
     }
   }
 
@@ -76,8 +76,8 @@ export class Throttle {
     signalGroup(this.#group, 'SIGCONT');
   }
 
-  async #stopWriters(): Promise<void> {
-    const members = await groupMembers(this.#group);
+  #stopWriters(): void {
+    const members = groupMembers(this.#group);
     const workers = members.filter(({ pid }) => pid !== this.#group);
     // The leader only waits for its workers; where it has none, it is the one that writes.
     for (const { pid } of workers.length > 0 ? workers : members) sendSignal(pid, 'SIGSTOP');

@@ -77,7 +77,7 @@ export class Child {
    */
   async groupGone(): Promise<void> {
     const deadline = Date.now() + STRAGGLER_GRACE_MS;
-    while ((await groupMembers(this.pid)).length > 0) {
+    while (groupMembers(this.pid).length > 0) {
       if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
       await sleep(20);
     }
@@ -89,7 +89,7 @@ export class Child {
     // A stopped process takes SIGTERM only when it goes on.
     signalGroup(this.pid, 'SIGCONT');
     const deadline = Date.now() + TERMINATE_GRACE_MS;
-    while ((await groupMembers(this.pid)).length > 0) {
+    while (groupMembers(this.pid).length > 0) {
       if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
       await sleep(20);
     }

@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** One process of a group, as /proc shows it. */
 export interface GroupMember {
@@ -9,23 +9,24 @@ export interface GroupMember {
 /**
  * The living members of a process group. A pg_dump's workers stay in its group when their leader is
  * killed, which their parent's number would not show.
+ *
+ * Synchronous, as all looks at a running dump are: between the encryption of two chunks an
+ * asynchronous one would take many turns, and the dump writes on meanwhile.
  */
-export async function groupMembers(group: number): Promise<GroupMember[]> {
-  const entries = await readdir('/proc');
-  const found = await Promise.all(
-    entries.filter((name) => /^\d+$/.test(name)).map((name) => readMember(Number(name), group)),
-  );
-  return found.filter((member) => member !== undefined);
+export function groupMembers(group: number): GroupMember[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readMember(Number(name), group))
+    .filter((member) => member !== undefined);
 }
 
-async function readMember(pid: number, group: number): Promise<GroupMember | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+function readMember(pid: number, group: number): GroupMember | undefined {
+  const stat = ifPresent(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  if (stat === undefined) return undefined;
   // The second field is the program's name in brackets and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, parent, processGroup] = fields;
-  if (state === undefined || state === 'Z' || state === 'X' || Number(processGroup) !== group) {
-    return undefined;
-  }
+  if (state === 'Z' || state === 'X' || Number(processGroup) !== group) return undefined;
   return { pid, parent: Number(parent) };
 }
 
@@ -34,18 +35,12 @@ async function readMember(pid: number, group: number): Promise<GroupMember | und
  *
  * @throws Error when the process lives but may not be looked at: then nothing can be said.
  */
-export async function openFiles(pid: number, directory: string): Promise<string[]> {
-  let descriptors: string[];
-  try {
-    descriptors = await readdir(`/proc/${pid}/fd`);
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
-  }
-  const targets = await Promise.all(
-    descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')),
-  );
-  return targets.filter((target) => target.startsWith(`${directory}/`));
+export function openFiles(pid: number, directory: string): string[] {
+  const descriptors = ifPresent(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  return descriptors
+    .map((fd) => ifPresent(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))
+    .filter((target) => target?.startsWith(`${directory}/`) === true)
+    .filter((target) => target !== undefined);
 }
 
 /** Sends a signal to a whole group; `false` when nobody is left in it. */
@@ -64,7 +59,13 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function isGone(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ESRCH';
+/** `undefined` when the process or the descriptor has gone meanwhile. */
+function ifPresent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
+  }
 }

@@ -18,7 +18,7 @@ export interface ClientPrograms {
 export async function findClientPrograms(
   major: number,
   binDirectory?: string,
-  path = process.env['PATH'] ?? '',
+  path = process.env.PATH ?? '',
 ): Promise<ClientPrograms> {
   const directories =
     binDirectory === undefined

@@ -61,7 +61,8 @@ export async function runProgram(
 /** Neither the progress of `--verbose` nor a DETAIL, which quotes values out of rows. */
 function isNews(line: string): boolean {
   return (
-    /^\w+: (error|warning|hint): |^(ERROR|FATAL|WARNING|HINT|CONTEXT): |^Command was: /.test(line) &&
-    !/^DETAIL/.test(line)
+    /^\w+: (error|warning|hint): |^(ERROR|FATAL|WARNING|HINT|CONTEXT): |^Command was: /.test(
+      line,
+    ) && !/^DETAIL/.test(line)
   );
 }

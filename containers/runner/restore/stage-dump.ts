@@ -84,7 +84,11 @@ async function completeToc(directory: string, { name }: DatabaseEntry): Promise<
 }
 
 function incomplete(database: string, found: string): HoldfastError {
-  return new HoldfastError('VAULT_INTEGRITY', `The dump of "${database}" is incomplete: ${found}.`, {
-    hint: 'Nothing was restored. Use another backup, and report this one.',
-  });
+  return new HoldfastError(
+    'VAULT_INTEGRITY',
+    `The dump of "${database}" is incomplete: ${found}.`,
+    {
+      hint: 'Nothing was restored. Use another backup, and report this one.',
+    },
+  );
 }

@@ -1,12 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
 
 const SSL_MODES = ['verify-full', 'verify-ca', 'require', 'disable'] as const;
 type SslMode = (typeof SSL_MODES)[number];
-const KNOWN_PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'application_name'];
+const KNOWN_PARAMETERS = [
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'host',
+  'application_name',
+];
 const CONNECT_TIMEOUT_MS = 15_000;
 
 /** The server that is restored into. Never print it: it holds the password. */
@@ -42,7 +49,10 @@ export function parseTargetUri(uri: string, caFile?: string): TargetServer {
   const parameters = new URLSearchParams(query);
   const unknown = [...parameters.keys()].find((name) => !KNOWN_PARAMETERS.includes(name));
   if (unknown !== undefined) {
-    throw invalid(`its parameter ${unknown} is not supported`, `Use ${KNOWN_PARAMETERS.join(', ')}.`);
+    throw invalid(
+      `its parameter ${unknown} is not supported`,
+      `Use ${KNOWN_PARAMETERS.join(', ')}.`,
+    );
   }
   const sslmode = parameters.get('sslmode') ?? 'verify-full';
   if (!isSslMode(sslmode)) {
@@ -129,14 +139,14 @@ export async function connect(target: TargetServer, database: string): Promise<p
  */
 export function clientEnvironment(target: TargetServer): Record<string, string> {
   return {
-    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    PATH: process.env.PATH ?? '/usr/bin:/bin',
     // Messages are read by us.
     LC_ALL: 'C',
     PGHOST: target.host,
     PGPORT: String(target.port),
     PGUSER: target.user,
     PGPASSWORD: target.password,
-    PGPASSFILE: '/dev/null',
+    PGPASSFILE: '/dev/null/none',
     PGAPPNAME: 'holdfast restore',
     PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
     PGSSLMODE: target.sslmode,
@@ -158,8 +168,7 @@ async function tlsOptions(target: TargetServer): Promise<boolean | ConnectionOpt
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: target.sslmode !== 'require',
-    checkServerIdentity:
-      target.sslmode === 'verify-full' ? checkServerIdentity : () => undefined,
+    checkServerIdentity: target.sslmode === 'verify-full' ? checkServerIdentity : () => undefined,
   };
 }
 

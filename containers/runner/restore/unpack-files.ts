@@ -46,7 +46,7 @@ export async function unpackFiles(
     for await (const entry of entries) {
       const { name, type } = entry.header;
       if (type !== 'file') throw strange(`an entry ${JSON.stringify(name)} of type ${type}`);
-      await writeDumpFile(directory, name, entry);
+      await writeDumpFile(directory, name, entry as AsyncIterable<Buffer>);
       names.push(name);
     }
   } catch (error) {

@@ -1,0 +1,286 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { HoldfastError } from '../../../contract/errors.ts';
+import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
+import { createDatabaseStatement, statementsFor } from './database-statements.ts';
+import type { DumpToc } from './dump-toc.ts';
+import { checkTarget, majorOf, refused, surveyTarget, type TargetFacts } from './preflight.ts';
+import { withRestoreLock } from './restore-lock.ts';
+import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
+import { runProgram } from './run-program.ts';
+import { type NotRestored, type Selection, selectEntries } from './select-entries.ts';
+import { quoteName } from './sql-tokens.ts';
+import { stageDump, stagedBytes } from './stage-dump.ts';
+import { withStagingDirectory } from './staging-directory.ts';
+import { dropTemporary, swapDatabase } from './swap-database.ts';
+import { connect, type TargetServer } from './target-connection.ts';
+import { asideName, isTooLong, temporaryName } from './temporary-name.ts';
+
+export interface RestoreRequest {
+  readonly reader: ArtifactReader;
+  readonly manifest: Manifest;
+  /** Name of the database in the backup. */
+  readonly database: string;
+  readonly target: TargetServer;
+  /** Name it gets on the target. @default the name in the backup */
+  readonly into?: string | undefined;
+  /** Whether a database of that name gives way. */
+  readonly replace: boolean;
+  readonly noOwner: boolean;
+  readonly jobs: number;
+  /** Directory that holds the decrypted dump meanwhile. */
+  readonly staging: string;
+  /** Where PostgreSQL's client programs are. @default PATH, then Debian's place */
+  readonly pgBin?: string | undefined;
+  readonly now: () => Date;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ReportProgress | undefined;
+}
+
+export interface RestoreResult {
+  readonly database: string;
+  readonly name: string;
+  /** Name under which the replaced database is kept. */
+  readonly keptAs: string | undefined;
+  readonly tables: number;
+  readonly dumpBytes: number;
+  readonly databaseBytes: number;
+  readonly notRestored: readonly NotRestored[];
+  /** What PostgreSQL's programs warned of. */
+  readonly warnings: readonly string[];
+  readonly seconds: Readonly<Record<'fetch' | 'restore' | 'analyze' | 'total', number>>;
+}
+
+/**
+ * Restores one database into an existing server: built aside under a temporary name, renamed when it
+ * is complete. Whatever happens before that leaves the target as it was, so that the next run starts
+ * from the same place.
+ *
+ * @throws HoldfastError DATABASE_UNKNOWN, RESTORE_REFUSED, CLIENT_MISSING, VAULT_*, RESTORE_FAILED
+ */
+export async function restoreDatabase(request: RestoreRequest): Promise<RestoreResult> {
+  const { manifest, target } = request;
+  const name = request.into ?? request.database;
+  const entry = findDatabase(manifest, request.database);
+  if (isTooLong(name)) throw refused(`"${name}" is too long.`, 'Use a name of at most 63 bytes.');
+  const needed = Math.max(
+    majorOf(manifest.source.serverVersion),
+    majorOf(manifest.versions.pgDump),
+  );
+  const programs = await findClientPrograms(needed, request.pgBin);
+  // A database cannot be renamed by a session that is connected to it.
+  const home = target.database === name ? otherThan(name) : target.database;
+  return await withRestoreLock(target, home, name, async (session) => {
+    const facts = await surveyTarget(session);
+    checkTarget(facts, manifest, entry, { name, replace: request.replace });
+    await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {
+      throw failed(error, `The temporary database of an earlier run cannot be dropped`);
+    });
+    return await withStagingDirectory(request.staging, stagedBytes(entry), (directory) =>
+      restoreThrough(directory, { request, entry, name, home, facts, programs }),
+    );
+  });
+}
+
+interface Run {
+  readonly request: RestoreRequest;
+  readonly entry: DatabaseEntry;
+  readonly name: string;
+  /** Database to connect to for what concerns databases. */
+  readonly home: string;
+  readonly facts: TargetFacts;
+  readonly programs: ClientPrograms;
+}
+
+async function restoreThrough(directory: string, run: Run): Promise<RestoreResult> {
+  const { request, entry, name, home, facts } = run;
+  const { reader, manifest, target, signal, onProgress } = request;
+  const started = Date.now();
+  const total = stagedCipherBytes(manifest, entry);
+  let fetched = 0;
+  const counting: ArtifactReader = {
+    ...reader,
+    signal,
+    onFetched: (bytes) => {
+      fetched += bytes;
+      onProgress?.({ stage: 'fetch', done: fetched, total, unit: 'bytes' });
+    },
+  };
+  const toc = await stageDump(counting, manifest, entry, directory);
+  const fetchedAt = Date.now();
+  const selection = selectEntries(toc, facts, request);
+  const temporary = temporaryName(name);
+  try {
+    await withSession(target, home, (session) => createTemporary(session, toc, temporary, facts));
+    const warnings = await load(directory, toc, temporary, selection, run);
+    const loadedAt = Date.now();
+    onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
+    warnings.push(...(await analyze(temporary, run)));
+    const analyzedAt = Date.now();
+    const finished = await withSession(target, home, async (session) => {
+      const notReplayed = await replayProperties(session, temporary, selection, toc, request);
+      const bytes = await databaseBytes(session, temporary);
+      signal?.throwIfAborted();
+      const exists = (await surveyTarget(session)).databases.has(name);
+      if (exists && !request.replace) {
+        throw refused(`A database "${name}" was made on the target meanwhile.`, 'Use --into NAME.');
+      }
+      const aside = exists ? asideName(name, request.now()) : undefined;
+      await swapDatabase(session, { temporary, name, aside });
+      return { notReplayed, bytes, aside };
+    });
+    return {
+      database: entry.name,
+      name,
+      keptAs: finished.aside,
+      tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
+      dumpBytes: stagedBytes(entry),
+      databaseBytes: finished.bytes,
+      notRestored: [...selection.notRestored, ...finished.notReplayed],
+      warnings,
+      seconds: {
+        fetch: (fetchedAt - started) / 1000,
+        restore: (loadedAt - fetchedAt) / 1000,
+        analyze: (analyzedAt - loadedAt) / 1000,
+        total: (Date.now() - started) / 1000,
+      },
+    };
+  } catch (error) {
+    // On a session of its own: the broken one may be the reason why we are here.
+    const left = await withSession(target, home, (session) =>
+      dropTemporary(session, temporary),
+    ).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    signal?.throwIfAborted();
+    if (left !== undefined) {
+      throw failed(
+        error,
+        `The restore failed, and what it had built could not be dropped (database ${temporary})`,
+      );
+    }
+    throw error instanceof HoldfastError ? error : failed(error, 'The restore failed');
+  }
+}
+
+async function createTemporary(
+  session: pg.Client,
+  toc: DumpToc,
+  temporary: string,
+  { tablespaces }: TargetFacts,
+): Promise<void> {
+  const statement = createDatabaseStatement(toc, temporary, { tablespaces });
+  if (statement === undefined) {
+    throw refused('The dump does not say how its database was made.', 'Use another backup.');
+  }
+  await session.query(statement).catch((error: unknown) => {
+    throw refused(
+      `The target cannot make a database like the source's: ${(error as Error).message} (${statement})`,
+      "Install the locale on the target's host (or its ICU), or restore into a server like the source.",
+      error,
+    );
+  });
+}
+
+async function load(
+  directory: string,
+  toc: DumpToc,
+  temporary: string,
+  { dumpIds, noTablespaces }: Selection,
+  { request, programs }: Run,
+): Promise<string[]> {
+  const { target, signal, onProgress, noOwner, jobs } = request;
+  const args = ['--exit-on-error', '--verbose', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  if (noOwner) args.push('--no-owner');
+  if (noTablespaces) args.push('--no-tablespaces');
+  if (dumpIds !== undefined) {
+    const list = join(directory, 'holdfast.list');
+    await writeFile(list, dumpIds.map((id) => `${id};\n`).join(''));
+    args.push(`--use-list=${list}`);
+  }
+  const onLine = pgRestoreProgress(toc, onProgress);
+  return await runProgram(programs.pgRestore, [...args, directory], { target, signal, onLine });
+}
+
+async function analyze(temporary: string, { request, programs }: Run): Promise<string[]> {
+  const { target, signal, jobs } = request;
+  const args = ['--analyze-in-stages', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  return await runProgram(programs.vacuumdb, args, { target, signal });
+}
+
+/** Replays owner, grants, comment and settings of the database. What fails is told, not fatal. */
+async function replayProperties(
+  session: pg.Client,
+  temporary: string,
+  { ofDatabase }: Selection,
+  toc: DumpToc,
+  { noOwner }: RestoreRequest,
+): Promise<NotRestored[]> {
+  const owner = toc.entries.find(({ desc }) => desc === 'DATABASE')?.owner ?? '';
+  const statements = [
+    ...(noOwner || owner === ''
+      ? []
+      : [`ALTER DATABASE ${quoteName(temporary)} OWNER TO ${quoteName(owner)}`]),
+    ...ofDatabase.flatMap((entry) => statementsFor(entry, temporary)),
+  ];
+  const notReplayed: NotRestored[] = [];
+  for (const statement of statements) {
+    await session.query(statement).catch((error: unknown) => {
+      const what = statement.replaceAll(quoteName(temporary), quoteName(toc.database));
+      notReplayed.push({ what, why: (error as Error).message });
+    });
+  }
+  await session.query('RESET SESSION AUTHORIZATION');
+  return notReplayed;
+}
+
+async function databaseBytes(session: pg.Client, name: string): Promise<number> {
+  const { rows } = await session.query<{ bytes: string }>('SELECT pg_database_size($1) AS bytes', [
+    name,
+  ]);
+  return Number(rows[0]?.bytes ?? 0);
+}
+
+async function withSession<T>(
+  target: TargetServer,
+  database: string,
+  work: (session: pg.Client) => Promise<T>,
+): Promise<T> {
+  const session = await connect(target, database);
+  try {
+    return await work(session);
+  } finally {
+    await session.end().catch(() => {});
+  }
+}
+
+function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
+  const entry = manifest.databases.find((one) => one.name === name);
+  if (entry !== undefined) return entry;
+  throw new HoldfastError('DATABASE_UNKNOWN', `The backup holds no database "${name}".`, {
+    hint: `It holds: ${manifest.databases.map((one) => one.name).join(', ')}`,
+  });
+}
+
+function stagedCipherBytes(manifest: Manifest, { pack, files }: DatabaseEntry): number {
+  const names = new Set([pack, ...files].flatMap((stream) => stream.artifacts));
+  return manifest.artifacts
+    .filter((artifact) => names.has(artifact.name))
+    .reduce((sum, artifact) => sum + artifact.cipher.bytes, 0);
+}
+
+function otherThan(name: string): string {
+  return name === 'postgres' ? 'template1' : 'postgres';
+}
+
+function failed(cause: unknown, what: string): HoldfastError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError('RESTORE_FAILED', `${what}: ${message}`, {
+    hint: 'Mend the cause, then run it again: it starts by dropping what an earlier run left.',
+    cause,
+  });
+}

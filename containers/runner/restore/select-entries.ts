@@ -1,0 +1,77 @@
+import { databaseEntries } from './database-statements.ts';
+import type { DumpToc, TocEntry } from './dump-toc.ts';
+import { refused, type TargetFacts } from './preflight.ts';
+import { requiredRoles, rolesNamedBy } from './required-roles.ts';
+
+/** Something of the dump that the restored database does not have. */
+export interface NotRestored {
+  readonly what: string;
+  readonly why: string;
+}
+
+export interface Selection {
+  /** Ids of the entries to restore, for `pg_restore -L`; `undefined` when it is all of them. */
+  readonly dumpIds: readonly number[] | undefined;
+  /** Entries of the database itself, which `pg_restore` leaves to us. */
+  readonly ofDatabase: readonly TocEntry[];
+  readonly noTablespaces: boolean;
+  readonly notRestored: readonly NotRestored[];
+}
+
+/**
+ * Decides what of a dump can be restored into a target.
+ *
+ * @throws HoldfastError RESTORE_REFUSED when the target lacks roles that the dump needs, unless
+ * `noOwner` allows to leave out what needs them
+ */
+export function selectEntries(
+  toc: DumpToc,
+  target: Pick<TargetFacts, 'roles' | 'tablespaces'>,
+  { noOwner }: { readonly noOwner: boolean },
+): Selection {
+  const missing = [...requiredRoles(toc)].filter((role) => !target.roles.has(role)).sort();
+  if (missing.length > 0 && !noOwner) {
+    throw refused(
+      `The target lacks roles that the database needs: ${missing.join(', ')}.`,
+      'Create them (the backup\'s globals hold their CREATE ROLE statements: see "globals" of holdfast show), or restore without owners and without their grants: --no-owner',
+    );
+  }
+  const notRestored: NotRestored[] = [];
+  if (noOwner) {
+    notRestored.push({
+      what: 'owners',
+      why: 'asked for by --no-owner: everything belongs to the user that restored it',
+    });
+  }
+  const lacking = new Set(missing);
+  const leftOut = new Set(toc.entries.filter((entry) => needsAny(entry, lacking)));
+  for (const entry of leftOut) {
+    const roles = [...rolesNamedBy(entry)].filter((role) => lacking.has(role));
+    notRestored.push({
+      what: `${entry.desc} ${[entry.namespace, entry.tag].filter((part) => part !== '').join('.')}`,
+      why: `the target lacks ${roles.join(', ')}`,
+    });
+  }
+  const tablespaces = [...new Set(toc.entries.map((entry) => entry.tablespace))].filter(
+    (name) => name !== '' && !target.tablespaces.has(name),
+  );
+  for (const name of tablespaces) {
+    notRestored.push({
+      what: `tablespace ${name}`,
+      why: 'the target lacks it; its default is used',
+    });
+  }
+  return {
+    dumpIds:
+      leftOut.size === 0
+        ? undefined
+        : toc.entries.filter((entry) => !leftOut.has(entry)).map((entry) => entry.dumpId),
+    ofDatabase: databaseEntries(toc).filter((entry) => !leftOut.has(entry)),
+    noTablespaces: tablespaces.length > 0,
+    notRestored,
+  };
+}
+
+function needsAny(entry: TocEntry, roles: ReadonlySet<string>): boolean {
+  return [...rolesNamedBy(entry)].some((role) => roles.has(role));
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { quoteName } from './sql-tokens.ts';
+
+const TRIES = 5;
+/** `object_in_use`: somebody is still, or again, connected. */
+const IN_USE = '55006';
+
+export interface Swap {
+  readonly temporary: string;
+  readonly name: string;
+  /** Where the database that has the name now goes; `undefined` when there is none. */
+  readonly aside: string | undefined;
+}
+
+/**
+ * Gives the finished database its name, and the replaced one another, in one transaction: there is
+ * no moment without a database of that name, and no connection lands in the wrong one.
+ *
+ * Sessions on the replaced database are ended. They may reconnect before the rename has its lock, so
+ * that is tried a few times; once it has, new connections wait for the end of the transaction.
+ */
+export async function swapDatabase(session: pg.Client, swap: Swap): Promise<void> {
+  const { temporary, name, aside } = swap;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await session.query('BEGIN');
+      if (aside !== undefined) {
+        await session.query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+          [name],
+        );
+        await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
+      }
+      await session.query(`ALTER DATABASE ${quoteName(temporary)} RENAME TO ${quoteName(name)}`);
+      await session.query('COMMIT');
+      return;
+    } catch (error) {
+      await session.query('ROLLBACK').catch(() => {});
+      if ((error as { code?: string }).code !== IN_USE || attempt === TRIES) throw error;
+      await sleep(200 * attempt);
+    }
+  }
+}
+
+/** Drops what a run, this one or a killed one, had begun to build; ends its sessions. */
+export async function dropTemporary(session: pg.Client, temporary: string): Promise<void> {
+  await session.query(`DROP DATABASE IF EXISTS ${quoteName(temporary)} WITH (FORCE)`);
+}
