@@ -40,46 +40,43 @@ export interface PendingArtifact {
 export class ArtifactUpload implements OpenUpload {
   readonly name: string;
   readonly key: string;
+  readonly uploadId: string;
   readonly #vault: BackupVault;
   readonly #encryptor: Duplex;
   readonly #plainHash: Hash = createHash('sha256');
   readonly #cipherHash: Hash = createHash('sha256');
   #plainBytes = 0;
   #cipherBytes = 0;
-  #uploadId: string | undefined;
   readonly #parts: Promise<AcknowledgedPart>[] = [];
   #partBuffer: Buffer | undefined;
   #partFilled = 0;
-  #pump: Promise<void> = Promise.resolve();
+  readonly #pump: Promise<void>;
   #failure: unknown;
   #rejectWrite: (reason: unknown) => void = () => {};
+  #endPump: (reason: unknown) => void = () => {};
 
-  private constructor(vault: BackupVault, name: string) {
+  private constructor(vault: BackupVault, name: string, key: string, uploadId: string) {
     this.name = name;
-    this.key = artifactKey(vault.cluster, vault.label, name);
+    this.key = key;
+    this.uploadId = uploadId;
     this.#vault = vault;
     this.#encryptor = createEncryptStream(vault.keyring, {
       cluster: vault.cluster,
       backup: vault.label,
       artifact: name,
     });
+    // In the same turn as the encryptor is made: it asks for its data key at once, and a refusal
+    // that nobody listens for would end the process.
+    this.#pump = this.#pumpCipherText();
+    this.#pump.catch((error) => this.#fail(error));
   }
 
   /** Opens the multipart upload, locked from its first byte on. */
   static async start(vault: BackupVault, name: string): Promise<ArtifactUpload> {
-    const upload = new ArtifactUpload(vault, name);
-    // An error of the encryptor reaches us through the pump; an unheard 'error' would end the process.
-    upload.#encryptor.on('error', () => {});
-    upload.#uploadId = await upload.#create();
+    const key = artifactKey(vault.cluster, vault.label, name);
+    const upload = new ArtifactUpload(vault, name, key, await createUpload(vault, key));
     vault.ledger.add(upload);
-    upload.#pump = upload.#pumpCipherText();
-    upload.#pump.catch((error) => upload.#fail(error));
     return upload;
-  }
-
-  get uploadId(): string {
-    if (this.#uploadId === undefined) throw new Error('the upload has not been started');
-    return this.#uploadId;
   }
 
   /** Plain text written so far, bytes. */
@@ -129,38 +126,33 @@ export class ArtifactUpload implements OpenUpload {
     return abortUpload(this.#vault, this.key, this.uploadId);
   }
 
-  async #create(): Promise<string> {
-    const { s3, bucket, lock } = this.#vault;
-    try {
-      const { UploadId } = await s3.send(
-        new CreateMultipartUploadCommand({
-          Bucket: bucket,
-          Key: this.key,
-          ChecksumAlgorithm: 'CRC32',
-          ContentType: 'application/octet-stream',
-          ObjectLockMode: lock.mode,
-          ObjectLockRetainUntilDate: lock.retainUntil,
-        }),
-        { abortSignal: this.#vault.signal },
-      );
-      if (UploadId === undefined) throw new Error('S3 answered without an upload id');
-      return UploadId;
-    } catch (error) {
-      throw awsError(error, 's3:PutObject', this.key);
-    }
-  }
-
+  /**
+   * Takes the encryptor's output. It listens instead of iterating, because leaving an iteration
+   * destroys the stream, and a destroyed encryptor throws where nobody can catch it.
+   */
   async #pumpCipherText(): Promise<void> {
+    const encryptor = this.#encryptor;
+    const ended = Promise.withResolvers<void>();
+    this.#endPump = ended.reject;
+    encryptor.on('end', ended.resolve).on('error', ended.reject);
+    encryptor.on('data', (chunk: Buffer) => {
+      // After a failure the rest is let through to its end, and goes nowhere.
+      if (this.#failure !== undefined) return;
+      encryptor.pause();
+      this.#take(chunk).then(() => encryptor.resume(), ended.reject);
+    });
     try {
-      for await (const chunk of this.#encryptor as AsyncIterable<Buffer>) {
-        this.#cipherHash.update(chunk);
-        this.#cipherBytes += chunk.length;
-        await this.#fill(chunk);
-      }
+      await ended.promise;
       await this.#flushPart();
     } catch (error) {
       throw awsError(error, 'kms:GenerateDataKey', this.#vault.kmsKeyArn);
     }
+  }
+
+  async #take(chunk: Buffer): Promise<void> {
+    this.#cipherHash.update(chunk);
+    this.#cipherBytes += chunk.length;
+    await this.#fill(chunk);
   }
 
   async #fill(chunk: Buffer): Promise<void> {
@@ -220,14 +212,37 @@ export class ArtifactUpload implements OpenUpload {
   #fail(reason: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason ?? new Error('aborted');
-    this.#encryptor.destroy(reason instanceof Error ? reason : undefined);
+    this.#encryptor.end();
+    this.#encryptor.resume();
     if (this.#partBuffer !== undefined) this.#vault.parts.release(this.#partBuffer);
     this.#partBuffer = undefined;
     this.#rejectWrite(this.#failure);
+    this.#endPump(this.#failure);
   }
 
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+async function createUpload(vault: BackupVault, key: string): Promise<string> {
+  const { s3, bucket, lock, signal } = vault;
+  try {
+    const { UploadId } = await s3.send(
+      new CreateMultipartUploadCommand({
+        Bucket: bucket,
+        Key: key,
+        ChecksumAlgorithm: 'CRC32',
+        ContentType: 'application/octet-stream',
+        ObjectLockMode: lock.mode,
+        ObjectLockRetainUntilDate: lock.retainUntil,
+      }),
+      { abortSignal: signal },
+    );
+    if (UploadId === undefined) throw new Error('S3 answered without an upload id');
+    return UploadId;
+  } catch (error) {
+    throw awsError(error, 's3:PutObject', key);
   }
 }
 

@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { buildManifest, MANIFEST_VERSION, parseManifest } from '../../contract/manifest.ts';
+import { exampleManifest } from '../fixtures/example-manifest.ts';
+
+describe('the manifest', () => {
+  test('is read as it was written', () => {
+    expect(parseManifest(buildManifest(exampleManifest()), 'key')).toEqual(exampleManifest());
+  });
+
+  test('of a newer version is refused by its number', () => {
+    const text = JSON.stringify({ ...exampleManifest(), version: MANIFEST_VERSION + 1 });
+    expect(() => parseManifest(text, 'clusters/orders/catalog/x.json')).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: expect.stringContaining(`version ${MANIFEST_VERSION + 1}`),
+      }),
+    );
+  });
+
+  test.each([
+    ['no JSON', '{', /not JSON/],
+    ['nothing', 'null', /not a valid manifest/],
+    ['a field too many', JSON.stringify({ ...exampleManifest(), password: 'x' }), /password/],
+    ['no artifact', JSON.stringify({ ...exampleManifest(), artifacts: [] }), /artifacts/],
+  ])('%s is refused, and the object is named', (_, text, found) => {
+    expect(() => parseManifest(text, 'clusters/orders/catalog/x.json')).toThrow(
+      expect.objectContaining({
+        code: 'MANIFEST_INVALID',
+        message: expect.stringMatching(found),
+      }),
+    );
+    expect(() => parseManifest(text, 'clusters/orders/catalog/x.json')).toThrow(/clusters\/orders/);
+  });
+
+  test('what is wrong is never written', () => {
+    expect(() => buildManifest({ ...exampleManifest(), label: 'x' })).toThrow();
+  });
+});

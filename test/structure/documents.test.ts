@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ERROR_CODES } from '../../contract/error-codes.ts';
+import { projectFiles, ROOT } from './source-files.ts';
+
+const documents = projectFiles().filter((path) => path.endsWith('.md'));
+const TOP = /^(contract|vault|infra|functions|containers|cli|test|docs|scripts|\.ci)\//;
+
+/** Paths of the project that a document names: links to files, and code spans that look like paths. */
+function pathsNamedIn(text: string): string[] {
+  const spans = [...text.matchAll(/`([^`\s]+)`/g)].map(([, span]) => span ?? '');
+  return spans.filter((span) => TOP.test(span) && !/[<>*{…]/.test(span));
+}
+
+function linksIn(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)#]+?)(?:#[^)]*)?\)/g)]
+    .map(([, target]) => target ?? '')
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+describe('documents', () => {
+  test('name paths that exist', () => {
+    const missing = documents.flatMap((document) =>
+      pathsNamedIn(readFileSync(join(ROOT, document), 'utf8'))
+        .filter((path) => !existsSync(join(ROOT, path)))
+        .map((path) => `${document}: ${path}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('link to files that exist', () => {
+    const missing = documents.flatMap((document) =>
+      linksIn(readFileSync(join(ROOT, document), 'utf8'))
+        .filter((target) => !existsSync(join(ROOT, dirname(document), target)))
+        .map((target) => `${document}: ${target}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test('a wrong path is noticed', () => {
+    expect(pathsNamedIn('see `vault/commit.ts` and `npm test`')).toEqual(['vault/commit.ts']);
+    expect(linksIn('[a](docs/FORMAT.md#x) [b](https://example.com)')).toEqual(['docs/FORMAT.md']);
+  });
+
+  test('list every error code with its exit status and whether it is retryable', () => {
+    const text = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
+    const listed = [...text.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (yes|no) \|/gm)].map(
+      ([, code, exit, retryable]) => ({ code, exit: Number(exit), retryable: retryable === 'yes' }),
+    );
+    const defined = Object.entries(ERROR_CODES).map(([code, { exit, retryable }]) => ({
+      code,
+      exit,
+      retryable,
+    }));
+    expect(listed).toEqual(defined);
+  });
+});

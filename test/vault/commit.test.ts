@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import {
+  CompleteMultipartUploadCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Manifest } from '../../contract/manifest.ts';
+import { manifestKey } from '../../contract/vault-keys.ts';
+import type { BackupVault } from '../../vault/backup-vault.ts';
+import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
+import { StreamUpload } from '../../vault/stream-upload.ts';
+import { exampleManifest } from '../fixtures/example-manifest.ts';
+import { CLUSTER, type RealVault, startRealVault } from './real-vault.ts';
+
+let vault: RealVault;
+let labels = 0;
+
+beforeAll(async () => {
+  vault = await startRealVault();
+});
+afterAll(() => vault.stop());
+
+function nextLabel(): string {
+  labels += 1;
+  return `20261120T0400${String(labels).padStart(2, '0')}Z-logical-full-7f3a9c`;
+}
+
+async function pending(backup: BackupVault, names: readonly string[] = ['a']) {
+  const streams = await Promise.all(
+    names.map(async (name) => {
+      const stream = new StreamUpload(backup, name);
+      await stream.write(randomBytes(100));
+      return stream.finish();
+    }),
+  );
+  return streams.flatMap(({ artifacts }) => artifacts);
+}
+
+function manifestFor(label: string): Manifest {
+  const manifest = exampleManifest();
+  return { ...manifest, cluster: CLUSTER, label, request: { ...manifest.request, label } };
+}
+
+type Command = Parameters<S3Client['send']>[0];
+
+/** Does what it is told, and loses the answer of the first command of a kind. */
+function losingAnswer(
+  s3: S3Client,
+  kind: new (...args: never[]) => unknown,
+): Pick<S3Client, 'send'> {
+  let lost = false;
+  const send = async (command: Command): Promise<unknown> => {
+    const answer = await s3.send(command);
+    if (lost || !(command instanceof kind)) return answer;
+    lost = true;
+    throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+  };
+  return { send: send as S3Client['send'] };
+}
+
+describe('completion', () => {
+  test('pins the version that it made, and empties the ledger', async () => {
+    const backup = vault.backup(nextLabel());
+    const artifacts = await completeArtifacts(backup, await pending(backup, ['a', 'b', 'c']));
+    expect(artifacts.map(({ name }) => name)).toEqual(['a.0001', 'b.0001', 'c.0001']);
+    expect(artifacts.every(({ versionId }) => versionId.length > 0)).toBe(true);
+    expect(backup.ledger.size).toBe(0);
+  });
+
+  test('whose answer is lost is looked up', async () => {
+    const backup = vault.backup(
+      nextLabel(),
+      losingAnswer(vault.s3, CompleteMultipartUploadCommand),
+    );
+    const [artifact] = await completeArtifacts(backup, await pending(backup));
+    const { VersionId, ETag } = await vault.s3.send(
+      new GetObjectCommand({ Bucket: vault.bucket, Key: artifact?.key }),
+    );
+    expect(artifact).toMatchObject({ versionId: VersionId, etag: ETag });
+  });
+
+  test('over somebody else’s object is a conflict, and theirs stays', async () => {
+    const label = nextLabel();
+    const [first, second] = [vault.backup(label), vault.backup(label)];
+    const theirs = await pending(first);
+    const ours = await pending(second);
+    const [winner] = await completeArtifacts(first, theirs);
+    await expect(completeArtifacts(second, ours)).rejects.toMatchObject({ code: 'LABEL_TAKEN' });
+    const { ETag } = await vault.s3.send(
+      new GetObjectCommand({ Bucket: vault.bucket, Key: winner?.key }),
+    );
+    expect(ETag).toBe(winner?.etag);
+    expect(await second.ledger.abortAll(new Error('lost'))).toEqual([]);
+  });
+
+  test('that S3 refuses for good is an error that names the object', async () => {
+    const label = nextLabel();
+    const broken = {
+      send: ((command: Command) =>
+        command instanceof CompleteMultipartUploadCommand
+          ? Promise.reject(new Error('InternalError'))
+          : vault.s3.send(command)) as S3Client['send'],
+    };
+    const backup = vault.backup(label, broken);
+    await expect(completeArtifacts(backup, await pending(backup))).rejects.toMatchObject({
+      code: 'VAULT_UNAVAILABLE',
+      message: expect.stringContaining(`${label}/a.0001`),
+    });
+    await vault.backup(label).ledger.abortAll(undefined);
+    await backup.ledger.abortAll(new Error('failed'));
+  });
+});
+
+describe('the manifest', () => {
+  test('is written once', async () => {
+    const label = nextLabel();
+    const backup = vault.backup(label);
+    await writeManifest(backup, manifestFor(label));
+    await expect(
+      writeManifest(backup, { ...manifestFor(label), warnings: ['another run'] }),
+    ).rejects.toMatchObject({ code: 'LABEL_TAKEN' });
+  });
+
+  test('whose answer is lost is read back', async () => {
+    const label = nextLabel();
+    const backup = vault.backup(label, losingAnswer(vault.s3, PutObjectCommand));
+    await writeManifest(backup, manifestFor(label));
+    const { Body } = await vault.s3.send(
+      new GetObjectCommand({ Bucket: vault.bucket, Key: manifestKey(CLUSTER, label) }),
+    );
+    expect(JSON.parse((await Body?.transformToString()) ?? '')).toMatchObject({ label });
+  });
+});
+
+describe('a label', () => {
+  test('is free before anything lies under it', async () => {
+    await expect(assertLabelFree(vault.backup(nextLabel()))).resolves.toBeUndefined();
+  });
+
+  test.each(['artifact', 'manifest'])('is taken once an %s lies under it', async (what) => {
+    const label = nextLabel();
+    const backup = vault.backup(label);
+    if (what === 'artifact') await completeArtifacts(backup, await pending(backup));
+    else await writeManifest(backup, manifestFor(label));
+    await expect(assertLabelFree(vault.backup(label))).rejects.toMatchObject({
+      code: 'LABEL_TAKEN',
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import type { BackupVault } from '../../vault/backup-vault.ts';
+import { PartPool } from '../../vault/part-pool.ts';
+import { lockFor } from '../../vault/retention.ts';
+import { UploadLedger } from '../../vault/upload-ledger.ts';
+import { makeCertificates } from '../local-cloud/servers/certificates.ts';
+import { startRun } from '../local-cloud/servers/run.ts';
+import { startVersitygw } from '../local-cloud/servers/versitygw.ts';
+import { rawDataKeys } from './example-message.ts';
+
+/** S3 takes no smaller part than this, but for the last. */
+export const PART_BYTES = 5 * 1024 * 1024;
+
+export const CLUSTER = 'orders';
+
+/** A real S3 server with Object Lock, and a vault in it. */
+export interface RealVault {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  readonly dataKeys: ReturnType<typeof rawDataKeys>;
+  /** A vault for one backup; a label is used once. */
+  backup(label: string, s3?: Pick<S3Client, 'send'>, signal?: AbortSignal): BackupVault;
+  /** Keys of multipart uploads that are still open. */
+  openUploads(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export async function startRealVault(): Promise<RealVault> {
+  const run = await startRun();
+  const certificates = await makeCertificates(run);
+  const server = await startVersitygw({ run, certificates });
+  const s3 = new S3Client({
+    endpoint: server.endpoint,
+    region: server.region,
+    credentials: server.root,
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      httpsAgent: new Agent({ ca: await readFile(certificates.caFile), keepAlive: true }),
+    },
+  });
+  const bucket = 'vault';
+  await s3.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
+  const dataKeys = rawDataKeys();
+  return {
+    s3,
+    bucket,
+    dataKeys,
+    backup: (label, through = s3, signal = new AbortController().signal) => ({
+      s3: through,
+      bucket,
+      cluster: CLUSTER,
+      label,
+      keyring: dataKeys().keyring,
+      kmsKeyArn: 'arn:aws:kms:eu-central-1:000000000000:key/mrk-0',
+      lock: lockFor('COMPLIANCE', 1, new Date()),
+      parts: new PartPool(PART_BYTES, 4),
+      ledger: new UploadLedger(),
+      signal,
+    }),
+    openUploads: async () => {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      return Uploads.map(({ Key }) => Key ?? '');
+    },
+    stop: async () => {
+      s3.destroy();
+      await server.stop();
+      await run.stop();
+    },
+  };
+}
