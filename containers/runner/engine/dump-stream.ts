@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { type PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
-import type { Child } from '../process/child.ts';
+import type { Child, ChildExit } from '../process/child.ts';
 import { FileTail } from './file-tail.ts';
 import { type ObservedFile, observeDirectory } from './observe-directory.ts';
 import { PackWriter } from './pack-writer.ts';
@@ -29,6 +29,8 @@ export interface DumpStreamOptions {
   readonly wantsContent: (name: string) => boolean;
   readonly keeps: (name: string) => boolean;
   readonly onPacked: (name: string, content: Buffer | undefined) => void;
+  /** What to throw when the leader ended with anything but exit status 0. */
+  readonly failure: (exit: ChildExit) => Error;
 }
 
 /** All that a dump wrote, in S3, and visible to nobody yet. */
@@ -41,9 +43,9 @@ export interface StreamedDump {
 }
 
 /**
- * Uploads a directory that a process group is still writing. Ends when the group is gone and every
- * byte is acknowledged; it does not judge whether the dump is complete. When it throws, the group
- * may still live: the caller stops it.
+ * Uploads a directory that a process group is still writing. Ends when the group is gone, its leader
+ * exited 0, and every byte is acknowledged; whether the files are all that the dump promises is for
+ * the caller to judge. When it throws, the group may still live: the caller stops it.
  */
 export class DumpStream {
   readonly #options: DumpStreamOptions;
@@ -80,11 +82,10 @@ export class DumpStream {
 
   async run(): Promise<StreamedDump> {
     const { child, vault } = this.#options;
-    void child.exit
-      .then(() => child.groupGone())
-      .then(() => {
-        this.#groupGone = true;
-      });
+    void child.groupGone().then((exit) => {
+      if (exit.code !== 0) this.#failure ??= { reason: this.#options.failure(exit) };
+      this.#groupGone = true;
+    });
     try {
       await this.#followUntilGone();
       await Promise.all(this.#running.values());

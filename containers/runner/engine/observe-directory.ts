@@ -32,18 +32,25 @@ export function observeDirectory(
     .filter((file) => file !== undefined);
 }
 
-function heldFiles(directory: string, group: number): Set<string> {
-  return new Set(groupMembers(group).flatMap(({ pid }) => openFiles(pid, directory)));
+/** `undefined` when some member cannot be looked at: then every file may be open. */
+function heldFiles(directory: string, group: number): Set<string> | undefined {
+  const held = new Set<string>();
+  for (const { pid } of groupMembers(group)) {
+    const paths = openFiles(pid, directory);
+    if (paths === undefined) return undefined;
+    for (const path of paths) held.add(path);
+  }
+  return held;
 }
 
 function observeFile(
   directory: string,
   name: string,
-  held: ReadonlySet<string>,
+  held: ReadonlySet<string> | undefined,
 ): ObservedFile | undefined {
   const path = `${directory}/${name}`;
   // Packed files are removed after they have been listed.
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
-  return { name, size: found.size, allocated: found.blocks * 512, open: held.has(path) };
+  return { name, size: found.size, allocated: found.blocks * 512, open: held?.has(path) ?? true };
 }

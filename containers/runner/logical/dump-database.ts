@@ -62,10 +62,9 @@ export async function dumpDatabase(options: DumpDatabaseOptions): Promise<Dumped
       wantsContent: isLargeObjectToc,
       keeps: (name) => name === TOC_FILE,
       onPacked: (name, content) => inventory.add(name, true, content),
+      failure: (exit) =>
+        dumpFailure('pg_dump', database.name, describeExit(exit), child.stderr.tail),
     }).run();
-    const exit = await child.exit;
-    if (exit.code !== 0)
-      throw dumpFailure('pg_dump', database.name, describeExit(exit), child.stderr.tail);
     for (const name of stream.files.keys()) inventory.add(name, false);
     const listing = await listToc(options, directory);
     inventory.assertComplete(listing, database.name);

@@ -47,7 +47,7 @@ export async function dumpGlobals(
       await upload.write(chunk);
       tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
     }
-    const exit = await child.exit;
+    const exit = await child.groupGone();
     if (exit.code !== 0)
       throw dumpFailure('pg_dumpall', 'the globals', describeExit(exit), child.stderr.tail);
     if (!tail.toString('utf8').includes(TRAILER)) {

@@ -35,8 +35,10 @@ export class Child {
   readonly name: string;
   readonly stdout: Readable;
   readonly stderr: StderrLines;
-  /** Settles once the leader has ended and its output is read to the end. Never rejects. */
+  /** Settles once the leader has ended; its workers may still live and write. Never rejects. */
   readonly exit: Promise<ChildExit>;
+  /** Settles once nobody holds its output open any more, and all of it has been read. */
+  readonly closed: Promise<unknown>;
 
   private constructor(
     name: string,
@@ -47,7 +49,8 @@ export class Child {
     this.pid = pid;
     this.stdout = process.stdout;
     this.stderr = new StderrLines(process.stderr);
-    this.exit = once(process, 'close').then(([code, signal]) => ({
+    this.closed = once(process, 'close');
+    this.exit = once(process, 'exit').then(([code, signal]) => ({
       code: code as number | null,
       signal: signal as NodeJS.Signals | null,
     }));
@@ -72,15 +75,20 @@ export class Child {
   }
 
   /**
-   * Waits until no member of the group is left. Workers that outlive their leader are given a
-   * moment, then killed; the dump is a failure then anyway, or they had nothing left to write.
+   * Waits until the leader has ended and no member of its group is left. Workers outlive a leader
+   * that was killed and go on writing: after a failure they are ended at once, after a success they
+   * are given a moment for what can only be their own exit.
    */
-  async groupGone(): Promise<void> {
+  async groupGone(): Promise<ChildExit> {
+    const exit = await this.exit;
+    if (exit.code !== 0) await this.stop();
     const deadline = Date.now() + STRAGGLER_GRACE_MS;
     while (groupMembers(this.pid).length > 0) {
       if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
       await sleep(20);
     }
+    await this.closed;
+    return exit;
   }
 
   /** Ends the whole group: SIGTERM, then SIGKILL. Returns when nobody is left. */
@@ -93,7 +101,7 @@ export class Child {
       if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
       await sleep(20);
     }
-    await this.exit;
+    await this.closed;
   }
 }
 

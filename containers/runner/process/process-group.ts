@@ -31,16 +31,20 @@ function readMember(pid: number, group: number): GroupMember | undefined {
 }
 
 /**
- * Paths that a process holds open, among those under `directory`.
- *
- * @throws Error when the process lives but may not be looked at: then nothing can be said.
+ * Paths that a process holds open, among those under `directory`; `undefined` when it may not be
+ * looked at, as is the case for a moment while it exits.
  */
-export function openFiles(pid: number, directory: string): string[] {
-  const descriptors = ifPresent(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
-  return descriptors
-    .map((fd) => ifPresent(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))
-    .filter((target) => target?.startsWith(`${directory}/`) === true)
-    .filter((target) => target !== undefined);
+export function openFiles(pid: number, directory: string): string[] | undefined {
+  try {
+    const descriptors = ifPresent(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+    return descriptors
+      .map((fd) => ifPresent(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))
+      .filter((target) => target !== undefined)
+      .filter((target) => target.startsWith(`${directory}/`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    throw error;
+  }
 }
 
 /** Sends a signal to a whole group; `false` when nobody is left in it. */

@@ -54,7 +54,8 @@ function renamed(tokens: readonly SqlToken[], name: string): string {
   const keyword = tokens.findIndex((token) => isKeyword(token, 'DATABASE'));
   const target = tokens.findIndex((token, at) => at > keyword && token.kind !== 'space');
   if (keyword < 0 || target < 0) return joined(tokens);
-  return `${joined(tokens.slice(0, target))}${quoteName(name)}${joined(tokens.slice(target + 1))}`;
+  const renamedTo: SqlToken = { kind: 'quoted', text: quoteName(name) };
+  return joined(tokens.with(target, renamedTo));
 }
 
 function withoutTablespace(
@@ -76,5 +77,5 @@ function joined(tokens: readonly SqlToken[]): string {
   return tokens
     .map((token) => token.text)
     .join('')
-    .trimStart();
+    .trim();
 }

@@ -1,22 +1,18 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
-import { createDatabaseStatement, statementsFor } from './database-statements.ts';
-import type { DumpToc } from './dump-toc.ts';
+import { createTemporary, replayProperties } from './database-properties.ts';
+import { analyzeInStages, loadDump } from './load-dump.ts';
 import { checkTarget, majorOf, refused, surveyTarget, type TargetFacts } from './preflight.ts';
 import { withRestoreLock } from './restore-lock.ts';
-import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
-import { runProgram } from './run-program.ts';
-import { type NotRestored, type Selection, selectEntries } from './select-entries.ts';
-import { quoteName } from './sql-tokens.ts';
+import type { ReportProgress } from './restore-progress.ts';
+import { type NotRestored, selectEntries } from './select-entries.ts';
 import { stageDump, stagedBytes } from './stage-dump.ts';
 import { withStagingDirectory } from './staging-directory.ts';
 import { dropTemporary, swapDatabase } from './swap-database.ts';
-import { connect, type TargetServer } from './target-connection.ts';
+import { type TargetServer, withSession } from './target-connection.ts';
 import { asideName, isTooLong, temporaryName } from './temporary-name.ts';
 
 export interface RestoreRequest {
@@ -113,12 +109,13 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
   const fetchedAt = Date.now();
   const selection = selectEntries(toc, facts, request);
   const temporary = temporaryName(name);
+  const options = { ...request, programs: run.programs };
   try {
     await withSession(target, home, (session) => createTemporary(session, toc, temporary, facts));
-    const warnings = await load(directory, toc, temporary, selection, run);
+    const warnings = await loadDump(directory, toc, temporary, selection, options);
     const loadedAt = Date.now();
     onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
-    warnings.push(...(await analyze(temporary, run)));
+    warnings.push(...(await analyzeInStages(temporary, options)));
     const analyzedAt = Date.now();
     const finished = await withSession(target, home, async (session) => {
       const notReplayed = await replayProperties(session, temporary, selection, toc, request);
@@ -167,95 +164,11 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
   }
 }
 
-async function createTemporary(
-  session: pg.Client,
-  toc: DumpToc,
-  temporary: string,
-  { tablespaces }: TargetFacts,
-): Promise<void> {
-  const statement = createDatabaseStatement(toc, temporary, { tablespaces });
-  if (statement === undefined) {
-    throw refused('The dump does not say how its database was made.', 'Use another backup.');
-  }
-  await session.query(statement).catch((error: unknown) => {
-    throw refused(
-      `The target cannot make a database like the source's: ${(error as Error).message} (${statement})`,
-      "Install the locale on the target's host (or its ICU), or restore into a server like the source.",
-      error,
-    );
-  });
-}
-
-async function load(
-  directory: string,
-  toc: DumpToc,
-  temporary: string,
-  { dumpIds, noTablespaces }: Selection,
-  { request, programs }: Run,
-): Promise<string[]> {
-  const { target, signal, onProgress, noOwner, jobs } = request;
-  const args = ['--exit-on-error', '--verbose', `--jobs=${jobs}`, `--dbname=${temporary}`];
-  if (noOwner) args.push('--no-owner');
-  if (noTablespaces) args.push('--no-tablespaces');
-  if (dumpIds !== undefined) {
-    const list = join(directory, 'holdfast.list');
-    await writeFile(list, dumpIds.map((id) => `${id};\n`).join(''));
-    args.push(`--use-list=${list}`);
-  }
-  const onLine = pgRestoreProgress(toc, onProgress);
-  return await runProgram(programs.pgRestore, [...args, directory], { target, signal, onLine });
-}
-
-async function analyze(temporary: string, { request, programs }: Run): Promise<string[]> {
-  const { target, signal, jobs } = request;
-  const args = ['--analyze-in-stages', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
-  return await runProgram(programs.vacuumdb, args, { target, signal });
-}
-
-/** Replays owner, grants, comment and settings of the database. What fails is told, not fatal. */
-async function replayProperties(
-  session: pg.Client,
-  temporary: string,
-  { ofDatabase }: Selection,
-  toc: DumpToc,
-  { noOwner }: RestoreRequest,
-): Promise<NotRestored[]> {
-  const owner = toc.entries.find(({ desc }) => desc === 'DATABASE')?.owner ?? '';
-  const statements = [
-    ...(noOwner || owner === ''
-      ? []
-      : [`ALTER DATABASE ${quoteName(temporary)} OWNER TO ${quoteName(owner)}`]),
-    ...ofDatabase.flatMap((entry) => statementsFor(entry, temporary)),
-  ];
-  const notReplayed: NotRestored[] = [];
-  for (const statement of statements) {
-    await session.query(statement).catch((error: unknown) => {
-      const what = statement.replaceAll(quoteName(temporary), quoteName(toc.database));
-      notReplayed.push({ what, why: (error as Error).message });
-    });
-  }
-  await session.query('RESET SESSION AUTHORIZATION');
-  return notReplayed;
-}
-
 async function databaseBytes(session: pg.Client, name: string): Promise<number> {
   const { rows } = await session.query<{ bytes: string }>('SELECT pg_database_size($1) AS bytes', [
     name,
   ]);
   return Number(rows[0]?.bytes ?? 0);
-}
-
-async function withSession<T>(
-  target: TargetServer,
-  database: string,
-  work: (session: pg.Client) => Promise<T>,
-): Promise<T> {
-  const session = await connect(target, database);
-  try {
-    return await work(session);
-  } finally {
-    await session.end().catch(() => {});
-  }
 }
 
 function findDatabase(manifest: Manifest, name: string): DatabaseEntry {

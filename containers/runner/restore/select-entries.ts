@@ -44,7 +44,11 @@ export function selectEntries(
     });
   }
   const lacking = new Set(missing);
-  const leftOut = new Set(toc.entries.filter((entry) => needsAny(entry, lacking)));
+  // The database's own grants and settings are replayed singly, and each that fails is told then.
+  const ofDatabase = databaseEntries(toc);
+  const leftOut = new Set(
+    toc.entries.filter((entry) => !ofDatabase.includes(entry) && needsAny(entry, lacking)),
+  );
   for (const entry of leftOut) {
     const roles = [...rolesNamedBy(entry)].filter((role) => lacking.has(role));
     notRestored.push({
@@ -66,7 +70,7 @@ export function selectEntries(
       leftOut.size === 0
         ? undefined
         : toc.entries.filter((entry) => !leftOut.has(entry)).map((entry) => entry.dumpId),
-    ofDatabase: databaseEntries(toc).filter((entry) => !leftOut.has(entry)),
+    ofDatabase,
     noTablespaces: tablespaces.length > 0,
     notRestored,
   };

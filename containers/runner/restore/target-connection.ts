@@ -133,6 +133,20 @@ export async function connect(target: TargetServer, database: string): Promise<p
   }
 }
 
+/** Runs `work` on a session of its own. */
+export async function withSession<T>(
+  target: TargetServer,
+  database: string,
+  work: (session: pg.Client) => Promise<T>,
+): Promise<T> {
+  const session = await connect(target, database);
+  try {
+    return await work(session);
+  } finally {
+    await session.end().catch(() => {});
+  }
+}
+
 /**
  * The same server, for libpq's programs: by environment, never by argument. It is the whole
  * environment, so that no credential of ours reaches them.

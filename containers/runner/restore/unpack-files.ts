@@ -39,8 +39,25 @@ export async function unpackFiles(
 ): Promise<string[]> {
   const names: string[] = [];
   const entries = extract();
-  const feeding = pipeline(Readable.from(pack, { objectMode: false }), entries);
-  // Without a handler of its own the failure of the source counts as unhandled until it is awaited.
+  let sourceFailure: { readonly error: unknown } | undefined;
+  async function* watched(): AsyncGenerator<Buffer> {
+    const source = pack[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await source.next().catch((error: unknown) => {
+          sourceFailure = { error };
+          throw error;
+        });
+        if (next.done === true) return;
+        // Outside that catch: when the reader fails, its failure is thrown in here.
+        yield next.value;
+      }
+    } finally {
+      await source.return?.();
+    }
+  }
+  const feeding = pipeline(Readable.from(watched(), { objectMode: false }), entries);
+  // Awaited only after the loop; a rejection that nobody awaits yet would end the process.
   feeding.catch(() => {});
   try {
     for await (const entry of entries) {
@@ -49,13 +66,12 @@ export async function unpackFiles(
       await writeDumpFile(directory, name, entry as AsyncIterable<Buffer>);
       names.push(name);
     }
-  } catch (error) {
-    entries.destroy(error as Error);
-    // If the source failed, that is the cause, and what the reader saw only its echo.
     await feeding;
-    throw error;
+  } catch (error) {
+    await feeding.catch(() => {});
+    // If the source failed, that is the cause, and what was met here only its echo.
+    throw sourceFailure?.error ?? error;
   }
-  await feeding;
   return names;
 }
 

@@ -1,0 +1,51 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClientPrograms } from './client-programs.ts';
+import type { DumpToc } from './dump-toc.ts';
+import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
+import { runProgram } from './run-program.ts';
+import type { Selection } from './select-entries.ts';
+import type { TargetServer } from './target-connection.ts';
+
+export interface LoadOptions {
+  readonly programs: ClientPrograms;
+  readonly target: TargetServer;
+  readonly noOwner: boolean;
+  readonly jobs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ReportProgress | undefined;
+}
+
+/**
+ * Loads a staged dump into the temporary database; the first error ends it.
+ *
+ * @returns what `pg_restore` warned of.
+ * @throws HoldfastError RESTORE_FAILED
+ */
+export async function loadDump(
+  directory: string,
+  toc: DumpToc,
+  temporary: string,
+  { dumpIds, noTablespaces }: Selection,
+  { programs, target, noOwner, jobs, signal, onProgress }: LoadOptions,
+): Promise<string[]> {
+  const args = ['--exit-on-error', '--verbose', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  if (noOwner) args.push('--no-owner');
+  if (noTablespaces) args.push('--no-tablespaces');
+  if (dumpIds !== undefined) {
+    const list = join(directory, 'holdfast.list');
+    await writeFile(list, dumpIds.map((id) => `${id};\n`).join(''));
+    args.push(`--use-list=${list}`);
+  }
+  const onLine = pgRestoreProgress(toc, onProgress);
+  return await runProgram(programs.pgRestore, [...args, directory], { target, signal, onLine });
+}
+
+/** Gives the planner statistics, rough ones first: without them the first queries may take hours. */
+export async function analyzeInStages(
+  temporary: string,
+  { programs, target, jobs, signal }: LoadOptions,
+): Promise<string[]> {
+  const args = ['--analyze-in-stages', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  return await runProgram(programs.vacuumdb, args, { target, signal });
+}
