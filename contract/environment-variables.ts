@@ -6,7 +6,7 @@ export const EnvironmentVariable = {
   Environment: 'HOLDFAST_ENVIRONMENT',
   /** Task: name of the cluster it serves. */
   Cluster: 'HOLDFAST_CLUSTER',
-  /** Task: ARN of the secret with the connection URIs. */
+  /** Task: name or ARN of the secret with the connection URIs. */
   SecretArn: 'HOLDFAST_SECRET_ARN',
   /** Task: name of the vault's bucket. */
   VaultBucket: 'HOLDFAST_VAULT_BUCKET',

@@ -4,7 +4,6 @@ import { buildDecrypt, CommitmentPolicy, type MessageHeader } from '@aws-crypto/
 import { type ArtifactContext, encryptionContext } from '../contract/encryption-context.ts';
 import { HoldfastError } from '../contract/errors.ts';
 import { awsError } from './aws-errors.ts';
-import { createFrameCheck } from './check-frames.ts';
 import type { OpenDataKeys } from './decryption-keyring.ts';
 import { createDigestCheck, type Digest } from './verify-digest.ts';
 
@@ -46,7 +45,6 @@ export async function* decryptMessage(
     pipeline(
       Readable.from(cipherText, { objectMode: false }),
       createDigestCheck(cipher, `cipher text of ${where}`),
-      createFrameCheck(),
       decryptor,
       bound,
       plainText,

@@ -73,16 +73,13 @@ test('refuses any changed byte, wherever it stands, without ever ending the proc
   }
 });
 
-test('refuses a message cut off at any byte, and bytes behind it', async () => {
+test('refuses a message cut off at any byte', async () => {
   const { plain, cipher } = await example(1500);
   for (let length = 0; length < cipher.length; length += 97) {
     const cut = cipher.subarray(0, length);
     const found = await failure(decryptMessage(inPieces(cut, 500), request(plain, cut)));
     expect([length, found.code]).toEqual([length, 'VAULT_INTEGRITY']);
   }
-  const longer = Buffer.concat([cipher, Buffer.from('x')]);
-  const found = await failure(decryptMessage(inPieces(longer, 500), request(plain, longer)));
-  expect(found.message).toContain('behind the final frame');
 });
 
 test('refuses bytes that are not those of the manifest', async () => {

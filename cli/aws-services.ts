@@ -1,0 +1,32 @@
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { HoldfastError } from '../contract/errors.ts';
+import { kmsDataKeys } from '../vault/decryption-keyring.ts';
+import { findCluster, findVault } from '../vault/parameters.ts';
+import { createS3Client } from '../vault/s3-client.ts';
+import type { Services } from './io.ts';
+
+/** AWS, with the credentials and the Region that the SDK finds (AWS_PROFILE, AWS_REGION, …). */
+export function awsServices(): Services {
+  return {
+    async openVault(environment) {
+      const { bucket } = await findVault(await createSsmClient(), environment);
+      return { s3: createS3Client(), bucket };
+    },
+    async dataKeysFor(environment, cluster) {
+      const { kmsKeyArn } = await findCluster(await createSsmClient(), environment, cluster);
+      return kmsDataKeys(kmsKeyArn);
+    },
+  };
+}
+
+/** The SDK says that no Region is set only in the first call's error, as a plain `Error`. */
+async function createSsmClient(): Promise<SSMClient> {
+  const client = new SSMClient({ maxAttempts: 5 });
+  await client.config.region().catch((cause: unknown) => {
+    throw new HoldfastError('ENVIRONMENT_INVALID', 'No AWS Region is set.', {
+      hint: 'Set AWS_REGION, or AWS_PROFILE with a profile that has one.',
+      cause,
+    });
+  });
+  return client;
+}

@@ -1,0 +1,110 @@
+import { HoldfastError } from '../contract/errors.ts';
+import { type CatalogEntry, listBackups, listClusters, readManifest } from '../vault/catalog.ts';
+import type { VaultReader } from '../vault/vault-reader.ts';
+import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
+import type { Io } from './io.ts';
+import { type BackupSummary, summarize, summarizeUnreadable } from './summarize.ts';
+
+/** Manifests read at a time. */
+const AT_ONCE = 16;
+
+export interface ListOptions {
+  readonly environment: string;
+  readonly cluster?: string | undefined;
+  readonly json: boolean;
+}
+
+/** `holdfast list` */
+export async function list({ environment, cluster, json }: ListOptions, io: Io): Promise<void> {
+  const vault = await io.services.openVault(environment);
+  const clusters = cluster === undefined ? await listClusters(vault) : [cluster];
+  const entries: CatalogEntry[] = [];
+  const warnings: string[] = [];
+  for (const name of clusters) {
+    const listing = await listBackups(vault, name);
+    entries.push(...listing.entries);
+    warnings.push(...listing.warnings);
+  }
+  const backups = await readAll(vault, entries, io);
+  if (json) {
+    io.stdout.write(`${JSON.stringify({ backups, warnings }, null, 2)}\n`);
+    return;
+  }
+  if (backups.length === 0) {
+    const of = cluster === undefined ? '' : ` of the cluster "${cluster}"`;
+    io.stdout.write(`The vault holds no backup${of}.\n`);
+  } else {
+    io.stdout.write(formatTable([HEAD, ...backups.map(row)]));
+  }
+  for (const { cluster: of, label, warnings: found } of backups) {
+    for (const warning of found) io.stderr.write(`warning: ${of}, ${label}: ${warning}\n`);
+  }
+  for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
+}
+
+const HEAD = [
+  'LABEL',
+  'CLUSTER',
+  'AGE',
+  'DATA AS OF',
+  'SOURCE',
+  'DATABASES',
+  'SIZE',
+  'STORED',
+  'LOCKED UNTIL',
+  'WARNINGS',
+];
+
+function row(backup: BackupSummary): string[] {
+  const warnings = backup.warnings.length === 0 ? '-' : String(backup.warnings.length);
+  if (backup.ageSeconds === null) {
+    return [backup.label, backup.cluster, '?', '?', '?', '?', '?', '?', '?', warnings];
+  }
+  return [
+    backup.label,
+    backup.cluster,
+    formatSeconds(backup.ageSeconds),
+    formatInstant(backup.dataAsOf),
+    backup.source ?? '?',
+    names(backup.databases),
+    formatBytes(backup.sourceBytes),
+    formatBytes(backup.storedBytes),
+    formatInstant(backup.lockedUntil),
+    warnings,
+  ];
+}
+
+function names(databases: readonly string[]): string {
+  const shown = databases.slice(0, 3).join(', ');
+  return databases.length > 3 ? `${shown} and ${databases.length - 3} more` : shown;
+}
+
+/** One unreadable manifest must not hide the others: it becomes a row with a warning. */
+async function readAll(
+  vault: VaultReader,
+  entries: readonly CatalogEntry[],
+  io: Io,
+): Promise<BackupSummary[]> {
+  const summaries: BackupSummary[] = [];
+  const now = io.now();
+  for (let at = 0; at < entries.length; at += AT_ONCE) {
+    io.signal.throwIfAborted();
+    summaries.push(
+      ...(await Promise.all(
+        entries.slice(at, at + AT_ONCE).map(async (entry) => {
+          try {
+            return summarize(entry, await readManifest(vault, entry), now);
+          } catch (error) {
+            if (!(error instanceof HoldfastError) || !isAboutOneBackup(error)) throw error;
+            return summarizeUnreadable(entry, error.message);
+          }
+        }),
+      )),
+    );
+  }
+  return summaries;
+}
+
+function isAboutOneBackup({ code }: HoldfastError): boolean {
+  return code === 'MANIFEST_INVALID' || code === 'VAULT_INTEGRITY';
+}

@@ -1,0 +1,164 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EnvironmentVariable } from '../contract/environment-variables.ts';
+import { ExitCode } from '../contract/exit-codes.ts';
+import { ClusterName, EnvironmentName } from '../contract/names.ts';
+import type { Io } from './io.ts';
+import { list } from './list.ts';
+import { printError, usageError } from './print-error.ts';
+import { type RestoreOptions, restore } from './restore.ts';
+import { show } from './show.ts';
+import { RESTORE_URI_VARIABLE } from './target-uri.ts';
+
+const MAX_JOBS = 64;
+
+const EXIT_CODES = `
+Exit statuses:
+   0  done
+   1  a defect, or a failure that nobody foresaw
+   2  the command line is wrong, or names what does not exist
+   3  the configuration is wrong, or a PostgreSQL program is missing
+  20  the vault or KMS refused an action
+  21  the vault or KMS could not be reached
+  23  what lies in the vault is not what was backed up
+  30  the restore was refused before it changed anything
+  31  the restore failed; what it had built was dropped
+ 143  ended by SIGINT or SIGTERM, cleaned up`;
+
+/**
+ * The `holdfast` command. Prints to `io`, never ends the process.
+ *
+ * @param argv arguments, without the program's name.
+ * @returns the exit status.
+ */
+export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
+  try {
+    await buildProgram(io).parseAsync([...argv], { from: 'user' });
+    return ExitCode.Ok;
+  } catch (error) {
+    return printError(error, argv.includes('--json'), io);
+  }
+}
+
+function buildProgram(io: Io): Command {
+  const program = new Command('holdfast')
+    .description('PostgreSQL backups in a locked vault: look at them, restore them.')
+    .addHelpText('after', EXIT_CODES);
+  settle(program, io);
+
+  common(program, io, 'list', 'list the backups of one cluster, or of all')
+    .option('--cluster <NAME>', 'of this cluster only', checkedBy(ClusterName))
+    .addHelpText('after', '\nExample:\n  holdfast list --environment prod --cluster orders')
+    .action((options) =>
+      untilStopped(io.signal, list({ ...options, ...environmentOf(options, io) }, io)),
+    );
+
+  common(program, io, 'show', 'describe one backup')
+    .argument('<label>', 'label of the backup, as list shows it')
+    .requiredOption('--cluster <NAME>', 'its cluster', checkedBy(ClusterName))
+    .addHelpText(
+      'after',
+      '\nExample:\n  holdfast show 20261120T030000Z-logical-full-7f3a9c --environment prod --cluster orders',
+    )
+    .action((label, options) =>
+      untilStopped(io.signal, show({ ...options, label, ...environmentOf(options, io) }, io)),
+    );
+
+  common(program, io, 'restore', 'restore one database into an existing server')
+    .requiredOption('--cluster <NAME>', 'the cluster that was backed up', checkedBy(ClusterName))
+    .requiredOption('--database <NAME>', 'the database in the backup')
+    .option('--label <LABEL>', 'which backup; without it, the latest')
+    .option('--to <URI>', "the target server's URI, without its password")
+    .option('--to-file <FILE>', 'a file that holds that URI')
+    .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
+    .option('--replace', 'take the place of a database of that name, which is kept renamed', false)
+    .option('--no-owner', 'leave out owners, and what needs roles that the target lacks')
+    .addOption(
+      new Option('--jobs <N>', 'parallel workers of pg_restore').default(2).argParser(jobsFrom),
+    )
+    .option(
+      '--staging <DIR>',
+      'directory for the decrypted dump meanwhile; without it, the temporary one',
+    )
+    .option(
+      '--pg-bin <DIR>',
+      'where pg_restore is; without it, PATH, then /usr/lib/postgresql/<major>/bin',
+    )
+    .option('--ca <FILE>', "PEM of the authority that signed the target's certificate")
+    .addHelpText(
+      'after',
+      `
+The URI may also stand in ${RESTORE_URI_VARIABLE}. TLS is verify-full unless its sslmode says otherwise.
+The database is built under a temporary name and renamed when it is complete. With --replace, sessions
+on the old database are ended at that moment.
+
+Example:
+  holdfast restore --environment prod --cluster orders --database shop --into shop_before \\
+    --to postgresql://admin@db.example.com:5432/postgres`,
+    )
+    .action((options: RestoreOptions) =>
+      restore({ ...options, ...environmentOf(options, io) }, io),
+    );
+  return program;
+}
+
+/** A command with the options that all of them share. */
+function common(program: Command, io: Io, name: string, description: string): Command {
+  const command = program
+    .command(name)
+    .description(description)
+    .option(
+      '--environment <NAME>',
+      `the environment; without it, ${EnvironmentVariable.Environment}`,
+      checkedBy(EnvironmentName),
+    )
+    .option('--json', 'print one JSON document', false);
+  settle(command, io);
+  return command;
+}
+
+function settle(command: Command, { stdout, stderr }: Io): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => stdout.write(text),
+    writeErr: (text) => stderr.write(text),
+    // Printed where all errors are, once it has been thrown.
+    outputError: () => {},
+  });
+}
+
+function environmentOf(
+  { environment }: { readonly environment?: string },
+  { env }: Io,
+): { environment: string } {
+  const name = environment ?? env[EnvironmentVariable.Environment];
+  if (name !== undefined && EnvironmentName.safeParse(name).success) return { environment: name };
+  throw usageError(
+    name ? `"${name}" is no environment's name.` : 'Which environment was not said.',
+    `Give --environment NAME, or set ${EnvironmentVariable.Environment}.`,
+  );
+}
+
+function checkedBy(schema: typeof ClusterName): (text: string) => string {
+  return (text) => {
+    const parsed = schema.safeParse(text);
+    if (parsed.success) return text;
+    throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message}.`);
+  };
+}
+
+function jobsFrom(text: string): number {
+  const jobs = Number(text);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS) return jobs;
+  throw new InvalidArgumentError(`It must be a number from 1 to ${MAX_JOBS}.`);
+}
+
+/** For commands that leave nothing behind: a signal ends them without waiting for S3's answer. */
+async function untilStopped(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const stopped = Promise.withResolvers<never>();
+  const stop = () => stopped.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await Promise.race([work, stopped.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,34 @@
+import { CommanderError } from 'commander';
+import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
+import { ExitCode } from '../contract/exit-codes.ts';
+import type { Io } from './io.ts';
+
+/** Prints a failure for people, and with `json` one document for machines; returns the exit status. */
+export function printError(thrown: unknown, json: boolean, io: Io): ExitCode {
+  // Help has been printed; asked for, that is success.
+  if (thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code)) {
+    return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
+  }
+  const error = foreseen(thrown);
+  if (json) io.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  io.stderr.write(`error ${error.code}: ${error.message}\nhint: ${error.hint}\n`);
+  return error.exitCode;
+}
+
+export function usageError(message: string, hint: string): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', message, { hint });
+}
+
+export function terminated(signal: string): HoldfastError {
+  return new HoldfastError('TERMINATED', `Ended by ${signal}.`, {
+    hint: 'Everything that it had begun was removed; it can be run again.',
+  });
+}
+
+function foreseen(thrown: unknown): HoldfastError {
+  if (!(thrown instanceof CommanderError)) return asHoldfastError(thrown);
+  return usageError(
+    thrown.message.replace(/^error: /, ''),
+    'See holdfast --help, or holdfast COMMAND --help.',
+  );
+}

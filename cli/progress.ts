@@ -1,0 +1,50 @@
+import type { Progress } from '../containers/runner/restore/restore-progress.ts';
+import { formatBytes } from './format.ts';
+import type { Io } from './io.ts';
+
+const BAR_WIDTH = 24;
+const TERMINAL_PAUSE_MS = 100;
+const LOG_PAUSE_MS = 5_000;
+const STAGE_NAMES = { fetch: 'fetch', restore: 'load', analyze: 'analyze' } as const;
+
+export interface ProgressDisplay {
+  report(progress: Progress): void;
+  /** Leaves the terminal's cursor on a line of its own. */
+  end(): void;
+}
+
+/** A bar on a terminal; elsewhere a line every few seconds, so that logs stay readable. */
+export function createProgressDisplay({ stderr, now }: Io): ProgressDisplay {
+  let shownAt = 0;
+  let stage: Progress['stage'] | undefined;
+  let open = false;
+  return {
+    report(progress) {
+      const time = now().getTime();
+      const news = progress.stage !== stage || progress.done >= progress.total;
+      if (!news && time - shownAt < (stderr.isTTY ? TERMINAL_PAUSE_MS : LOG_PAUSE_MS)) return;
+      if (stderr.isTTY && open && progress.stage !== stage) stderr.write('\n');
+      stage = progress.stage;
+      shownAt = time;
+      open = true;
+      stderr.write(stderr.isTTY ? `\r\x1b[2K${bar(progress)}` : `${words(progress)}\n`);
+    },
+    end() {
+      if (stderr.isTTY && open) stderr.write('\n');
+      open = false;
+    },
+  };
+}
+
+function words({ stage, done, total, unit }: Progress): string {
+  const count = (amount: number) => (unit === 'bytes' ? formatBytes(amount) : String(amount));
+  const tail = unit === 'bytes' ? '' : ` ${unit}`;
+  return `${STAGE_NAMES[stage]}: ${count(done)} of ${count(total)}${tail}`;
+}
+
+function bar(progress: Progress): string {
+  const share = progress.total === 0 ? 1 : Math.min(1, progress.done / progress.total);
+  const full = Math.round(share * BAR_WIDTH);
+  const drawn = '#'.repeat(full) + '.'.repeat(BAR_WIDTH - full);
+  return `[${drawn}] ${String(Math.floor(share * 100)).padStart(3)} %  ${words(progress)}`;
+}

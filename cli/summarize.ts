@@ -1,0 +1,66 @@
+import type { Manifest } from '../contract/manifest.ts';
+import type { CatalogEntry } from '../vault/catalog.ts';
+
+/** What `list` tells of one backup; `manifest` is missing where it cannot be read. */
+export interface BackupSummary {
+  readonly cluster: string;
+  readonly label: string;
+  readonly finishedAt: string | null;
+  readonly ageSeconds: number | null;
+  /** The oldest of its databases'; `null`: unknown. */
+  readonly dataAsOf: string | null;
+  readonly source: string | null;
+  readonly databases: readonly string[];
+  /** Size of the databases on the source when they were dumped, bytes. */
+  readonly sourceBytes: number;
+  /** Size in the vault, bytes. */
+  readonly storedBytes: number;
+  readonly lockedUntil: string | null;
+  readonly lockMode: string | null;
+  readonly warnings: readonly string[];
+}
+
+export function summarize(entry: CatalogEntry, manifest: Manifest, now: Date): BackupSummary {
+  return {
+    cluster: entry.cluster,
+    label: entry.label,
+    finishedAt: manifest.finishedAt,
+    ageSeconds: Math.max(0, (now.getTime() - Date.parse(manifest.finishedAt)) / 1000),
+    dataAsOf: dataAsOf(manifest),
+    source: manifest.source.role,
+    databases: manifest.databases.map(({ name }) => name),
+    sourceBytes: sum(manifest.databases.map(({ sizeBytes }) => sizeBytes)),
+    storedBytes: sum(manifest.artifacts.map(({ cipher }) => cipher.bytes)),
+    lockedUntil: manifest.lock.retainUntil,
+    lockMode: manifest.lock.mode,
+    warnings: [...entry.warnings, ...manifest.warnings],
+  };
+}
+
+export function summarizeUnreadable(entry: CatalogEntry, problem: string): BackupSummary {
+  return {
+    cluster: entry.cluster,
+    label: entry.label,
+    finishedAt: null,
+    ageSeconds: null,
+    dataAsOf: null,
+    source: null,
+    databases: [],
+    sourceBytes: 0,
+    storedBytes: 0,
+    lockedUntil: null,
+    lockMode: null,
+    warnings: [...entry.warnings, problem],
+  };
+}
+
+/** Databases have snapshots of their own: the backup as a whole is as old as the oldest. */
+function dataAsOf({ databases }: Manifest): string | null {
+  const instants = databases.map((database) => database.dataAsOf);
+  if (instants.length === 0 || instants.includes(null)) return null;
+  return instants.toSorted()[0] ?? null;
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,30 @@
+import {
+  type EnvironmentSource,
+  EnvironmentVariable,
+  readListVariable,
+  readVariable,
+} from '../../contract/environment-variables.ts';
+
+/** What the stack tells the function about where tasks run. */
+export interface StartTaskSettings {
+  readonly environment: string;
+  /** ARN of the ECS cluster. */
+  readonly ecsCluster: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly assignPublicIp: boolean;
+  /** Names of the clusters that have a task definition. */
+  readonly clusters: readonly string[];
+}
+
+/** @throws HoldfastError ENVIRONMENT_INVALID naming the variable that is missing. */
+export function readSettings(from: EnvironmentSource): StartTaskSettings {
+  return {
+    environment: readVariable(from, EnvironmentVariable.Environment),
+    ecsCluster: readVariable(from, EnvironmentVariable.EcsCluster),
+    subnets: readListVariable(from, EnvironmentVariable.Subnets),
+    securityGroups: readListVariable(from, EnvironmentVariable.SecurityGroups),
+    assignPublicIp: readVariable(from, EnvironmentVariable.AssignPublicIp) === 'true',
+    clusters: readListVariable(from, EnvironmentVariable.Clusters),
+  };
+}

@@ -1,0 +1,172 @@
+import { ClusterOptions } from '../contract/cluster-options.ts';
+import { BACKUP_KINDS, ClusterName, ScheduleName } from '../contract/names.ts';
+import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
+import { ARCHITECTURES } from './environment.ts';
+import type { Problems } from './environment-problems.ts';
+import { FARGATE_STORAGE_GIB, FARGATE_VCPUS, fargateMemorySizesMiB } from './fargate-sizes.ts';
+import type { ResolvedCluster, ResolvedSchedule } from './resolved-environment.ts';
+
+/** Part of a task's disk that the image and its layers need. MiB. */
+const IMAGE_SPACE_MIB = 4096;
+
+/** A schedule's name on AWS is the cluster's and its own: 64 characters at most. */
+const SCHEDULE_NAME_CHARACTERS = 64;
+
+const CLUSTER_KNOWN = [
+  'name',
+  'postgresMajor',
+  'secretName',
+  'schedules',
+  'retention',
+  'allowPrimary',
+  'maxReplayLagSeconds',
+  'jobs',
+  'compression',
+  'vCpu',
+  'memoryMiB',
+  'ephemeralStorageGiB',
+  'spoolCapMiB',
+  'architecture',
+] as const satisfies readonly (keyof ResolvedCluster)[];
+
+interface LockBounds {
+  readonly minLockDays: number;
+  readonly maxLockDays: number;
+}
+
+/** Checks one cluster; `where` is its place in the file, such as `clusters[0]`. */
+export function checkCluster(
+  where: string,
+  cluster: ResolvedCluster,
+  bounds: LockBounds,
+  problems: Problems,
+): void {
+  problems.requireKnown(where, cluster, CLUSTER_KNOWN);
+  problems.require(
+    ClusterName.safeParse(cluster.name).success,
+    `${where}.name`,
+    cluster.name,
+    'Give 1 to 40 characters out of a-z, 0-9 and -.',
+  );
+  problems.requireOneOf(
+    `${where}.postgresMajor`,
+    cluster.postgresMajor,
+    POSTGRES_MAJORS.map(({ major }) => major),
+  );
+  problems.requireText(
+    `${where}.secretName`,
+    cluster.secretName,
+    /^[A-Za-z0-9/_+=.@!-]{1,512}$/,
+    "Give the secret's name in Secrets Manager, without ARN and without the six characters at its end.",
+  );
+  checkRetention(where, cluster, bounds, problems);
+  checkWork(where, cluster, problems);
+  checkSize(where, cluster, problems);
+  for (const [index, schedule] of cluster.schedules.entries()) {
+    checkSchedule(`${where}.schedules[${index}]`, schedule, cluster.name, problems);
+  }
+  problems.requireUnique(
+    `${where}.schedules[].name`,
+    cluster.schedules.map(({ name }) => name),
+  );
+}
+
+function checkRetention(
+  where: string,
+  cluster: ResolvedCluster,
+  bounds: LockBounds,
+  problems: Problems,
+): void {
+  // What remains of a lock is less than its length by the time the object is written.
+  problems.requireInteger(
+    `${where}.retention.days`,
+    cluster.retention.days,
+    bounds.minLockDays + 1,
+    bounds.maxLockDays - 1,
+  );
+}
+
+function checkWork(where: string, cluster: ResolvedCluster, problems: Problems): void {
+  problems.require(
+    typeof cluster.allowPrimary === 'boolean',
+    `${where}.allowPrimary`,
+    cluster.allowPrimary,
+    'Give true or false.',
+  );
+  problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);
+  problems.requireInteger(`${where}.jobs`, cluster.jobs, 1, 64);
+  const supported = POSTGRES_MAJORS.some(({ major }) => major === cluster.postgresMajor);
+  problems.require(
+    !supported || ClusterOptions.shape.compression.safeParse(cluster.compression).success,
+    `${where}.compression`,
+    cluster.compression,
+    'Give zstd, gzip or lz4, with a level such as zstd:1, or none.',
+  );
+  problems.require(
+    cluster.postgresMajor >= 16 || !/^(zstd|lz4)/.test(cluster.compression),
+    `${where}.compression`,
+    cluster.compression,
+    `pg_dump ${cluster.postgresMajor} knows gzip only: give gzip:1.`,
+  );
+}
+
+function checkSize(where: string, cluster: ResolvedCluster, problems: Problems): void {
+  problems.requireOneOf(`${where}.vCpu`, cluster.vCpu, FARGATE_VCPUS);
+  const sizes = fargateMemorySizesMiB(cluster.vCpu);
+  if (sizes.length > 0) problems.requireOneOf(`${where}.memoryMiB`, cluster.memoryMiB, sizes);
+  const { least, most } = FARGATE_STORAGE_GIB;
+  problems.requireInteger(`${where}.ephemeralStorageGiB`, cluster.ephemeralStorageGiB, least, most);
+  const mostSpoolMiB = cluster.ephemeralStorageGiB * 1024 - IMAGE_SPACE_MIB;
+  problems.requireInteger(`${where}.spoolCapMiB`, cluster.spoolCapMiB, 16, mostSpoolMiB);
+  problems.requireOneOf(`${where}.architecture`, cluster.architecture, ARCHITECTURES);
+}
+
+const SCHEDULE_KNOWN = ['name', 'kind', 'cron', 'timeZone', 'flexibleWindowMinutes'] as const;
+
+function checkSchedule(
+  where: string,
+  schedule: ResolvedSchedule,
+  cluster: string,
+  problems: Problems,
+): void {
+  problems.requireKnown(where, schedule, SCHEDULE_KNOWN);
+  problems.require(
+    ScheduleName.safeParse(schedule.name).success,
+    `${where}.name`,
+    schedule.name,
+    'Give 1 to 40 characters out of a-z, 0-9 and -.',
+  );
+  problems.require(
+    `${cluster}_${schedule.name}`.length <= SCHEDULE_NAME_CHARACTERS,
+    `${where}.name`,
+    schedule.name,
+    `Shorten it: with the cluster's name it may have ${SCHEDULE_NAME_CHARACTERS - 1} characters.`,
+  );
+  problems.requireOneOf(`${where}.kind`, schedule.kind, BACKUP_KINDS);
+  problems.requireText(
+    `${where}.cron`,
+    schedule.cron,
+    /^([0-9A-Za-z*,/#-]+ ){2}[0-9A-Z*?,/L-]+ [0-9A-Z*,/-]+ [0-9A-Z*?,/#L-]+ [0-9*,/-]+$/,
+    'Give six fields, minute hour day month weekday year, with ? for day or weekday: 0 3 * * ? *',
+  );
+  problems.require(
+    isTimeZone(schedule.timeZone),
+    `${where}.timeZone`,
+    schedule.timeZone,
+    'Give an IANA time zone, such as Europe/Vienna or UTC.',
+  );
+  problems.requireInteger(
+    `${where}.flexibleWindowMinutes`,
+    schedule.flexibleWindowMinutes,
+    0,
+    1440,
+  );
+}
+
+function isTimeZone(name: unknown): boolean {
+  try {
+    return typeof name === 'string' && new Intl.DateTimeFormat('en', { timeZone: name }) !== null;
+  } catch {
+    return false;
+  }
+}

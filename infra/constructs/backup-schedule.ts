@@ -1,0 +1,97 @@
+import { Stack } from 'aws-cdk-lib';
+import { type IRole, PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
+import { Construct } from 'constructs';
+import { resourceName } from '../../contract/environment-names.ts';
+import type { StartTaskEvent } from '../../contract/request.ts';
+import type { ResolvedSchedule } from '../resolved-environment.ts';
+import { schedulerPrincipal } from './service-principals.ts';
+
+/** Filled in by EventBridge Scheduler: the same in every attempt, so a repeated one changes nothing. */
+const SCHEDULED_TIME = '<aws.scheduler.scheduled-time>';
+
+/** Older than that, a backup that did not start is late, and somebody should hear of it. Seconds. */
+const MAXIMUM_EVENT_AGE_SECONDS = 3600;
+const RETRY_ATTEMPTS = 10;
+
+export interface ScheduleGroupProps {
+  readonly environment: string;
+  /** What the schedules invoke. */
+  readonly startTask: IFunction;
+}
+
+/** An environment's schedules together, and the role they invoke the function with. */
+export class ScheduleGroup extends Construct {
+  readonly name: string;
+  readonly role: IRole;
+  readonly startTask: IFunction;
+
+  constructor(scope: Construct, id: string, props: ScheduleGroupProps) {
+    super(scope, id);
+    const group = new CfnScheduleGroup(this, 'Group', { name: resourceName(props.environment) });
+    this.name = group.ref;
+    this.startTask = props.startTask;
+    const groupArn = Stack.of(this).formatArn({
+      service: 'scheduler',
+      resource: 'schedule-group',
+      resourceName: resourceName(props.environment),
+    });
+    this.role = new Role(this, 'Role', {
+      description: `Holdfast ${props.environment}: lets schedules start tasks`,
+      assumedBy: schedulerPrincipal(this, groupArn),
+      inlinePolicies: {
+        invoke: new PolicyDocument({
+          statements: [
+            new PolicyStatement({
+              sid: 'InvokeStartTask',
+              actions: ['lambda:InvokeFunction'],
+              resources: [props.startTask.functionArn],
+            }),
+          ],
+        }),
+      },
+    });
+  }
+}
+
+export interface BackupScheduleProps {
+  readonly cluster: string;
+  readonly schedule: ResolvedSchedule;
+  readonly group: ScheduleGroup;
+}
+
+/** When one cluster is backed up. */
+export class BackupSchedule extends Construct {
+  constructor(scope: Construct, id: string, props: BackupScheduleProps) {
+    super(scope, id);
+    const { cluster, schedule, group } = props;
+    const event: StartTaskEvent = {
+      action: 'backup',
+      cluster,
+      kind: schedule.kind,
+      schedule: schedule.name,
+      scheduledTime: SCHEDULED_TIME,
+    };
+    new CfnSchedule(this, 'Schedule', {
+      name: `${cluster}_${schedule.name}`,
+      groupName: group.name,
+      description: `Holdfast: ${schedule.kind} backup of ${cluster}`,
+      scheduleExpression: `cron(${schedule.cron})`,
+      scheduleExpressionTimezone: schedule.timeZone,
+      flexibleTimeWindow:
+        schedule.flexibleWindowMinutes === 0
+          ? { mode: 'OFF' }
+          : { mode: 'FLEXIBLE', maximumWindowInMinutes: schedule.flexibleWindowMinutes },
+      target: {
+        arn: group.startTask.functionArn,
+        roleArn: group.role.roleArn,
+        input: JSON.stringify(event),
+        retryPolicy: {
+          maximumEventAgeInSeconds: MAXIMUM_EVENT_AGE_SECONDS,
+          maximumRetryAttempts: RETRY_ATTEMPTS,
+        },
+      },
+    });
+  }
+}

@@ -1,0 +1,119 @@
+import { fileURLToPath } from 'node:url';
+import { Duration, Validations } from 'aws-cdk-lib';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import {
+  Capability,
+  ContainerImage,
+  CpuArchitecture,
+  FargateTaskDefinition,
+  LinuxParameters,
+  LogDriver,
+  OperatingSystemFamily,
+} from 'aws-cdk-lib/aws-ecs';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { buildClusterOptions } from '../../contract/cluster-options.ts';
+import { taskFamily } from '../../contract/environment-names.ts';
+import { EnvironmentVariable, RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
+import type { LockMode } from '../../contract/names.ts';
+import { BuildArgument, NODE_IMAGE, postgresMajor } from '../../contract/postgres-majors.ts';
+import { FARGATE_STORAGE_GIB } from '../fargate-sizes.ts';
+import type { ResolvedCluster } from '../resolved-environment.ts';
+
+const IMAGE_DIRECTORY = fileURLToPath(new URL('../../containers/postgres/', import.meta.url));
+
+/** Absolute path of the spool, as the image declares it: elsewhere it would belong to root. */
+const SPOOL_DIRECTORY = '/spool';
+
+/** Fargate's longest time between SIGTERM and SIGKILL. */
+const STOP_TIMEOUT = Duration.seconds(120);
+
+export interface BackupTaskProps {
+  readonly environment: string;
+  readonly cluster: ResolvedCluster;
+  readonly bucketName: string;
+  readonly kmsKeyArn: string;
+  /** Name of the secret with the connection URIs. */
+  readonly secretName: string;
+  readonly lockMode: LockMode;
+  readonly taskRole: IRole;
+  readonly executionRole: IRole;
+  readonly logGroup: ILogGroup;
+}
+
+/** One cluster's task definition: its size, its image and everything the runner is told. */
+export class BackupTask extends Construct {
+  readonly taskDefinition: FargateTaskDefinition;
+
+  constructor(scope: Construct, id: string, props: BackupTaskProps) {
+    super(scope, id);
+    const { cluster } = props;
+    const arm = cluster.architecture === 'arm64';
+    this.taskDefinition = new FargateTaskDefinition(this, 'Definition', {
+      family: taskFamily(props.environment, cluster.name),
+      cpu: cluster.vCpu * 1024,
+      memoryLimitMiB: cluster.memoryMiB,
+      // 20 GiB come with every task, and Fargate refuses to be asked for them.
+      ...(cluster.ephemeralStorageGiB > FARGATE_STORAGE_GIB.least
+        ? { ephemeralStorageGiB: cluster.ephemeralStorageGiB }
+        : {}),
+      runtimePlatform: {
+        cpuArchitecture: arm ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64,
+        operatingSystemFamily: OperatingSystemFamily.LINUX,
+      },
+      taskRole: props.taskRole,
+      executionRole: props.executionRole,
+      volumes: [{ name: 'spool' }],
+    });
+    const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true });
+    linuxParameters.dropCapabilities(Capability.ALL);
+    const container = this.taskDefinition.addContainer(RUNNER_CONTAINER, {
+      image: ContainerImage.fromAsset(IMAGE_DIRECTORY, {
+        platform: arm ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+        buildArgs: {
+          [BuildArgument.PostgresImage]: postgresMajor(cluster.postgresMajor).image,
+          [BuildArgument.NodeImage]: NODE_IMAGE,
+        },
+      }),
+      cpu: cluster.vCpu * 1024,
+      memoryLimitMiB: cluster.memoryMiB,
+      readonlyRootFilesystem: true,
+      linuxParameters,
+      stopTimeout: STOP_TIMEOUT,
+      logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: cluster.name }),
+      environment: taskVariables(props),
+    });
+    container.addMountPoints({
+      sourceVolume: 'spool',
+      containerPath: SPOOL_DIRECTORY,
+      readOnly: false,
+    });
+    Validations.of(this.taskDefinition).acknowledge({
+      id: 'AwsSolutions-ECS2',
+      reason: 'The variables hold names and sizes; the connection URIs are fetched at run time.',
+    });
+  }
+}
+
+function taskVariables(props: BackupTaskProps): Record<string, string> {
+  const { cluster } = props;
+  return {
+    [EnvironmentVariable.Environment]: props.environment,
+    [EnvironmentVariable.Cluster]: cluster.name,
+    [EnvironmentVariable.SecretArn]: props.secretName,
+    [EnvironmentVariable.VaultBucket]: props.bucketName,
+    [EnvironmentVariable.KmsKeyArn]: props.kmsKeyArn,
+    [EnvironmentVariable.SpoolDirectory]: SPOOL_DIRECTORY,
+    [EnvironmentVariable.ClusterOptions]: buildClusterOptions({
+      postgresMajor: cluster.postgresMajor,
+      allowPrimary: cluster.allowPrimary,
+      maxReplayLagSeconds: cluster.maxReplayLagSeconds,
+      jobs: cluster.jobs,
+      compression: cluster.compression,
+      spoolCapMiB: cluster.spoolCapMiB,
+      retentionDays: cluster.retention.days,
+      lockMode: props.lockMode,
+    }),
+  };
+}

@@ -1,0 +1,71 @@
+import { Stack } from 'aws-cdk-lib';
+import { AccountRootPrincipal, PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import {
+  parameterPath,
+  restoreRoleName,
+  restoreRolePath,
+} from '../../contract/environment-names.ts';
+import { CLUSTERS_PREFIX } from '../../contract/vault-keys.ts';
+import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
+
+export interface RestoreRoleProps {
+  readonly environment: string;
+  readonly bucketArn: string;
+  readonly kmsKeyArns: readonly string[];
+}
+
+/**
+ * Reads and decrypts, for a person who restores: whoever the account's own policies let assume it.
+ * No schedule and no task has it, and it can write nothing to the vault.
+ */
+export class RestoreRole extends Construct {
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: RestoreRoleProps) {
+    super(scope, id);
+    const objects = `${props.bucketArn}/${CLUSTERS_PREFIX}*`;
+    const parameters = Stack.of(this).formatArn({
+      service: 'ssm',
+      resource: `parameter${parameterPath(props.environment)}`,
+    });
+    this.role = new Role(this, 'Role', {
+      roleName: restoreRoleName(props.environment),
+      path: restoreRolePath(),
+      description: `Holdfast ${props.environment}: reads and decrypts backups`,
+      // Naming the account delegates: a caller also needs sts:AssumeRole on this role of its own.
+      assumedBy: new AccountRootPrincipal(),
+      inlinePolicies: {
+        restore: new PolicyDocument({
+          statements: [
+            allow('ReadBackups', ['s3:GetObject', 's3:GetObjectVersion'], [objects]),
+            allow('ListBackups', ['s3:ListBucket', 's3:ListBucketVersions'], [props.bucketArn], {
+              StringLike: { 's3:prefix': `${CLUSTERS_PREFIX}*` },
+            }),
+            allow('Decrypt', ['kms:Decrypt'], [...props.kmsKeyArns]),
+            allow(
+              'FindTheVault',
+              ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:GetParametersByPath'],
+              [parameters, `${parameters}/*`],
+            ),
+          ],
+        }),
+      },
+    });
+    acknowledgeWildcard(this.role, objects, 'A restore may need any backup of the environment.');
+    acknowledgeWildcard(
+      this.role,
+      `${parameters}/*`,
+      "One parameter per cluster, and only this environment's.",
+    );
+  }
+}
+
+function allow(
+  sid: string,
+  actions: string[],
+  resources: string[],
+  conditions: Record<string, Record<string, string>> = {},
+): PolicyStatement {
+  return new PolicyStatement({ sid, actions, resources, conditions });
+}

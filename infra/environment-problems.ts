@@ -1,0 +1,56 @@
+/** Thrown at synth: every wrong value of an environment's file, with what to write instead. */
+export class EnvironmentError extends Error {
+  constructor(subject: string, problems: readonly string[]) {
+    super(`${subject} cannot be deployed:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
+    this.name = 'EnvironmentError';
+  }
+}
+
+/** Collects what is wrong with an environment, so that one synth shows it all. */
+export class Problems {
+  readonly found: string[] = [];
+
+  /** Unless `holds`, notes the property, the value found and the fix (an imperative sentence). */
+  require(holds: boolean, property: string, value: unknown, fix: string): void {
+    if (!holds) this.found.push(`${property} is ${show(value)}. ${fix}`);
+  }
+
+  requireText(property: string, value: unknown, pattern: RegExp, fix: string): void {
+    // A pattern alone would take undefined for the word.
+    this.require(typeof value === 'string' && pattern.test(value), property, value, fix);
+  }
+
+  /** A whole number within bounds, both included. */
+  requireInteger(property: string, value: unknown, least: number, most: number): void {
+    const holds = Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+    this.require(holds, property, value, `Give a whole number from ${least} to ${most}.`);
+  }
+
+  requireOneOf(property: string, value: unknown, allowed: readonly (string | number)[]): void {
+    const holds = allowed.some((candidate) => candidate === value);
+    this.require(holds, property, value, `Give one of ${allowed.join(', ')}.`);
+  }
+
+  /** Node runs the file without type checks, so a misspelt property would be silently ignored. */
+  requireKnown(owner: string, value: object, known: readonly string[]): void {
+    for (const key of Object.keys(value)) {
+      if (known.includes(key)) continue;
+      const property = owner === '' ? key : `${owner}.${key}`;
+      this.found.push(`${property} is no known property. Use one of ${known.join(', ')}.`);
+    }
+  }
+
+  requireUnique(property: string, values: readonly string[]): void {
+    const twice = values.filter((value, index) => values.indexOf(value) !== index);
+    this.require(twice.length === 0, property, twice.join(', '), 'Give each a name of its own.');
+  }
+
+  /** @throws EnvironmentError if anything was found. */
+  throwIfAny(subject: string): void {
+    if (this.found.length > 0) throw new EnvironmentError(subject, this.found);
+  }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value);
+}

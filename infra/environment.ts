@@ -1,0 +1,171 @@
+import type { BackupKind, LockMode } from '../contract/names.ts';
+
+/** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
+export interface Environment {
+  /** The environment's name, equal to its file's: 1 to 20 characters out of a-z, 0-9 and -. */
+  readonly name: string;
+  /**
+   * AWS account id, 12 digits. Given together with `region`, or not at all.
+   * @default - the account of the credentials that deploy
+   */
+  readonly account?: string;
+  /**
+   * AWS region. Given together with `account`, or not at all.
+   * @default - the region of the credentials that deploy
+   */
+  readonly region?: string;
+  /**
+   * Name of the vault's bucket. It cannot be changed after the first deployment.
+   * @default - `holdfast-<name>-<account>-<region>`
+   */
+  readonly bucketName?: string;
+  /**
+   * `COMPLIANCE`: nobody, root included, can shorten a lock. `GOVERNANCE`: the bucket policy alone
+   * keeps privileged users from it, and they can replace that policy.
+   * @default 'COMPLIANCE'
+   */
+  readonly lockMode?: LockMode;
+  /** How long a backup is locked, unless its cluster says otherwise. Days, 2 or more. */
+  readonly retentionDays: number;
+  /**
+   * The vault refuses locks that end sooner. Days; below every cluster's retention, because what
+   * remains of a lock is counted when an object is written.
+   * @default 1
+   */
+  readonly minLockDays?: number;
+  /**
+   * The vault refuses locks that end later: neither a mistake nor a stolen role can make you pay
+   * for decades. Days.
+   * @default 400
+   */
+  readonly maxLockDays?: number;
+  /**
+   * How long logs are kept. Days, one of the values that CloudWatch Logs offers.
+   * @default 90
+   */
+  readonly logRetentionDays?: number;
+  /**
+   * Where tasks run.
+   * @default - a new VPC over two availability zones with one NAT gateway
+   */
+  readonly network?: NetworkOptions;
+  readonly clusters: readonly ClusterEnvironment[];
+}
+
+/** Either `natGateways` alone (a new VPC), or an existing VPC with all its attributes. */
+export interface NetworkOptions {
+  /**
+   * NAT gateways of the new VPC, 0 to 2. With 0 tasks run in public subnets under public addresses.
+   * @default 1
+   */
+  readonly natGateways?: number;
+  /**
+   * Id of an existing VPC, such as `vpc-0123456789abcdef0`. Give it an S3 gateway endpoint.
+   * @default - a new VPC
+   */
+  readonly vpcId?: string;
+  /**
+   * Availability zones of the existing VPC's subnets, in their order.
+   * @default - required with `vpcId`
+   */
+  readonly availabilityZones?: readonly string[];
+  /**
+   * The existing VPC's subnets that tasks run in.
+   * @default - required with `vpcId`
+   */
+  readonly subnetIds?: readonly string[];
+  /**
+   * Whether tasks in the existing VPC's subnets need a public address to reach out.
+   * @default false
+   */
+  readonly assignPublicIp?: boolean;
+}
+
+/** One PostgreSQL server and its replicas. */
+export interface ClusterEnvironment {
+  /** 1 to 40 characters out of a-z, 0-9 and -: its place in the vault for good. */
+  readonly name: string;
+  /** Major version of the server. */
+  readonly postgresMajor: number;
+  /** Name of the secret in Secrets Manager that holds the connection URIs. */
+  readonly secretName: string;
+  /** When to back up. */
+  readonly schedules: readonly ScheduleEnvironment[];
+  /**
+   * How long this cluster's backups are locked.
+   * @default - the environment's `retentionDays`
+   */
+  readonly retention?: Retention;
+  /**
+   * Whether the primary may serve when no replica can.
+   * @default false
+   */
+  readonly allowPrimary?: boolean;
+  /**
+   * A replica whose replay is further behind is refused. Seconds.
+   * @default 300
+   */
+  readonly maxReplayLagSeconds?: number;
+  /**
+   * Parallel workers of pg_dump, 1 to 64.
+   * @default 2
+   */
+  readonly jobs?: number;
+  /**
+   * Compression of the dump, as pg_dump takes it.
+   * @default - `zstd:1`; `gzip:1` before PostgreSQL 16
+   */
+  readonly compression?: string;
+  /**
+   * The task's vCPUs, as Fargate offers them.
+   * @default 2
+   */
+  readonly vCpu?: number;
+  /**
+   * The task's memory, as Fargate offers it for its vCPUs. MiB.
+   * @default 4096
+   */
+  readonly memoryMiB?: number;
+  /**
+   * The task's disk, shared by the image and the spool. GiB, 20 to 200.
+   * @default 40
+   */
+  readonly ephemeralStorageGiB?: number;
+  /**
+   * What the spool may hold. MiB; at least 4 GiB below the disk's size, for the image.
+   * @default - three quarters of `ephemeralStorageGiB`
+   */
+  readonly spoolCapMiB?: number;
+  /**
+   * The task's processor architecture: that of the machine that builds the image, or emulated there.
+   * @default 'x86_64'
+   */
+  readonly architecture?: Architecture;
+}
+
+export interface Retention {
+  /** Days, 2 or more. */
+  readonly days: number;
+}
+
+export interface ScheduleEnvironment {
+  /** Its name within the cluster: 1 to 40 characters out of a-z, 0-9 and -. */
+  readonly name: string;
+  readonly kind: BackupKind;
+  /** Six fields as EventBridge Scheduler takes them: minute hour day month weekday year. */
+  readonly cron: string;
+  /**
+   * IANA time zone of `cron`.
+   * @default 'UTC'
+   */
+  readonly timeZone?: string;
+  /**
+   * The run starts within so many minutes after its time, so that clusters do not all start at once.
+   * Minutes, 0 (punctual) to 1440.
+   * @default 15
+   */
+  readonly flexibleWindowMinutes?: number;
+}
+
+export const ARCHITECTURES = ['x86_64', 'arm64'] as const;
+export type Architecture = (typeof ARCHITECTURES)[number];

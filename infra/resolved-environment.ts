@@ -1,0 +1,13 @@
+import type { ClusterEnvironment, Environment, ScheduleEnvironment } from './environment.ts';
+
+/** An environment with its defaults filled in, and nothing wrong with it. */
+export type ResolvedEnvironment = Required<Omit<Environment, 'clusters' | OptionalInTheEnd>> &
+  Pick<Environment, OptionalInTheEnd> & { readonly clusters: readonly ResolvedCluster[] };
+
+type OptionalInTheEnd = 'account' | 'region' | 'bucketName';
+
+export type ResolvedCluster = Required<Omit<ClusterEnvironment, 'schedules'>> & {
+  readonly schedules: readonly ResolvedSchedule[];
+};
+
+export type ResolvedSchedule = Required<ScheduleEnvironment>;

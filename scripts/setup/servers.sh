@@ -1,0 +1,27 @@
+# The servers of the local cloud that are not containers. Sourced by scripts/setup.sh.
+
+VERSITYGW_VERSION=v1.8.0
+MOTO_VERSION=5.2.5
+
+have_versitygw() {
+  [ -x "$CACHE/bin/versitygw" ] && stamped "$CACHE/bin/versitygw.version" "$VERSITYGW_VERSION"
+}
+
+need_versitygw() {
+  have_versitygw && return
+  say "building versitygw $VERSITYGW_VERSION, an S3 server with Object Lock; this takes one to two minutes."
+  mkdir -p "$CACHE/bin"
+  retried env GOBIN="$CACHE/bin" \
+    go install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION"
+  echo "$VERSITYGW_VERSION" >"$CACHE/bin/versitygw.version"
+}
+
+need_moto() {
+  local stamp=$CACHE/moto/holdfast-version
+  stamped "$stamp" "$MOTO_VERSION" && return
+  say "installing moto $MOTO_VERSION, a stand-in for AWS's control plane; this takes up to a minute."
+  rm -rf "$CACHE/moto"
+  logged python3 -m venv "$CACHE/moto"
+  retried "$CACHE/moto/bin/pip" install --disable-pip-version-check "moto[server]==$MOTO_VERSION"
+  echo "$MOTO_VERSION" >"$stamp"
+}

@@ -1,0 +1,135 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { formatBytes, formatSeconds } from '../../cli/format.ts';
+import { main } from '../../cli/main.ts';
+import { findTargetUri } from '../../cli/target-uri.ts';
+import { HoldfastError } from '../../contract/errors.ts';
+import { putExampleBackup } from '../containers/restore/example-backup.ts';
+import { rawDataKeys } from '../vault/example-message.ts';
+import { type FakeS3, put, startFakeS3 } from '../vault/fake-s3.ts';
+import { testIo } from './test-io.ts';
+
+const LABEL = '20261120T030000Z-logical-full-7f3a9c';
+
+let fake: FakeS3;
+beforeEach(async () => {
+  fake = await startFakeS3();
+  await putExampleBackup(fake, rawDataKeys(), { files: { 'toc.dat': Buffer.from('x') } });
+});
+afterEach(() => fake.close());
+
+async function run(...argv: string[]) {
+  const io = testIo(fake);
+  const status = await main(argv, io);
+  return { status, out: io.out(), err: io.err() };
+}
+
+test('lists backups as a table, and as JSON', async () => {
+  const { status, out, err } = await run('list');
+  expect(status).toBe(0);
+  const [head, row] = out.split('\n');
+  expect(head).toMatch(/^LABEL +CLUSTER +AGE +DATA AS OF +SOURCE +DATABASES +SIZE +STORED +LOCKED/);
+  expect(row).toMatch(
+    /^20261120T030000Z-logical-full-7f3a9c {2}orders +1 h +2026-11-20 03:00:00Z +replica +shop +9\.5 MiB/,
+  );
+  expect(err).toBe('');
+  const json = JSON.parse((await run('list', '--cluster', 'orders', '--json')).out);
+  expect(json.backups[0]).toMatchObject({ label: LABEL, dataAsOf: '2026-11-20T03:00:00Z' });
+});
+
+test('lists what it can when one manifest is unreadable, and warns', async () => {
+  put(fake, 'clusters/orders/catalog/20261121T030000Z-logical-full-000000.json', '{"version": 99}');
+  const { status, out, err } = await run('list');
+  expect(status).toBe(0);
+  expect(out.split('\n')).toHaveLength(4);
+  expect(err).toContain('is a manifest of version 99');
+});
+
+test('describes a backup in words', async () => {
+  const { status, out } = await run('show', LABEL, '--cluster', 'orders');
+  expect(status).toBe(0);
+  expect(out).toContain('replica replica.example:5432, 0.5 s behind');
+  expect(out).toContain('COMPLIANCE, until 2026-12-20');
+  expect(out).toContain('role passwords (not asked for)');
+});
+
+test.each([
+  [['nope'], 2, "unknown command 'nope'"],
+  [['list', '--cluster', 'A B'], 2, '1 to 40 characters'],
+  [['show', '--cluster', 'orders'], 2, "missing required argument 'label'"],
+  [['show', 'x', '--cluster', 'orders'], 2, 'holds no backup x'],
+  [['list', '--environment', 'NO'], 2, '--environment'],
+  [['restore', '--cluster', 'orders', '--database', 'shop'], 2, 'Where to restore was not said'],
+  [['restore', '--cluster', 'orders', '--database', 'shop', '--jobs', '0'], 2, '1 to 64'],
+  [
+    ['restore', '--cluster', 'orders', '--database', 'nope', '--to', 'postgresql://u@h/'],
+    2,
+    '"nope"',
+  ],
+  [
+    ['restore', '--cluster', 'none', '--database', 'shop', '--to', 'postgresql://u@h/'],
+    2,
+    'no backup',
+  ],
+])('refuses %j', async (argv, status, message) => {
+  const found = await run(...argv);
+  expect(found.status).toBe(status);
+  expect(found.err).toContain('error ');
+  expect(found.err).toContain('hint: ');
+  expect(found.err).toContain(message);
+  const json = JSON.parse((await run(...argv, '--json')).out);
+  expect(json.error).toMatchObject({ exit: status, message: expect.stringContaining(message) });
+});
+
+test('shows help with an example for each command, and succeeds', async () => {
+  for (const command of ['list', 'show', 'restore']) {
+    const { status, out } = await run(command, '--help');
+    expect(status).toBe(0);
+    expect(out).toContain(`Example:\n  holdfast ${command}`);
+  }
+  expect((await run('--help')).out).toContain(' 30  the restore was refused');
+});
+
+test('hands on what the vault refused, with its exit status', async () => {
+  fake.refuse = () => 'AccessDenied';
+  const { status, err } = await run('list');
+  expect(status).toBe(20);
+  expect(err).toMatch(/^error VAULT_DENIED: s3:ListBucketVersions/);
+});
+
+test('takes the URI from option, file or environment, and warns of a password in an argument', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'uri-test-'));
+  const toFile = join(directory, 'uri');
+  await writeFile(toFile, 'postgresql://u:p@file/\n');
+  const io = testIo(fake, { HOLDFAST_RESTORE_URI: 'postgresql://u:p@env/' });
+  expect(await findTargetUri({}, io)).toContain('@env/');
+  expect(await findTargetUri({ toFile }, io)).toBe('postgresql://u:p@file/');
+  expect(await findTargetUri({ to: 'postgresql://u@option/' }, io)).toContain('@option/');
+  expect(io.err()).toBe('');
+  await findTargetUri({ to: 'postgresql://u:geheim@option/' }, io);
+  expect(io.err()).toContain('visible to others');
+  expect(io.err()).not.toContain('geheim');
+  await expect(findTargetUri({ to: 'a', toFile }, io)).rejects.toBeInstanceOf(HoldfastError);
+  await rm(directory, { recursive: true });
+});
+
+test('writes sizes and times for people', () => {
+  expect([0, 1023, 1024, 1536, 150 * 1024, 1024 ** 4].map(formatBytes)).toEqual([
+    '0 B',
+    '1023 B',
+    '1.0 KiB',
+    '1.5 KiB',
+    '150 KiB',
+    '1.0 TiB',
+  ]);
+  expect([0.84, 12, 60, 312, 3600, 273_600].map(formatSeconds)).toEqual([
+    '0.8 s',
+    '12 s',
+    '1 min',
+    '5 min 12 s',
+    '1 h',
+    '3 d 4 h',
+  ]);
+});

@@ -1,0 +1,35 @@
+import type { Io } from '../../cli/io.ts';
+import { rawDataKeys } from '../vault/example-message.ts';
+import type { FakeS3 } from '../vault/fake-s3.ts';
+
+export interface TestIo extends Io {
+  out(): string;
+  err(): string;
+}
+
+/** A command's surroundings, an hour after the example backup was finished. */
+export function testIo(fake: FakeS3, env: Record<string, string> = {}): TestIo {
+  let out = '';
+  let err = '';
+  return {
+    stdout: {
+      write: (text) => {
+        out += text;
+      },
+    },
+    stderr: {
+      write: (text) => {
+        err += text;
+      },
+    },
+    env: { HOLDFAST_ENVIRONMENT: 'test', ...env },
+    now: () => new Date('2026-11-20T04:01:00Z'),
+    signal: new AbortController().signal,
+    services: {
+      openVault: async () => fake,
+      dataKeysFor: async () => rawDataKeys(),
+    },
+    out: () => out,
+    err: () => err,
+  };
+}

@@ -1,0 +1,213 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import {
+  type RestoreRequest,
+  type RestoreResult,
+  restoreDatabase,
+} from '../../../containers/runner/restore/restore-database.ts';
+import type { Progress } from '../../../containers/runner/restore/restore-progress.ts';
+import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
+import type { Manifest } from '../../../contract/manifest.ts';
+import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { type Postgres, startPostgres } from '../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+import { rawDataKeys } from '../../vault/example-message.ts';
+import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
+import { makeClientWrappers } from './client-wrappers.ts';
+import { putExampleBackup, readDumpDirectory } from './example-backup.ts';
+
+const SOURCE = 'sh op';
+const BROKEN_LABEL = '20261121T030000Z-logical-full-7f3a9c';
+const FILL = `
+  CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text);
+  INSERT INTO t (v) SELECT md5(i::text) FROM generate_series(1, 50000) i;
+  CREATE TABLE "we""ird\nname" (a int REFERENCES t);
+  INSERT INTO "we""ird\nname" SELECT i FROM generate_series(1, 100) i;
+  ALTER TABLE t OWNER TO shop;
+  GRANT SELECT ON t TO "Odd ""Reader";
+  SELECT lo_from_bytea(0, 'hello');`;
+
+let run: Run;
+let postgres: Postgres;
+let fake: FakeS3;
+let good: Manifest;
+let broken: Manifest;
+let request: Omit<RestoreRequest, 'manifest'>;
+
+beforeAll(async () => {
+  run = await startRun();
+  const certificates = await makeCertificates(run);
+  postgres = await startPostgres({ run, certificates });
+  const { primary } = postgres;
+  await primary.query('CREATE ROLE shop; CREATE ROLE "Odd ""Reader"');
+  await primary.query(`CREATE DATABASE "${SOURCE}" OWNER shop TEMPLATE template0`);
+  await primary.query(`COMMENT ON DATABASE "${SOURCE}" IS 'It''s DATABASE x; y';
+    ALTER DATABASE "${SOURCE}" SET work_mem = '7MB';
+    GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`);
+  await primary.query(FILL, { database: SOURCE });
+  const dump = join(run.directory, 'dump');
+  await mkdir(dump);
+  const { stdout } = await primary.exec([
+    'sh',
+    '-c',
+    'd=$(mktemp -d) && pg_dump -Fd -j2 -Z zstd:1 -f "$d/dump" "$1" && tar -C "$d/dump" -c . | base64',
+    'sh',
+    `${primary.uriFor({ database: SOURCE })}&sslrootcert=/var/lib/postgresql/tls/ca.pem`,
+  ]);
+  await execa('tar', ['-C', dump, '-x'], { input: Buffer.from(stdout, 'base64') });
+
+  fake = await startFakeS3();
+  const dataKeys = rawDataKeys();
+  const files = await readDumpDirectory(dump);
+  const shape = { database: SOURCE, bigFrom: 100_000, cutEvery: 100_000 };
+  good = await putExampleBackup(fake, dataKeys, { ...shape, files });
+  const toc = Buffer.from(files['toc.dat'] ?? '');
+  toc.write('CREATE TABLF', toc.indexOf('CREATE TABLE public.t '));
+  broken = await putExampleBackup(fake, dataKeys, {
+    ...shape,
+    label: BROKEN_LABEL,
+    files: { ...files, 'toc.dat': toc },
+  });
+  request = {
+    reader: { vault: fake, dataKeys },
+    database: SOURCE,
+    target: parseTargetUri(primary.uri, certificates.caFile),
+    replace: false,
+    noOwner: false,
+    jobs: 2,
+    staging: join(run.directory, 'staging'),
+    pgBin: await makeClientWrappers(run),
+    now: () => new Date('2026-11-20T03:00:00Z'),
+  };
+});
+afterAll(async () => {
+  await fake?.close();
+  await postgres?.stop();
+  await run?.stop();
+});
+beforeEach(async () => {
+  await rm(request.staging, { recursive: true, force: true });
+  await mkdir(request.staging);
+});
+
+async function restore(
+  manifest: Manifest,
+  into: string,
+  more: Partial<RestoreRequest> = {},
+): Promise<RestoreResult> {
+  return await restoreDatabase({ ...request, manifest, into, ...more });
+}
+
+/** Databases of ours beside the source: whatever a run made or left. */
+async function databases(): Promise<string[]> {
+  const { rows } = await postgres.primary.query(
+    `SELECT datname FROM pg_database WHERE datname ~ 'holdfast|copy' ORDER BY 1`,
+  );
+  return rows.map((row: { datname: string }) => row.datname);
+}
+
+async function describeDatabase(name: string): Promise<unknown> {
+  const about = await postgres.primary.query(`
+    SELECT pg_get_userbyid(datdba) AS owner, datcollate, encoding, datlocprovider,
+           ARRAY(SELECT unnest(datacl)::text ORDER BY 1) AS acl,
+           shobj_description(oid, 'pg_database') AS comment,
+           ARRAY(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+      FROM pg_database d WHERE datname = '${name}'`);
+  const inside = await postgres.primary.query(
+    `SELECT (SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM t) AS rows,
+            (SELECT count(*) FROM "we""ird\nname") AS others,
+            (SELECT relacl::text FROM pg_class WHERE relname = 't') AS acl,
+            (SELECT count(*) FROM pg_largeobject_metadata) AS large_objects,
+            (SELECT count(*) FROM pg_constraint WHERE contype IN ('p', 'f')) AS keys`,
+    { database: name },
+  );
+  return [about.rows, inside.rows];
+}
+
+test('a database comes back whole: rows, owners, grants, comment, settings, locale', async () => {
+  const seen: Progress[] = [];
+  const result = await restore(good, 'copy', { onProgress: (progress) => seen.push(progress) });
+  expect(result).toMatchObject({ name: 'copy', tables: 2, notRestored: [], warnings: [] });
+  expect(await describeDatabase('copy')).toEqual(await describeDatabase(SOURCE));
+  expect(new Set(seen.map(({ stage }) => stage))).toEqual(new Set(['fetch', 'restore', 'analyze']));
+  expect(await readdir(request.staging)).toEqual([]);
+});
+
+test('a database that exists is refused, or kept under another name while somebody uses it', async () => {
+  await expect(restore(good, 'copy')).rejects.toMatchObject({ code: 'RESTORE_REFUSED' });
+  const busy = postgres.primary.query('SELECT pg_sleep(60)', { database: 'copy' });
+  const ended = expect(busy).rejects.toThrow('terminating connection');
+  const result = await restore(good, 'copy', { replace: true });
+  await ended;
+  expect(result.keptAs).toBe('copy_before_20261120t030000z');
+  expect(await databases()).toEqual(['copy', 'copy_before_20261120t030000z']);
+  await postgres.primary.query('DROP DATABASE copy');
+  await postgres.primary.query('DROP DATABASE copy_before_20261120t030000z');
+});
+
+test.each(['fetch', 'restore', 'analyze'])(
+  'told to stop during %s, it leaves nothing behind',
+  async (stage) => {
+    const stop = new AbortController();
+    const reason = new HoldfastError('TERMINATED', 'told to stop', { hint: 'again' });
+    const onProgress = (progress: Progress) => {
+      if (progress.stage === stage) stop.abort(reason);
+    };
+    await expect(restore(good, 'copy', { onProgress, signal: stop.signal })).rejects.toBe(reason);
+    expect(await databases()).toEqual([]);
+    expect(await readdir(request.staging)).toEqual([]);
+  },
+);
+
+test('the first error of pg_restore ends it, and the next run succeeds', async () => {
+  await expect(restore(broken, 'copy')).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('syntax error at or near "TABLF"'),
+  });
+  expect(await databases()).toEqual([]);
+  await restore(good, 'copy');
+  expect(await databases()).toEqual(['copy']);
+  await postgres.primary.query('DROP DATABASE copy');
+});
+
+test('missing roles are refused with their names, or done without', async () => {
+  await postgres.primary.query('ALTER ROLE "Odd ""Reader" RENAME TO gone');
+  try {
+    await expect(restore(good, 'copy')).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringContaining('Odd "Reader'),
+    });
+    expect(await databases()).toEqual([]);
+    const { notRestored } = await restore(good, 'copy', { noOwner: true });
+    expect(notRestored.map(({ what }) => what)).toEqual([
+      'owners',
+      'ACL public.TABLE t',
+      `GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`,
+    ]);
+  } finally {
+    await postgres.primary.query('ALTER ROLE gone RENAME TO "Odd ""Reader"');
+    await postgres.primary.query('DROP DATABASE IF EXISTS copy');
+  }
+});
+
+test('what cannot work is refused before anything is fetched', async () => {
+  fake.requests.length = 0;
+  const { source } = good;
+  const newer = { ...good, source: { ...source, serverVersion: '18.1' } };
+  await expect(restore(newer, 'copy')).rejects.toMatchObject({ code: 'CLIENT_MISSING' });
+  const standby = parseTargetUri(postgres.standby.uri, request.target.caFile);
+  await expect(restore(good, 'copy', { target: standby })).rejects.toThrow('is a standby');
+  const stranger = parseTargetUri(postgres.primary.uri);
+  await expect(restore(good, 'copy', { target: stranger })).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    message: expect.stringMatching(/self.signed|unable to/i),
+  });
+  await expect(restore(good, 'x'.repeat(64))).rejects.toThrow('too long');
+  await expect(restore(good, 'copy', { database: 'nope' })).rejects.toMatchObject({
+    code: 'DATABASE_UNKNOWN',
+  });
+  expect(fake.requests).toEqual([]);
+});

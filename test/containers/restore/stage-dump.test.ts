@@ -1,0 +1,112 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pack } from 'tar-stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
+import { unpackFiles } from '../../../containers/runner/restore/unpack-files.ts';
+import type { Manifest } from '../../../contract/manifest.ts';
+import { rawDataKeys } from '../../vault/example-message.ts';
+import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
+import { putExampleBackup } from './example-backup.ts';
+
+const toc = await readFile(new URL('../../fixtures/dump-toc/odd-names.toc.dat', import.meta.url));
+const files: Record<string, Buffer> = {
+  'toc.dat': toc,
+  '4101.dat.zst': Buffer.alloc(250_000, 'a'),
+  '4102.dat.zst': Buffer.from('b'),
+  '4104.dat.zst': Buffer.alloc(1000, 'c'),
+  'blobs_4106.toc': Buffer.from('16406 blob_16406.dat\n'),
+  'blob_16406.dat.zst': Buffer.from('d'),
+};
+const dataKeys = rawDataKeys();
+
+let fake: FakeS3;
+let directory: string;
+beforeEach(async () => {
+  fake = await startFakeS3();
+  directory = await mkdtemp(join(tmpdir(), 'stage-test-'));
+});
+afterEach(async () => {
+  await fake.close();
+  await rm(directory, { recursive: true });
+});
+
+async function stage(manifest: Manifest) {
+  const [database] = manifest.databases;
+  if (database === undefined) throw new Error('The example has no database.');
+  return await stageDump({ vault: fake, dataKeys }, manifest, database, directory);
+}
+
+test('puts pack and big files, cut into several artifacts, together again', async () => {
+  const manifest = await putExampleBackup(fake, dataKeys, {
+    files,
+    bigFrom: 200_000,
+    cutEvery: 70_000,
+  });
+  expect(manifest.artifacts.length).toBeGreaterThan(5);
+  await stage(manifest);
+  expect((await readdir(directory)).sort()).toEqual(Object.keys(files).sort());
+  for (const [name, bytes] of Object.entries(files)) {
+    expect((await readFile(join(directory, name))).equals(bytes)).toBe(true);
+  }
+});
+
+test('refuses a dump that lacks a file which its table of contents names', async () => {
+  const { '4102.dat.zst': _gone, ...fewer } = files;
+  const manifest = await putExampleBackup(fake, dataKeys, { files: fewer });
+  await expect(stage(manifest)).rejects.toMatchObject({
+    code: 'VAULT_INTEGRITY',
+    message: expect.stringContaining('names 4102.dat'),
+  });
+});
+
+test('refuses a manifest whose key leads to another backup', async () => {
+  const manifest = await putExampleBackup(fake, dataKeys, { files });
+  const [first, ...others] = manifest.artifacts;
+  if (first === undefined) throw new Error('The example has no artifact.');
+  const key = first.key.replace('orders', 'others');
+  await expect(
+    stage({ ...manifest, artifacts: [{ ...first, key }, ...others] }),
+  ).rejects.toMatchObject({
+    code: 'VAULT_INTEGRITY',
+    message: expect.stringContaining('contradicts itself'),
+  });
+});
+
+test('names the artifact whose bytes were changed', async () => {
+  const manifest = await putExampleBackup(fake, dataKeys, { files, bigFrom: 200_000 });
+  const key = manifest.artifacts.find(({ name }) => name.includes('4101'))?.key ?? '';
+  const body = Buffer.from(fake.objects.get(key)?.[0]?.body ?? '');
+  body.writeUInt8(body.readUInt8(100_000) ^ 1, 100_000);
+  fake.objects.set(key, [{ versionId: 'v1', body }]);
+  await expect(stage(manifest)).rejects.toMatchObject({
+    code: 'VAULT_INTEGRITY',
+    message: expect.stringContaining(key),
+  });
+});
+
+test.each(['../evil', 'a/b', '/etc/passwd', '', '.hidden'])(
+  'writes no file called %j',
+  async (name) => {
+    const tar = pack();
+    tar.entry({ name }, 'x');
+    tar.finalize();
+    await expect(unpackFiles(tar as AsyncIterable<Buffer>, directory)).rejects.toMatchObject({
+      code: 'VAULT_INTEGRITY',
+    });
+    expect(await readdir(directory)).toEqual([]);
+  },
+);
+
+test('refuses links, and a name that comes twice', async () => {
+  const link = pack();
+  link.entry({ name: 'toc.dat', type: 'symlink', linkname: '/etc/passwd' });
+  link.finalize();
+  await expect(unpackFiles(link as AsyncIterable<Buffer>, directory)).rejects.toThrow('symlink');
+  const twice = pack();
+  twice.entry({ name: 'toc.dat' }, 'x');
+  twice.entry({ name: 'toc.dat' }, 'y');
+  twice.finalize();
+  await expect(unpackFiles(twice as AsyncIterable<Buffer>, directory)).rejects.toThrow('two files');
+});

@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { parseConnectionUri } from '../../../containers/runner/source/connection-uri.ts';
+import { conninfo } from '../../../containers/runner/source/server.ts';
+
+describe('parseConnectionUri', () => {
+  test('decodes every part, and verifies the host unless told otherwise', () => {
+    const password = 'p@ss/w:ö%?#[]';
+    const uri = `postgresql://back%40up:${encodeURIComponent(password)}@db.example:6432/my%20db`;
+    expect(parseConnectionUri(uri, 0)).toEqual({
+      host: 'db.example',
+      port: 6432,
+      user: 'back@up',
+      password,
+      database: 'my db',
+      sslmode: 'verify-full',
+    });
+  });
+
+  test('fills in port and database, and takes IPv6', () => {
+    expect(parseConnectionUri('postgres://u:p@[::1]', 0)).toMatchObject({
+      host: '::1',
+      port: 5432,
+      database: 'postgres',
+    });
+  });
+
+  test('a weaker sslmode is an explicit choice', () => {
+    expect(parseConnectionUri('postgres://u:p@h/d?sslmode=require', 0).sslmode).toBe('require');
+  });
+
+  test.each([
+    ['several hosts', 'postgresql://u:hunter2@a:1,b:2/db', /several hosts/],
+    ['no host', 'postgresql:///db', /no host or no user/],
+    ['no user', 'postgresql://h/db', /no host or no user/],
+    [
+      'an sslmode that proves nothing',
+      'postgresql://u:hunter2@h/db?sslmode=prefer',
+      /sslmode="prefer"/,
+    ],
+    ['a raw percent sign', 'postgresql://u:hunter2%@h/db', /percent-encoding/],
+    ['a bad port', 'postgresql://u:hunter2@h:port/db', /cannot be parsed/],
+  ])('%s is refused, by its place and without quoting it', (_, uri, found) => {
+    const refusal = (): unknown => parseConnectionUri(uri, 1);
+    expect(refusal).toThrow(
+      expect.objectContaining({ code: 'SECRET_INVALID', message: expect.stringMatching(found) }),
+    );
+    expect(refusal).toThrow(/URI 2 /);
+    expect(refusal).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+});
+
+test('conninfo quotes a database name of odd characters', () => {
+  expect(conninfo(`it's \\ "x"`)).toContain(`dbname='it\\'s \\\\ "x"' `);
+});

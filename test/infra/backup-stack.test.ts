@@ -1,0 +1,238 @@
+import { describe, expect, it } from 'vitest';
+import { parseClusterOptions } from '../../contract/cluster-options.ts';
+import { EnvironmentVariable, readVariable } from '../../contract/environment-variables.ts';
+import { taskRequestFor } from '../../contract/request.ts';
+import { readSettings } from '../../functions/start-task/settings.ts';
+import { BUCKET, keyArn, type Properties, resource, resources } from './deployed-values.ts';
+import { ENVIRONMENT } from './example-environment.ts';
+import { synthesize, synthesized } from './synthesized.ts';
+
+interface Container {
+  readonly Environment: readonly { readonly Name: string; readonly Value: string }[];
+}
+
+function task(cluster: string): Properties {
+  const family = `holdfast_test_backup_${cluster}`;
+  return resource(
+    synthesized().backup,
+    'AWS::ECS::TaskDefinition',
+    ({ Family }) => Family === family,
+  );
+}
+
+function taskEnvironment(cluster: string): Record<string, string> {
+  const [container] = task(cluster).ContainerDefinitions as Container[];
+  return Object.fromEntries(container?.Environment.map(({ Name, Value }) => [Name, Value]) ?? []);
+}
+
+describe('a task', () => {
+  it('is told everything the runner reads, as the contract reads it', () => {
+    const environment = taskEnvironment('orders');
+    const told = (name: EnvironmentVariable): string => readVariable(environment, name);
+    expect(told(EnvironmentVariable.Environment)).toBe('test');
+    expect(told(EnvironmentVariable.Cluster)).toBe('orders');
+    expect(told(EnvironmentVariable.SecretArn)).toBe('holdfast/test/orders');
+    expect(told(EnvironmentVariable.VaultBucket)).toBe(BUCKET);
+    expect(told(EnvironmentVariable.KmsKeyArn)).toBe(keyArn('orders'));
+    expect(told(EnvironmentVariable.SpoolDirectory)).toBe('/spool');
+    expect(parseClusterOptions(told(EnvironmentVariable.ClusterOptions))).toEqual({
+      postgresMajor: 17,
+      allowPrimary: false,
+      maxReplayLagSeconds: 300,
+      jobs: 2,
+      compression: 'zstd:1',
+      spoolCapMiB: 30_720,
+      retentionDays: 35,
+      lockMode: 'COMPLIANCE',
+    });
+  });
+
+  it("takes its major's compression and its cluster's own retention", () => {
+    const text = taskEnvironment('billing')[EnvironmentVariable.ClusterOptions] ?? '';
+    expect(parseClusterOptions(text)).toMatchObject({ compression: 'gzip:1', retentionDays: 90 });
+  });
+
+  it('can change nothing but its spool, has no privileges, and two minutes to stop', () => {
+    expect(task('orders')).toMatchObject({
+      Cpu: '2048',
+      Memory: '4096',
+      EphemeralStorage: { SizeInGiB: 40 },
+      RuntimePlatform: { CpuArchitecture: 'X86_64' },
+      Volumes: [{ Name: 'spool' }],
+      ContainerDefinitions: [
+        {
+          Name: 'runner',
+          ReadonlyRootFilesystem: true,
+          StopTimeout: 120,
+          LinuxParameters: { Capabilities: { Drop: ['ALL'] }, InitProcessEnabled: true },
+          MountPoints: [{ ContainerPath: '/spool', ReadOnly: false, SourceVolume: 'spool' }],
+        },
+      ],
+    });
+    expect(task('billing')).toMatchObject({
+      EphemeralStorage: { SizeInGiB: 100 },
+      RuntimePlatform: { CpuArchitecture: 'ARM64' },
+    });
+  });
+
+  it('does not ask for the 20 GiB that come with it, which Fargate would refuse', () => {
+    const [orders] = ENVIRONMENT.clusters;
+    if (orders === undefined) throw new Error('no cluster');
+    const small = { ...orders, ephemeralStorageGiB: 20 };
+    const { backup } = synthesize({ ...ENVIRONMENT, clusters: [small] });
+    expect(resource(backup, 'AWS::ECS::TaskDefinition')).not.toHaveProperty('EphemeralStorage');
+  });
+});
+
+describe('start-task', () => {
+  const fn = (): Properties => resource(synthesized().backup, 'AWS::Lambda::Function');
+
+  it('is told where tasks run, as it reads it', () => {
+    const { Variables } = fn().Environment as { Variables: Record<string, string> };
+    const settings = readSettings(Variables);
+    expect(settings.environment).toBe('test');
+    expect(settings.clusters).toEqual(['orders', 'billing']);
+    expect(settings.subnets).toHaveLength(2);
+    expect(settings.assignPublicIp).toBe(false);
+  });
+
+  it('may run these tasks in this cluster, and pass only their roles to ECS', () => {
+    const role = resource(synthesized().backup, 'AWS::IAM::Role', ({ Description }) =>
+      String(Description).endsWith('starts tasks on request'),
+    );
+    const [{ PolicyDocument }] = role.Policies as [
+      { PolicyDocument: { Statement: { Sid: string; Action: string; Resource: string[] }[] } },
+    ];
+    const bySid = Object.fromEntries(PolicyDocument.Statement.map((entry) => [entry.Sid, entry]));
+    expect(Object.keys(bySid)).toEqual([
+      'RunTheTasks',
+      'TagTheTasks',
+      'PassTheTasksRoles',
+      'WriteItsLog',
+    ]);
+    expect(bySid.RunTheTasks).toMatchObject({
+      Resource: [
+        expect.stringMatching(/:task-definition\/holdfast_test_backup_orders:\*$/),
+        expect.stringMatching(/:task-definition\/holdfast_test_backup_billing:\*$/),
+      ],
+      Condition: { ArnEquals: { 'ecs:cluster': expect.any(String) } },
+    });
+    expect(bySid.PassTheTasksRoles).toMatchObject({
+      Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    });
+    expect(bySid.PassTheTasksRoles?.Resource).toHaveLength(3);
+  });
+
+  it('is tried again for an hour at most when a schedule called it', () => {
+    expect(resource(synthesized().backup, 'AWS::Lambda::EventInvokeConfig')).toMatchObject({
+      MaximumEventAgeInSeconds: 3600,
+      MaximumRetryAttempts: 2,
+    });
+    expect(fn()).toMatchObject({ Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 30 });
+  });
+});
+
+describe('schedules', () => {
+  const schedule = (name: string): Properties =>
+    resource(synthesized().backup, 'AWS::Scheduler::Schedule', ({ Name }) => Name === name);
+
+  it("fire in the user's time zone, within a window, for an hour at most", () => {
+    expect(resources(synthesized().backup, 'AWS::Scheduler::Schedule')).toHaveLength(2);
+    expect(schedule('orders_daily')).toMatchObject({
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      ScheduleExpressionTimezone: 'Europe/Vienna',
+      FlexibleTimeWindow: { Mode: 'FLEXIBLE', MaximumWindowInMinutes: 15 },
+      Target: { RetryPolicy: { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 10 } },
+    });
+    expect(schedule('orders_noon')).toMatchObject({
+      ScheduleExpressionTimezone: 'UTC',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+    });
+  });
+
+  it('send what start-task understands, once the time is filled in', () => {
+    const { Input } = schedule('orders_daily').Target as { Input: string };
+    const sent = Input.replace('<aws.scheduler.scheduled-time>', '2026-11-20T03:00:00Z');
+    expect(sent).not.toBe(Input);
+    const fresh = { id: 'unused', now: '2026-11-20T03:00:07Z' };
+    expect(taskRequestFor(JSON.parse(sent), fresh)).toMatchObject({
+      cluster: 'orders',
+      kind: 'logical',
+      label: expect.stringMatching(/^20261120T030000Z-logical-full-/),
+      askedBy: { by: 'schedule', schedule: 'daily', scheduledTime: '2026-11-20T03:00:00Z' },
+    });
+  });
+
+  it('may invoke start-task and nothing else', () => {
+    const role = resource(synthesized().backup, 'AWS::IAM::Role', ({ Description }) =>
+      String(Description).includes('lets schedules'),
+    );
+    expect(role.Policies).toMatchObject([
+      {
+        PolicyDocument: {
+          Statement: [
+            { Action: 'lambda:InvokeFunction', Resource: expect.stringContaining('StartTask') },
+          ],
+        },
+      },
+    ]);
+  });
+});
+
+describe('the network', () => {
+  it('spans two zones, with one NAT gateway and a free way to S3', () => {
+    const { backup } = synthesized();
+    expect(resources(backup, 'AWS::EC2::Subnet')).toHaveLength(4);
+    expect(resources(backup, 'AWS::EC2::NatGateway')).toHaveLength(1);
+    const endpoint = resource(backup, 'AWS::EC2::VPCEndpoint');
+    expect(endpoint.ServiceName).toBe('com.amazonaws.eu-central-1.s3');
+    const tables = resources(backup, 'AWS::EC2::RouteTable');
+    expect(endpoint.RouteTableIds).toHaveLength(tables.length);
+  });
+
+  it('lets nothing in', () => {
+    const { backup } = synthesized();
+    expect(resources(backup, 'AWS::EC2::SecurityGroupIngress')).toHaveLength(0);
+    for (const group of resources(backup, 'AWS::EC2::SecurityGroup')) {
+      expect(group.SecurityGroupIngress).toBeUndefined();
+    }
+  });
+
+  it('without NAT gives tasks public addresses, and keeps the way to S3', () => {
+    const { backup } = synthesize({ ...ENVIRONMENT, network: { natGateways: 0 } });
+    expect(resources(backup, 'AWS::EC2::NatGateway')).toHaveLength(0);
+    expect(resources(backup, 'AWS::EC2::VPCEndpoint')).toHaveLength(1);
+    expect(resource(backup, 'AWS::Lambda::Function')).toMatchObject({
+      Environment: { Variables: { HOLDFAST_ASSIGN_PUBLIC_IP: 'true' } },
+    });
+  });
+
+  it('can be one that exists', () => {
+    const { backup } = synthesize({
+      ...ENVIRONMENT,
+      network: {
+        vpcId: 'vpc-0123456789abcdef0',
+        availabilityZones: ['eu-central-1a'],
+        subnetIds: ['subnet-0123456789abcdef0'],
+      },
+    });
+    expect(resources(backup, 'AWS::EC2::VPC')).toHaveLength(0);
+    expect(resource(backup, 'AWS::EC2::SecurityGroup')).toMatchObject({
+      VpcId: 'vpc-0123456789abcdef0',
+    });
+    expect(resource(backup, 'AWS::Lambda::Function')).toMatchObject({
+      Environment: { Variables: { HOLDFAST_SUBNETS: 'subnet-0123456789abcdef0' } },
+    });
+  });
+});
+
+it('takes nothing from the vault stack by export', () => {
+  const { vault, backup } = synthesized();
+  expect(vault.findOutputs('*')).toEqual({});
+  expect(JSON.stringify(backup.toJSON())).not.toContain('Fn::ImportValue');
+});
+
+it('keeps logs for as long as the environment says', () => {
+  const groups = resources(synthesized().backup, 'AWS::Logs::LogGroup');
+  expect(groups.map(({ RetentionInDays }) => RetentionInDays)).toEqual([90, 90, 90]);
+});

@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ClusterEnvironment, Environment } from '../../infra/environment.ts';
+import { EnvironmentError } from '../../infra/environment-problems.ts';
+import { loadEnvironment } from '../../infra/load-environment.ts';
+import { resolveEnvironment } from '../../infra/resolve-environment.ts';
+import { ENVIRONMENT, ORDERS } from './example-environment.ts';
+
+/** Node runs an environment's file unchecked, so anything at all may stand in it. */
+function resolve(change: object): unknown {
+  return resolveEnvironment({ ...ENVIRONMENT, ...change } as Environment);
+}
+
+function resolveCluster(change: object): unknown {
+  return resolve({ clusters: [{ ...ORDERS, ...change } as ClusterEnvironment] });
+}
+
+function resolveSchedule(change: object): unknown {
+  return resolveCluster({
+    schedules: [{ name: 'daily', kind: 'logical', cron: '0 3 * * ? *', ...change }],
+  });
+}
+
+describe('a wrong value is named with what to write instead', () => {
+  it.each([
+    [{ name: 'Prod' }, 'name is "Prod". Give 1 to 20 characters out of a-z, 0-9 and -'],
+    [{ account: '111122223333' }, 'region is missing. Give account and region together'],
+    [{ region: 'eu-central-1' }, 'account is missing. Give account and region together'],
+    [{ account: '1', region: 'eu-central-1' }, 'account is "1". Give the account\'s 12 digits'],
+    [
+      { account: '111122223333', region: 'Frankfurt' },
+      'region is "Frankfurt". Give the name of an',
+    ],
+    [{ bucketName: 'My_Bucket' }, 'bucketName is "My_Bucket". Give 3 to 63 characters'],
+    [{ lockMode: 'NONE' }, 'lockMode is "NONE". Give one of COMPLIANCE, GOVERNANCE.'],
+    [{ retentionDays: 1 }, 'retentionDays is 1. Give a whole number from 2 to 36500.'],
+    [{ retentionDays: '7' }, 'retentionDays is "7". Give a whole number'],
+    [{ retentionDays: undefined }, 'retentionDays is missing. Give a whole number'],
+    [{ minLockDays: 0 }, 'minLockDays is 0. Give a whole number from 1'],
+    [{ maxLockDays: 1.5 }, 'maxLockDays is 1.5. Give a whole number from 3'],
+    [{ logRetentionDays: 8 }, 'logRetentionDays is 8. Give one of 1, 3, 5, 7, 14'],
+    [{ clusters: [] }, 'clusters is []. List at least one cluster'],
+    [{ clusters: undefined }, 'clusters is missing. List at least one cluster'],
+    [{ clusters: [ORDERS, ORDERS] }, 'clusters[].name is "orders". Give each a name of its own.'],
+    [{ retention: 7 }, 'retention is no known property. Use one of name, account'],
+    [{ network: { natGateways: 3 } }, 'network.natGateways is 3. Give a whole number from 0 to 2.'],
+    [
+      { network: { subnetIds: ['subnet-1'] } },
+      'network.subnetIds is ["subnet-1"]. Leave it out, or',
+    ],
+    [{ network: { vpcId: 'mine' } }, 'network.vpcId is "mine". Give the id of an existing VPC'],
+    [{ network: { vpcId: 'vpc-1' } }, 'network.subnetIds is missing. List at least one id'],
+    [
+      { network: { vpcId: 'vpc-1', subnetIds: ['subnet-1'] } },
+      'network.availabilityZones is missing',
+    ],
+    [{ network: { vpcId: 'vpc-1', natGateways: 1 } }, 'network.natGateways is 1. Leave it out'],
+    [{ network: { nat: 1 } }, 'network.nat is no known property. Use one of natGateways'],
+  ])('%j', (change, expected) => {
+    expect(() => resolve(change)).toThrow(expected);
+    expect(() => resolve(change)).toThrow(EnvironmentError);
+  });
+
+  it.each([
+    [{ schedules: undefined }, 'clusters[0].schedules is missing. List the schedules, or give []'],
+    [{ secretName: 5 }, 'clusters[0].secretName is 5. Give the secret'],
+    [{ name: 'Orders' }, 'clusters[0].name is "Orders". Give 1 to 40 characters'],
+    [{ postgresMajor: 14 }, 'clusters[0].postgresMajor is 14. Give one of 15, 16, 17, 18.'],
+    [{ postgresMajor: undefined }, 'clusters[0].postgresMajor is missing. Give one of 15'],
+    [{ secretName: 'a b' }, 'clusters[0].secretName is "a b". Give the secret\'s name'],
+    [{ secretName: undefined }, 'clusters[0].secretName is missing. Give the secret'],
+    [
+      { retention: { days: 1 } },
+      'clusters[0].retention.days is 1. Give a whole number from 2 to 399.',
+    ],
+    [{ retention: { days: 400 } }, 'clusters[0].retention.days is 400. Give a whole number'],
+    [{ retention: {} }, 'clusters[0].retention.days is missing. Give a whole number'],
+    [{ retention: 7 }, 'clusters[0].retention.days is missing. Give a whole number'],
+    [{ allowPrimary: 'yes' }, 'clusters[0].allowPrimary is "yes". Give true or false.'],
+    [{ maxReplayLagSeconds: -1 }, 'clusters[0].maxReplayLagSeconds is -1. Give a whole number'],
+    [{ jobs: 0 }, 'clusters[0].jobs is 0. Give a whole number from 1 to 64.'],
+    [{ compression: 'brotli' }, 'clusters[0].compression is "brotli". Give zstd, gzip or lz4'],
+    [
+      { postgresMajor: 15, compression: 'zstd:1' },
+      'clusters[0].compression is "zstd:1". pg_dump 15 knows gzip only: give gzip:1.',
+    ],
+    [{ vCpu: 3 }, 'clusters[0].vCpu is 3. Give one of 0.25, 0.5, 1, 2, 4, 8, 16.'],
+    [{ vCpu: 1, memoryMiB: 1024 }, 'clusters[0].memoryMiB is 1024. Give one of 2048, 3072'],
+    [{ ephemeralStorageGiB: 201 }, 'clusters[0].ephemeralStorageGiB is 201. Give a whole number'],
+    [
+      { ephemeralStorageGiB: 20, spoolCapMiB: 20_480 },
+      'clusters[0].spoolCapMiB is 20480. Give a whole number from 16 to 16384.',
+    ],
+    [{ architecture: 'arm' }, 'clusters[0].architecture is "arm". Give one of x86_64, arm64.'],
+    [{ memory: 1 }, 'clusters[0].memory is no known property. Use one of name'],
+  ])('%j of a cluster', (change, expected) => {
+    expect(() => resolveCluster(change)).toThrow(expected);
+  });
+
+  it.each([
+    [{ name: 'Daily' }, 'clusters[0].schedules[0].name is "Daily". Give 1 to 40 characters'],
+    [{ kind: 'physical' }, 'clusters[0].schedules[0].kind is "physical". Give one of logical.'],
+    [{ cron: '0 3 * * *' }, 'clusters[0].schedules[0].cron is "0 3 * * *". Give six fields'],
+    [{ cron: undefined }, 'clusters[0].schedules[0].cron is missing. Give six fields'],
+    [
+      { timeZone: 'Vienna' },
+      'clusters[0].schedules[0].timeZone is "Vienna". Give an IANA time zone',
+    ],
+    [{ flexibleWindowMinutes: 1441 }, 'flexibleWindowMinutes is 1441. Give a whole number from 0'],
+    [{ at: '03:00' }, 'clusters[0].schedules[0].at is no known property. Use one of name'],
+  ])('%j of a schedule', (change, expected) => {
+    expect(() => resolveSchedule(change)).toThrow(expected);
+  });
+
+  it('all at once', () => {
+    const message = 'jobs is 0(.|\n)*vCpu is 3';
+    expect(() => resolveCluster({ jobs: 0, vCpu: 3 })).toThrow(new RegExp(message));
+  });
+});
+
+describe('loading', () => {
+  it.each(['example', 'local'])('%s', async (name) => {
+    expect((await loadEnvironment(name)).name).toBe(name);
+  });
+
+  it('an environment that does not exist lists those that do', async () => {
+    await expect(loadEnvironment('prod')).rejects.toThrow(/"prod". Give one of example, local/);
+    await expect(loadEnvironment(undefined)).rejects.toThrow(/is missing. Give one of example/);
+  });
+
+  it.each([
+    ['export const environment = {};', 'It has no default export.'],
+    ["export default { name: 'other' };", 'name is "other". Give "mine", the file\'s own name.'],
+  ])('a file that says %s', async (text, expected) => {
+    const directory = await mkdtemp(join(tmpdir(), 'environments-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, 'mine.ts'), text);
+    await expect(loadEnvironment('mine', `${directory}/`)).rejects.toThrow(expected);
+  });
+});

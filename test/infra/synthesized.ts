@@ -1,0 +1,31 @@
+import { App, type Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import type { Environment } from '../../infra/environment.ts';
+import { addHoldfastStacks } from '../../infra/holdfast-stacks.ts';
+import { resolveEnvironment } from '../../infra/resolve-environment.ts';
+import { ENVIRONMENT } from './example-environment.ts';
+
+export interface Synthesized {
+  readonly vaultStack: Stack;
+  readonly vault: Template;
+  readonly backup: Template;
+}
+
+/** Synthesizes without bundling, which only the functions' own code depends on. */
+export function synthesize(environment: Environment): Synthesized {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const stacks = addHoldfastStacks(app, resolveEnvironment(environment));
+  return {
+    vaultStack: stacks.vault,
+    vault: Template.fromStack(stacks.vault),
+    backup: Template.fromStack(stacks.backup),
+  };
+}
+
+let shared: Synthesized | undefined;
+
+/** The example environment's templates, made once for each file of tests. */
+export function synthesized(): Synthesized {
+  shared ??= synthesize(ENVIRONMENT);
+  return shared;
+}

@@ -1,0 +1,47 @@
+import { execa } from 'execa';
+import { LIMITS } from './platform/images.ts';
+import { CA_PATH } from './platform/tasks.ts';
+
+export interface HoldfastOptions {
+  readonly stdin?: string;
+  /** Added to the environment of the person who runs it. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface HoldfastResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface HoldfastCommandOptions extends HoldfastOptions {
+  readonly image: string;
+  readonly run: string;
+  readonly args: readonly string[];
+  readonly caFile: string;
+}
+
+/** Runs `holdfast` in the image, because a restore needs the server's version of `pg_restore`. */
+export async function runHoldfast(options: HoldfastCommandOptions): Promise<HoldfastResult> {
+  const { image, run, args, caFile, stdin, env = {} } = options;
+  // By name only: values, such as a target's password, come from podman's own environment.
+  const names = Object.keys(env).flatMap((name) => ['--env', name]);
+  const { exitCode, stdout, stderr } = await execa(
+    'podman',
+    [
+      ...['--runtime', 'runc', 'run', '--rm', '--interactive', '--label', `holdfast.run=${run}`],
+      ...['--pull', 'never', '--network', 'host', '--http-proxy=false', '--log-driver', 'none'],
+      ...LIMITS,
+      ...['--volume', `${caFile}:${CA_PATH}:ro`],
+      ...names,
+      ...[image, 'holdfast', ...args],
+    ],
+    {
+      input: stdin ?? '',
+      env: { ...env, NODE_EXTRA_CA_CERTS: CA_PATH },
+      reject: false,
+      detached: true,
+    },
+  );
+  return { exitCode: exitCode ?? 255, stdout, stderr };
+}

@@ -1,0 +1,216 @@
+import tls from 'node:tls';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { restoreRoleName } from '../../contract/environment-names.ts';
+import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
+import type { Model } from './model.ts';
+import type { FunctionAnswer } from './platform/functions.ts';
+import type { Task } from './platform/tasks.ts';
+import type { Principal } from './principals.ts';
+import { Scheduler } from './scheduler.ts';
+import type { PostgresServer, PostgresStandby } from './servers/postgres.ts';
+import type { KeyPair } from './servers/versitygw.ts';
+import { type Started, type StartOptions, startEverything } from './start.ts';
+import { Teardown } from './teardown.ts';
+
+/** Credentials, and the environment variables under which any AWS tool acts as their owner. */
+export interface Identity extends KeyPair {
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What a function answered. */
+export interface Answer {
+  /** Parsed; an error as Lambda words it (`errorType`, `errorMessage`) where `failed`. */
+  readonly payload: unknown;
+  readonly failed: boolean;
+}
+
+/** How a task ended. */
+export interface TaskEnd {
+  readonly arn: string;
+  /** Absent when the container never started. */
+  readonly exitCode: number | undefined;
+  readonly stopCode: string | undefined;
+  readonly stoppedReason: string | undefined;
+  /** The container's own: `OutOfMemoryError: …`. */
+  readonly reason: string | undefined;
+  readonly logFile: string;
+}
+
+/** A task while it runs, seen from the host. */
+export interface TaskView {
+  readonly containerName: string;
+  /** Of the container's first process. */
+  readonly pid: number;
+  /** Directory on the host. */
+  readonly spoolPath: string;
+  readonly logFile: string;
+}
+
+/** The local cloud's face: what tests and the demo see of it. */
+export interface LocalCloud {
+  /** Logs, one file per server, task and function. */
+  readonly directory: string;
+  readonly environment: string;
+  readonly region: string;
+  readonly account: string;
+  readonly bucket: string;
+  readonly s3Endpoint: string;
+  readonly model: Model;
+  /** May do everything to the vault that anybody may. */
+  readonly s3: S3Client;
+  readonly primary: PostgresServer;
+  readonly standby: PostgresStandby;
+  readonly principals: { readonly admin: Identity; readonly restore: Identity };
+  /** Acts as any role of the templates. */
+  asRole(name: string): Identity;
+  /** @param name needed only where the cluster has several schedules */
+  fireSchedule(cluster: string, name?: string, scheduledTime?: Date): Promise<Answer>;
+  /** As a person who may invoke every function. */
+  invoke(functionName: string, payload: unknown): Promise<Answer>;
+  waitForTask(arn: string, options: { readonly timeoutSeconds: number }): Promise<TaskEnd>;
+  task(arn: string): Promise<TaskView>;
+  /** SIGTERM, and SIGKILL after the task definition's stop time-out. */
+  stopTask(arn: string, reason?: string): Promise<void>;
+  /** Takes one action out of a role's policy; the answer puts it back. */
+  withoutPermission(roleName: string, action: string): Promise<() => Promise<void>>;
+  /** Runs the `holdfast` command under the restore role. */
+  holdfast(args: readonly string[], options?: HoldfastOptions): Promise<HoldfastResult>;
+  stop(): Promise<void>;
+}
+
+/** Starts servers, deploys what `cdk synth` wrote, and answers with everything in place. */
+export async function startLocalCloud(options: Partial<StartOptions> = {}): Promise<LocalCloud> {
+  const { environment = 'local', log = () => undefined, keep = false } = options;
+  const teardown = new Teardown();
+  const stop = (): Promise<void> => teardown.run(log);
+  const interrupted = (signal: NodeJS.Signals): void => {
+    log(`${signal}: stopping what was started`);
+    void stop().then(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  };
+  // Not `once`: while a listener is there, the libraries that start processes do not end this one.
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  await teardown.add('signal handlers', async () => {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  });
+  try {
+    return faceOf(await startEverything({ environment, log, keep }, teardown), environment, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function faceOf(started: Started, environment: string, stop: () => Promise<void>): LocalCloud {
+  const { run, model, principals, platform, image, endpoints, caFile, administrator } = started;
+  trust(started.caPem);
+  const scheduler = new Scheduler(model, principals, endpoints.AWS_ENDPOINT_URL_LAMBDA);
+  const identity = ({ accessKeyId, secretAccessKey }: KeyPair): Identity => ({
+    accessKeyId,
+    secretAccessKey,
+    environment: {
+      ...endpoints,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      NODE_EXTRA_CA_CERTS: caFile,
+    },
+  });
+  const restore = identity(forPeople(principals.get(restoreRoleName(environment))));
+  const lambda = new LambdaClient({
+    endpoint: endpoints.AWS_ENDPOINT_URL_LAMBDA,
+    region: model.region,
+    credentials: administrator,
+    maxAttempts: 1,
+  });
+  const find = (arn: string): Task => {
+    const task = platform.tasks.find(arn);
+    if (task === undefined) throw new Error(`No task ${arn} was started.`);
+    return task;
+  };
+  return {
+    directory: run.directory,
+    environment,
+    region: model.region,
+    account: model.account,
+    bucket: started.bucket,
+    s3Endpoint: endpoints.AWS_ENDPOINT_URL_S3,
+    model,
+    s3: started.s3,
+    primary: started.postgres.primary,
+    standby: started.postgres.standby,
+    principals: { admin: identity(administrator), restore },
+    asRole: (name) => identity(principals.get(name).keys),
+    fireSchedule: async (cluster, name, scheduledTime) =>
+      parsed(
+        await scheduler.fire(
+          scheduler.find(cluster, name),
+          scheduledTime === undefined ? {} : { scheduledTime },
+        ),
+      ),
+    invoke: async (FunctionName, payload) => {
+      const Payload = Buffer.from(JSON.stringify(payload));
+      const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload }));
+      const text = Buffer.from(answer.Payload ?? []).toString('utf8');
+      return { payload: JSON.parse(text) as unknown, failed: answer.FunctionError !== undefined };
+    },
+    waitForTask: (arn, { timeoutSeconds }) => ended(find(arn), timeoutSeconds),
+    task: async (arn) => {
+      const task = find(arn);
+      return {
+        containerName: task.containerName,
+        pid: await platform.tasks.pid(task),
+        spoolPath: await platform.tasks.firstVolumeOnHost(task),
+        logFile: task.logFile,
+      };
+    },
+    stopTask: (arn, reason = 'Task stopped by user') => platform.tasks.stop(find(arn), reason),
+    withoutPermission: (role, action) => principals.withoutPermission(role, action),
+    holdfast: async (args, { stdin, env } = {}) =>
+      await runHoldfast({
+        image: await image,
+        run: run.id,
+        args,
+        caFile,
+        ...(stdin === undefined ? {} : { stdin }),
+        env: { HOLDFAST_ENVIRONMENT: environment, ...restore.environment, ...env },
+      }),
+    stop,
+  };
+}
+
+/** Clients in this process trust the local authority, without a variable set before it started. */
+function trust(caPem: string): void {
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), caPem]);
+}
+
+function forPeople(role: Principal): KeyPair {
+  if (role.trusts.includes('account')) return role.keys;
+  throw new Error(`${role.name} lets nobody of the account assume it: look at its trust policy.`);
+}
+
+function parsed(answer: FunctionAnswer): Answer {
+  return {
+    payload: JSON.parse(answer.payload) as unknown,
+    failed: answer.functionError !== undefined,
+  };
+}
+
+async function ended(task: Task, timeoutSeconds: number): Promise<TaskEnd> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new Error(
+          `${task.arn} is still ${task.lastStatus} after ${timeoutSeconds} s; its log is ${task.logFile}`,
+        ),
+      );
+    }, timeoutSeconds * 1000);
+  });
+  try {
+    await Promise.race([task.stopped, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+  const { arn, exitCode, stopCode, stoppedReason, reason, logFile } = task;
+  return { arn, exitCode, stopCode, stoppedReason, reason, logFile };
+}

@@ -1,0 +1,59 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { ImageAsset } from '../assembly.ts';
+import { runTool, toolEnvironment } from '../command.ts';
+
+/** Bases that stand for the registry's images: the setup makes them, since no registry is asked. */
+const BASES = {
+  POSTGRES_IMAGE: 'localhost/holdfast-postgres-base:17',
+  NODE_IMAGE: 'localhost/holdfast-node-base:24',
+};
+
+/** What runc needs here, at build as at run. */
+export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
+
+/** Builds the templates' image assets, each once; an image that exists is taken as it is. */
+export class Images {
+  private readonly assets: ReadonlyMap<string, ImageAsset>;
+  private readonly directory: string;
+  private readonly building = new Map<string, Promise<string>>();
+
+  constructor(assets: ReadonlyMap<string, ImageAsset>, directory: string) {
+    this.assets = assets;
+    this.directory = directory;
+  }
+
+  /** @returns the image's name, once it is there. */
+  build(hash: string): Promise<string> {
+    const started = this.building.get(hash);
+    if (started !== undefined) return started;
+    const build = this.make(hash);
+    this.building.set(hash, build);
+    return build;
+  }
+
+  private async make(hash: string): Promise<string> {
+    const asset = this.assets.get(hash);
+    if (asset === undefined) throw new Error(`No image asset ${hash} was synthesized.`);
+    const name = `localhost/holdfast-task:${hash}`;
+    const logFile = join(this.directory, 'image-build.log');
+    const existing = await execa('podman', ['image', 'exists', name], { reject: false });
+    if (existing.exitCode === 0) {
+      appendFileSync(logFile, `${name} exists\n`);
+      return name;
+    }
+    await runTool(
+      'buildah',
+      [
+        'bud',
+        ...['--isolation', 'chroot', '--network', 'host', '--layers'],
+        ...LIMITS,
+        ...Object.entries(BASES).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]),
+        ...['--tag', name, asset.directory],
+      ],
+      { env: toolEnvironment(), logFile },
+    );
+    return name;
+  }
+}

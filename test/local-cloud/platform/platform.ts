@@ -1,0 +1,69 @@
+import type { Model } from '../model.ts';
+import type { Principals } from '../principals.ts';
+import type { KeyPair } from '../servers/versitygw.ts';
+import { Ecs } from './ecs.ts';
+import { Functions } from './functions.ts';
+import type { Images } from './images.ts';
+import { Lambda } from './lambda.ts';
+import type { PlatformServer } from './server.ts';
+import { Tasks } from './tasks.ts';
+
+export interface PlatformOptions {
+  readonly run: { readonly id: string; readonly directory: string };
+  readonly model: Model;
+  readonly principals: Pick<Principals, 'forArn' | 'byAccessKey'>;
+  readonly images: Images;
+  readonly server: PlatformServer;
+  /** Key pair of the person who may do everything. */
+  readonly administrator: KeyPair;
+  /** Endpoint URLs and region, for tasks and functions. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly caFile: string;
+}
+
+export interface Platform {
+  readonly tasks: Tasks;
+  readonly functions: Functions;
+}
+
+/** Puts ECS and Lambda together and lets them answer. */
+export function servePlatform(options: PlatformOptions): Platform {
+  const { run, model, principals, images, server, administrator, environment, caFile } = options;
+  /** A service hands a role's keys only to what it runs, and only if the role trusts it. */
+  const keysFor =
+    (service: string) =>
+    (roleArn: string): KeyPair => {
+      const role = principals.forArn(roleArn);
+      if (role.trusts.includes(service)) return role.keys;
+      throw new Error(`${role.name} does not let ${service} assume it: look at its trust policy.`);
+    };
+  const tasks = new Tasks({
+    run,
+    region: model.region,
+    account: model.account,
+    images,
+    environment,
+    caFile,
+    keysFor: keysFor('ecs-tasks.amazonaws.com'),
+    credentialsUrl: (id) => server.credentialsUrl(id),
+  });
+  const functions = new Functions({
+    run,
+    environment,
+    caFile,
+    keysFor: keysFor('lambda.amazonaws.com'),
+  });
+  server.serve({
+    ecs: new Ecs(model, tasks),
+    lambda: new Lambda(model, functions),
+    credentialsFor: (id) => tasks.credentialsFor(id),
+    callerFor: (accessKeyId) => {
+      if (accessKeyId === administrator.accessKeyId) return { kind: 'administrator' };
+      const role = principals.byAccessKey(accessKeyId);
+      return role === undefined
+        ? undefined
+        : { kind: 'role', arn: role.arn, policies: role.policies };
+    },
+  });
+  return { tasks, functions };
+}

@@ -1,0 +1,30 @@
+import type { Postgres, PostgresServer } from './servers/postgres.ts';
+
+/** The role that backups connect as: no superuser, and a password that a URI has to escape. */
+export const BACKUP_ROLE = { user: 'holdfast', password: 'p@ss:w/ord?#%&\' "é' } as const;
+
+/** Makes what every source needs on its primary; the standby gets it by replication. */
+export async function prepareSource(primary: PostgresServer): Promise<void> {
+  const literal = `'${BACKUP_ROLE.password.replaceAll("'", "''")}'`;
+  await primary.query(
+    `CREATE ROLE ${BACKUP_ROLE.user} LOGIN NOSUPERUSER PASSWORD ${literal};
+     GRANT pg_read_all_data, pg_read_all_settings, pg_monitor TO ${BACKUP_ROLE.user};`,
+  );
+}
+
+/** Secrets by name, as the environment's clusters refer to them. */
+export async function connectionSecrets(
+  environment: string,
+  postgres: Postgres,
+  caPem: string,
+): Promise<Map<string, string>> {
+  const { default: configuration } = (await import(
+    `../../infra/environments/${environment}.ts`
+  )) as { default: { clusters: readonly { secretName: string }[] } };
+  const content = JSON.stringify({
+    replica: postgres.standby.uriFor(BACKUP_ROLE),
+    primary: postgres.primary.uriFor(BACKUP_ROLE),
+    ca: caPem,
+  });
+  return new Map(configuration.clusters.map(({ secretName }) => [secretName, content]));
+}

@@ -1,0 +1,67 @@
+/** What runs inside the containers: each ends by becoming the server. */
+
+const BIN = '/usr/lib/postgresql/17/bin';
+const DATA = '/var/lib/postgresql/data';
+
+/** As root: hands the mounted certificate to the server's user, for the key must be his alone. */
+const PREPARE = `set -eu
+install -d -o postgres -g postgres -m 700 ${DATA} /var/lib/postgresql/tls
+install -d -o postgres -g postgres -m 775 /run/postgresql
+for file in ca.pem server.pem server.key; do
+  install -o postgres -g postgres -m 600 "/certificates/$file" /var/lib/postgresql/tls/
+done
+# libpq looks for a client certificate in HOME, and root's is closed to it.
+export HOME=/var/lib/postgresql
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups "$@"; }
+cd /var/lib/postgresql
+`;
+
+const SETTINGS = `listen_addresses = '127.0.0.1'
+ssl = on
+ssl_cert_file = '/var/lib/postgresql/tls/server.pem'
+ssl_key_file = '/var/lib/postgresql/tls/server.key'
+password_encryption = 'scram-sha-256'
+unix_socket_directories = '/run/postgresql'
+shared_buffers = '64MB'
+max_connections = 60
+fsync = off
+wal_level = replica
+max_wal_senders = 10
+max_replication_slots = 10
+max_slot_wal_keep_size = '2GB'
+hot_standby = on
+wal_receiver_status_interval = '1s'
+log_line_prefix = '%m [%p] %q%u@%d '
+timezone = 'UTC'
+log_timezone = 'UTC'
+`;
+
+/** TCP only with TLS and a password. */
+const HBA = `local all all trust
+hostssl all all 127.0.0.1/32 scram-sha-256
+hostssl replication all 127.0.0.1/32 scram-sha-256
+`;
+
+const SERVE = `exec setpriv --reuid=postgres --regid=postgres --init-groups ${BIN}/postgres -D ${DATA}`;
+
+/** Expects PORT and PASSWORD in the environment. */
+export const PRIMARY_SCRIPT = `${PREPARE}
+printf '%s' "$PASSWORD" > /run/postgresql/password
+chown postgres /run/postgresql/password
+as_postgres ${BIN}/initdb --no-sync --no-instructions -D ${DATA} -U postgres \\
+  --pwfile=/run/postgresql/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+rm /run/postgresql/password
+cat >> ${DATA}/postgresql.conf <<'END'
+${SETTINGS}END
+cat > ${DATA}/pg_hba.conf <<'END'
+${HBA}END
+${SERVE} -p "$PORT"
+`;
+
+/** Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment. */
+export const STANDBY_SCRIPT = `${PREPARE}
+as_postgres ${BIN}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S standby -D ${DATA} \\
+  -d "host=127.0.0.1 port=$PRIMARY_PORT user=postgres sslmode=verify-full sslrootcert=/var/lib/postgresql/tls/ca.pem application_name=standby"
+unset PGPASSWORD
+${SERVE} -p "$PORT"
+`;

@@ -1,0 +1,163 @@
+import { dirname, join } from 'node:path';
+import type { QueryResult } from 'pg';
+import type { Certificates } from './certificates.ts';
+import {
+  containerArguments,
+  containerExists,
+  POSTGRES_IMAGE,
+  podman,
+  removeContainer,
+} from './container.ts';
+import { freePort } from './free-port.ts';
+import { logTail } from './log-tail.ts';
+import {
+  connectionUri,
+  type PostgresAddress,
+  runQuery,
+  type UriParts,
+} from './postgres-connection.ts';
+import { PRIMARY_SCRIPT, STANDBY_SCRIPT } from './postgres-scripts.ts';
+import type { Run } from './run.ts';
+import { waitUntil } from './wait-until.ts';
+
+export interface PostgresServer {
+  /** `127.0.0.1`. */
+  readonly host: string;
+  readonly port: number;
+  /** Superuser, `sslmode=verify-full`, database `postgres`; the password has characters that need encoding. */
+  readonly uri: string;
+  /** The container's name. */
+  readonly container: string;
+  readonly logFile: string;
+  /** The same with another database, user or password. */
+  uriFor(parts: UriParts): string;
+  /** Runs SQL over TLS on a connection of its own. @default database 'postgres' */
+  query(sql: string, options?: { readonly database?: string }): Promise<QueryResult>;
+  /** Runs a program inside the container, as the server's user; throws with its stderr when it fails. */
+  exec(
+    command: readonly string[],
+    options?: { readonly input?: string },
+  ): Promise<{ readonly stdout: string; readonly stderr: string }>;
+  stop(): Promise<void>;
+}
+
+export interface PostgresStandby extends PostgresServer {
+  /** Returns once the standby has replayed what the primary has written by now. */
+  waitForReplay(): Promise<void>;
+}
+
+export interface Postgres {
+  readonly primary: PostgresServer;
+  /** Streams from the primary through the physical slot `standby`. */
+  readonly standby: PostgresStandby;
+  /** Stops both. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresOptions {
+  readonly run: Run;
+  readonly certificates: Certificates;
+}
+
+/** Everything that a URI, a shell, a .pgpass file or a connection string would trip over. */
+const PASSWORD = `p@ss:w/rd#1 %41'"\\&=?ü`;
+
+/** Starts PostgreSQL 17, a primary and a streaming standby, each in a container of its own. */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const primary = await startServer(options, 'primary', PRIMARY_SCRIPT, {});
+  try {
+    const server = await startServer(options, 'standby', STANDBY_SCRIPT, {
+      PRIMARY_PORT: String(primary.port),
+      PGPASSWORD: PASSWORD,
+    });
+    const standby = { ...server, waitForReplay: () => waitForReplay(primary, server) };
+    const stop = async () => {
+      await Promise.all([standby.stop(), primary.stop()]);
+    };
+    await standby.waitForReplay().catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
+    return { primary, standby, stop };
+  } catch (error) {
+    await primary.stop();
+    throw error;
+  }
+}
+
+async function startServer(
+  { run, certificates }: PostgresOptions,
+  name: string,
+  script: string,
+  more: Readonly<Record<string, string>>,
+): Promise<PostgresServer> {
+  const port = await freePort();
+  const address: PostgresAddress = {
+    host: '127.0.0.1',
+    port,
+    password: PASSWORD,
+    caPem: certificates.caPem,
+  };
+  const container = `holdfast-${run.id}-${name}`;
+  const logFile = join(run.directory, `${name}.log`);
+  const environment = { PORT: String(port), PASSWORD, ...more };
+  const mount = `${dirname(certificates.caFile)}:/certificates:ro`;
+  await podman([
+    ...containerArguments(run),
+    ...['--detach', '--name', container, '--volume', mount],
+    // PostgreSQL's parallel queries need more shared memory than a container's 63 MB.
+    ...['--shm-size', '256m', '--log-driver', 'k8s-file', '--log-opt', `path=${logFile}`],
+    ...Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    ...[POSTGRES_IMAGE, 'sh', '-c', script],
+  ]);
+  const stop = () => removeContainer(container);
+  try {
+    await waitUntil(async () => (await runQuery(address, 'SELECT 1')).rowCount === 1, {
+      what: `the PostgreSQL ${name} to answer`,
+      timeoutMs: 30_000,
+      intervalMs: 100,
+      givenUp: async () =>
+        (await containerExists(container)) ? undefined : 'its container has ended',
+      explain: () => logTail(logFile),
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    host: address.host,
+    port,
+    uri: connectionUri(address),
+    container,
+    logFile,
+    uriFor: (parts) => connectionUri(address, parts),
+    query: (sql, queryOptions) => runQuery(address, sql, queryOptions?.database),
+    exec: (command, execOptions) =>
+      podman(
+        ['exec', '--interactive', '--user', 'postgres', container, ...command],
+        execOptions?.input,
+      ),
+    stop,
+  };
+}
+
+async function waitForReplay(primary: PostgresServer, standby: PostgresServer): Promise<void> {
+  // A record of our own: after a switch of segments the current position lies behind a header that no
+  // record follows yet, and the standby would reach it only with the next one.
+  await primary.query(`SELECT pg_logical_emit_message(true, 'holdfast', 'wait for replay')`);
+  const { rows } = await primary.query('SELECT pg_current_wal_flush_lsn() AS lsn');
+  const lsn = String((rows[0] as { lsn: unknown }).lsn);
+  await waitUntil(
+    async () => {
+      const replayed = await standby.query(
+        `SELECT pg_last_wal_replay_lsn() >= '${lsn}'::pg_lsn AS done`,
+      );
+      return (replayed.rows[0] as { done: boolean | null }).done === true;
+    },
+    {
+      what: `the standby to replay ${lsn}`,
+      timeoutMs: 15_000,
+      explain: () => logTail(standby.logFile),
+    },
+  );
+}

@@ -1,0 +1,218 @@
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Assembly } from './assembly.ts';
+import { killTools } from './command.ts';
+import { bootstrap, deploy, synthesize } from './deploy.ts';
+import type { Model } from './model.ts';
+import { NOT_ENFORCED_HERE } from './not-enforced-here.ts';
+import { sweepVolumes } from './platform/container.ts';
+import { Images } from './platform/images.ts';
+import { type Platform, servePlatform } from './platform/platform.ts';
+import { PlatformServer } from './platform/server.ts';
+import { Principals } from './principals.ts';
+import { buildModel } from './resources/adapters.ts';
+import { connectionSecrets, prepareSource } from './seed.ts';
+import { type Certificates, makeCertificates } from './servers/certificates.ts';
+import { type Moto, startMoto } from './servers/moto.ts';
+import { type Postgres, startPostgres } from './servers/postgres.ts';
+import { type Run, startRun } from './servers/run.ts';
+import { type KeyPair, startVersitygw, type Versitygw } from './servers/versitygw.ts';
+import type { Teardown } from './teardown.ts';
+import { makeBuckets, rootS3Client } from './vault-server.ts';
+
+export interface StartOptions {
+  readonly environment: string;
+  /** Progress, in plain words. @default nothing is said */
+  readonly log: (line: string) => void;
+  /** Keeps the run's directory with its logs after the end. @default false */
+  readonly keep: boolean;
+}
+
+/** Where each service answers, as the variables that every AWS SDK reads. */
+export interface Endpoints extends Record<string, string> {
+  AWS_REGION: string;
+  AWS_ENDPOINT_URL: string;
+  AWS_ENDPOINT_URL_S3: string;
+  AWS_ENDPOINT_URL_ECS: string;
+  AWS_ENDPOINT_URL_LAMBDA: string;
+}
+
+export interface Started {
+  readonly run: Run;
+  readonly model: Model;
+  readonly bucket: string;
+  readonly principals: Principals;
+  readonly administrator: KeyPair;
+  readonly platform: Platform;
+  readonly postgres: Postgres;
+  readonly endpoints: Endpoints;
+  readonly caFile: string;
+  readonly caPem: string;
+  readonly s3: S3Client;
+  /** The tasks' image, once it is built. */
+  readonly image: Promise<string>;
+}
+
+interface Servers {
+  readonly certificates: Certificates;
+  readonly versitygw: Versitygw;
+  readonly postgres: Postgres;
+  readonly moto: Moto;
+  readonly platformServer: PlatformServer;
+}
+
+const REGION = 'eu-central-1';
+const ACCOUNT = '000000000000';
+
+/** Servers and synthesis side by side; then deployment, roles, and the doors shut. */
+export async function startEverything(options: StartOptions, teardown: Teardown): Promise<Started> {
+  const { environment, log, keep } = options;
+  const began = performance.now();
+  const say = (line: string): void => log(`${seconds(performance.now() - began)}  ${line}`);
+  const run = await startRun();
+  await teardown.add('the run', () => run.stop({ keep }));
+  await teardown.add('tools', async () => killTools());
+  await sweepVolumes();
+  say(`the run's directory is ${run.directory}`);
+  const [servers, assembly] = await Promise.all([
+    startServers(run, teardown, say),
+    synthesize({
+      environment,
+      output: join(run.directory, 'cdk.out'),
+      region: REGION,
+      account: ACCOUNT,
+      logFile: join(run.directory, 'cdk-synth.log'),
+    }).then((synthesized) => {
+      say(`cdk synth wrote ${synthesized.stacks.map(({ name }) => name).join(' and ')}`);
+      return synthesized;
+    }),
+  ]);
+  const { certificates, versitygw, postgres, moto, platformServer } = servers;
+  const images = new Images(assembly.images, run.directory);
+  const image = buildImage(images, assembly, say);
+  // Awaited further down: until then a failure is nobody's yet.
+  image.catch(() => undefined);
+  await prepareSource(postgres.primary);
+  await putSecrets(moto, await connectionSecrets(environment, postgres, certificates.caPem));
+  const deployment = await deploy({ ...moto, directory: run.directory }, assembly);
+  say('cdk deploy has put the stacks into the control plane');
+
+  const model = buildModel(assembly, deployment);
+  const s3 = rootS3Client(versitygw, certificates.caPem);
+  await teardown.add('the S3 client', async () => s3.destroy());
+  await makeBuckets(s3, model.buckets);
+  const principals = new Principals(model, moto, versitygw);
+  await principals.putAll();
+  await versitygw.putPrincipal({ name: 'administrator', ...moto.admin, policies: [EVERYTHING] });
+  await moto.enforce();
+  say(`each of ${model.roles.length} roles has its own policy, enforced by every server`);
+  for (const { statement, keys } of principals.leftOut.values()) {
+    const purpose = NOT_ENFORCED_HERE[statement];
+    say(`not enforced here, proved by simulation: ${statement}, ${purpose} (${keys.join(', ')})`);
+  }
+  const endpoints: Endpoints = {
+    AWS_REGION: REGION,
+    AWS_ENDPOINT_URL: moto.endpoint,
+    AWS_ENDPOINT_URL_S3: versitygw.endpoint,
+    AWS_ENDPOINT_URL_ECS: platformServer.endpoint,
+    AWS_ENDPOINT_URL_LAMBDA: platformServer.endpoint,
+  };
+  const { caFile, caPem } = certificates;
+  const platform = servePlatform({
+    run,
+    model,
+    principals,
+    images,
+    server: platformServer,
+    administrator: moto.admin,
+    environment: endpoints,
+    caFile,
+  });
+  await teardown.add('functions', () => platform.functions.stopAll());
+  await teardown.add('tasks', () => platform.tasks.stopAll());
+  await image;
+  say('the local cloud is ready');
+  return {
+    run,
+    model,
+    bucket: onlyBucket(model),
+    principals,
+    administrator: moto.admin,
+    platform,
+    postgres,
+    endpoints,
+    caFile,
+    caPem,
+    s3,
+    image,
+  };
+}
+
+const EVERYTHING = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+};
+
+async function startServers(
+  run: Run,
+  teardown: Teardown,
+  say: (line: string) => void,
+): Promise<Servers> {
+  const stoppable = async <T extends { stop(): Promise<void> }>(
+    what: string,
+    starting: Promise<T>,
+  ): Promise<T> => {
+    const server = await starting;
+    await teardown.add(what, () => server.stop());
+    say(`${what}: running`);
+    return server;
+  };
+  const certificates = await makeCertificates(run);
+  const platformServer = await PlatformServer.listen();
+  await teardown.add('the platform', () => platformServer.close());
+  const [versitygw, postgres, moto] = await Promise.all([
+    stoppable(
+      'S3 with Object Lock (versitygw)',
+      startVersitygw({ run, certificates, region: REGION }),
+    ),
+    stoppable('PostgreSQL primary and standby', startPostgres({ run, certificates })),
+    stoppable('control plane (moto)', startMoto({ run, region: REGION })).then(async (server) => {
+      await bootstrap({ ...server, directory: run.directory });
+      return server;
+    }),
+  ]);
+  return { certificates, versitygw, postgres, moto, platformServer };
+}
+
+async function buildImage(
+  images: Images,
+  assembly: Assembly,
+  say: (line: string) => void,
+): Promise<string> {
+  const built = await Promise.all([...assembly.images.keys()].map((hash) => images.build(hash)));
+  const [image] = built;
+  if (image === undefined) throw new Error('The templates name no image.');
+  say(`the task's image is built (${image.slice(0, 40)}…)`);
+  return image;
+}
+
+async function putSecrets(moto: Moto, secrets: ReadonlyMap<string, string>): Promise<void> {
+  const { endpoint, region, admin: credentials } = moto;
+  const client = new SecretsManagerClient({ endpoint, region, credentials });
+  for (const [Name, SecretString] of secrets) {
+    await client.send(new CreateSecretCommand({ Name, SecretString }));
+  }
+  client.destroy();
+}
+
+function onlyBucket(model: Model): string {
+  const [bucket] = model.buckets;
+  if (bucket === undefined) throw new Error('The templates have no bucket.');
+  return bucket.name;
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1).padStart(5)} s`;
+}
