@@ -14,7 +14,7 @@ const environment: Environment = {
       vCpu: 1,
       memoryMiB: 2048,
       ephemeralStorageGiB: 20,
-      spoolCapMiB: 256,
+      spoolCapMiB: 32,
     },
   ],
 };

@@ -3,6 +3,7 @@ import { Agent } from 'node:https';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { PartPool } from '../../vault/part-pool.ts';
+import { partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { makeCertificates } from '../local-cloud/servers/certificates.ts';
@@ -57,7 +58,7 @@ export async function startRealVault(): Promise<RealVault> {
       keyring: dataKeys().keyring,
       kmsKeyArn: 'arn:aws:kms:eu-central-1:000000000000:key/mrk-0',
       lock: lockFor('COMPLIANCE', 1, new Date()),
-      parts: new PartPool(PART_BYTES, 4),
+      parts: new PartPool(PART_BYTES, partBuffers(2)),
       ledger: new UploadLedger(),
       signal,
     }),

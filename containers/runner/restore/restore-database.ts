@@ -12,7 +12,7 @@ import { type NotRestored, selectEntries } from './select-entries.ts';
 import { stageDump, stagedBytes } from './stage-dump.ts';
 import { withStagingDirectory } from './staging-directory.ts';
 import { dropTemporary, swapDatabase } from './swap-database.ts';
-import { type TargetServer, withSession } from './target-connection.ts';
+import { type TargetServer, withAuthorities, withSession } from './target-connection.ts';
 import { asideName, isTooLong, temporaryName } from './temporary-name.ts';
 
 export interface RestoreRequest {
@@ -75,9 +75,10 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
     await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {
       throw failed(error, `The temporary database of an earlier run cannot be dropped`);
     });
-    return await withStagingDirectory(request.staging, stagedBytes(entry), (directory) =>
-      restoreThrough(directory, { request, entry, name, home, facts, programs }),
-    );
+    return await withStagingDirectory(request.staging, stagedBytes(entry), async (directory) => {
+      const trusting = { ...request, target: await withAuthorities(target, directory) };
+      return restoreThrough(directory, { request: trusting, entry, name, home, facts, programs });
+    });
   });
 }
 

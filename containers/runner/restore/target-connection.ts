@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ConnectionOptions, checkServerIdentity, getCACertificates } from 'node:tls';
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
@@ -133,6 +134,22 @@ export async function connect(target: TargetServer, database: string): Promise<p
   }
 }
 
+/**
+ * Gives libpq's programs the very authorities that our own sessions trust, those of
+ * `NODE_EXTRA_CA_CERTS` included: what can be surveyed can be loaded.
+ *
+ * @param directory where they are written, unless the target names a file of its own.
+ */
+export async function withAuthorities(
+  target: TargetServer,
+  directory: string,
+): Promise<TargetServer> {
+  if (target.caFile !== undefined || target.sslmode !== 'verify-full') return target;
+  const caFile = join(directory, 'authorities.pem');
+  await writeFile(caFile, getCACertificates('default').join('\n'));
+  return { ...target, caFile };
+}
+
 /** Runs `work` on a session of its own. */
 export async function withSession<T>(
   target: TargetServer,
@@ -164,8 +181,7 @@ export function clientEnvironment(target: TargetServer): Record<string, string> 
     PGAPPNAME: 'holdfast restore',
     PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
     PGSSLMODE: target.sslmode,
-    // libpq trusts nobody unless told: `system` are the public authorities.
-    PGSSLROOTCERT: target.caFile ?? (target.sslmode === 'verify-full' ? 'system' : ''),
+    PGSSLROOTCERT: target.caFile ?? '',
     PGSSLCERT: target.certFile ?? '',
     PGSSLKEY: target.keyFile ?? '',
     PGGSSENCMODE: 'disable',

@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { groupMembers } from '../../containers/runner/process/process-group.ts';
+import { backupRoleName } from '../../contract/environment-names.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import { StartTaskAnswer } from '../../contract/request.ts';
+import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
+import { contentsOf, createBulk } from '../local-cloud/shop.ts';
+
+const MIB = 1024 * 1024;
+const ROLE = backupRoleName('local', 'orders');
+
+let cloud: LocalCloud;
+let day = 0;
+
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  await createBulk(cloud.primary, 80);
+  await cloud.standby.waitForReplay();
+}, 300_000);
+afterAll(() => cloud.stop(), 60_000);
+
+/** Fires the schedule for a day of its own, so that every backup has its own label. */
+async function start(): Promise<StartTaskAnswer> {
+  day += 1;
+  const answer = await cloud.fireSchedule('orders', 'daily', new Date(Date.UTC(2026, 9, day, 3)));
+  return StartTaskAnswer.parse(answer.payload);
+}
+
+function finish({ taskArn }: StartTaskAnswer): Promise<TaskEnd> {
+  return cloud.waitForTask(taskArn, { timeoutSeconds: 180 });
+}
+
+/** The last line of the task's log that tells of a failure. */
+function failureIn(end: TaskEnd): Record<string, unknown> {
+  const lines = readFileSync(end.logFile, 'utf8').trim().split('\n');
+  const last = lines.findLast((line) => line.includes('"task failed"'));
+  return JSON.parse(last ?? '{}') as Record<string, unknown>;
+}
+
+async function listed(): Promise<string> {
+  const { exitCode, stdout } = await cloud.holdfast(['list', '--cluster', 'orders', '--json']);
+  expect(exitCode).toBe(0);
+  return stdout;
+}
+
+/** No manifest, nothing listed, nothing to restore. */
+async function expectNothingOf(label: string): Promise<void> {
+  expect(await listed()).not.toContain(label);
+  const { exitCode, stderr } = await cloud.holdfast(
+    ['restore', '--cluster', 'orders', '--label', label, '--database', 'bulk', '--into', 'x'],
+    { env: { HOLDFAST_RESTORE_URI: cloud.primary.uri } },
+  );
+  expect(exitCode).toBe(ExitCode.Usage);
+  expect(stderr).toContain('BACKUP_UNKNOWN');
+}
+
+async function openUploads(): Promise<number> {
+  const { Uploads = [] } = await cloud.s3.send(
+    new ListMultipartUploadsCommand({ Bucket: cloud.bucket }),
+  );
+  return Uploads.length;
+}
+
+/** Waits until the dump of `bulk` has been written and uploaded for a while. */
+async function midDump(taskArn: string): Promise<{ leader: number; workers: number[] }> {
+  for (;;) {
+    const { pid } = await cloud.task(taskArn);
+    const leader = leaderBelow(pid);
+    if (leader !== undefined) {
+      const workers = groupMembers(leader)
+        .map((member) => member.pid)
+        .filter((one) => one !== leader);
+      if (workers.length === 2 && (await openUploads()) >= 2) return { leader, workers };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** pg_dump leads a process group; its command names the database. */
+function leaderBelow(root: number): number | undefined {
+  return descendants(root).find((pid) => {
+    const command = readProc(`/proc/${pid}/cmdline`);
+    return (
+      command.includes('bin/pg_dump\0') &&
+      command.includes("dbname='bulk'") &&
+      groupMembers(pid).length > 1
+    );
+  });
+}
+
+function descendants(root: number): number[] {
+  const children = readProc(`/proc/${root}/task/${root}/children`)
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
+  return children.flatMap((pid) => [pid, ...descendants(pid)]);
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+describe('a permission that is missing', () => {
+  test.each([
+    ['s3:PutObject', ExitCode.VaultDenied],
+    ['s3:PutObjectRetention', ExitCode.VaultDenied],
+    ['kms:GenerateDataKey', ExitCode.VaultDenied],
+    ['s3:ListBucketVersions', ExitCode.VaultDenied],
+    ['secretsmanager:GetSecretValue', ExitCode.Configuration],
+  ])('%s fails the backup with a message that names it, and no manifest', async (action, exit) => {
+    const giveBack = await cloud.withoutPermission(ROLE, action);
+    try {
+      const started = await start();
+      const end = await finish(started);
+      expect(failureIn(end).message).toContain(action);
+      expect(end.exitCode).toBe(exit);
+      await expectNothingOf(started.label);
+    } finally {
+      await giveBack();
+    }
+  });
+});
+
+describe('SIGKILL in mid-dump', () => {
+  test.each(['the task', 'pg_dump', 'one of its workers'])(
+    'of %s leaves no manifest, and the next run succeeds',
+    async (victim) => {
+      const started = await start();
+      const { leader, workers } = await midDump(started.taskArn);
+      const { pid } = await cloud.task(started.taskArn);
+      process.kill({ 'the task': pid, pg_dump: leader }[victim] ?? workers[0] ?? 0, 'SIGKILL');
+      const end = await finish(started);
+      expect(end.exitCode).toBe(victim === 'the task' ? 137 : ExitCode.DumpFailed);
+      if (victim !== 'the task') {
+        expect(failureIn(end)).toMatchObject({ code: 'DUMP_FAILED', retryable: true });
+      }
+      await expectNothingOf(started.label);
+      const next = await start();
+      expect((await finish(next)).exitCode).toBe(0);
+      expect(await listed()).toContain(next.label);
+    },
+  );
+});
+
+test('SIGTERM in mid-dump ends the task in time, and aborts its uploads', async () => {
+  const open = await openUploads();
+  const started = await start();
+  await midDump(started.taskArn);
+  const before = Date.now();
+  await cloud.stopTask(started.taskArn);
+  const end = await finish(started);
+  expect(end.exitCode).toBe(ExitCode.Terminated);
+  expect(Date.now() - before).toBeLessThan(30_000);
+  expect(await openUploads()).toBe(open);
+  await expectNothingOf(started.label);
+});
+
+test('a dump larger than the spool goes through, with the spool’s peak under its cap', async () => {
+  const started = await start();
+  const { spoolPath } = await cloud.task(started.taskArn);
+  let running = true;
+  let peakKiB = 0;
+  const watch = (async () => {
+    while (running) {
+      const { stdout } = await execa('du', ['-sk', spoolPath], { reject: false });
+      peakKiB = Math.max(peakKiB, Number.parseInt(stdout, 10) || 0);
+    }
+  })();
+  const end = await finish(started);
+  running = false;
+  await watch;
+  expect(end.exitCode).toBe(0);
+  const { stdout } = await cloud.holdfast(['show', started.label, '--cluster', 'orders', '--json']);
+  const { manifest } = JSON.parse(stdout) as { manifest: Manifest };
+  const bulk = manifest.databases.find(({ name }) => name === 'bulk');
+  const dumped = (bulk?.files ?? []).reduce((total, { bytes }) => total + bytes, 0);
+  expect(dumped).toBeGreaterThan(2 * manifest.spool.capBytes);
+  expect(peakKiB).toBeGreaterThan(0);
+  expect(peakKiB * 1024).toBeLessThan(manifest.spool.capBytes);
+  expect(manifest.peak.spoolBytes).toBeLessThan(manifest.spool.capBytes);
+  expect(manifest.peak.rssBytes).toBeLessThan(256 * MIB);
+  const { exitCode, stderr } = await cloud.holdfast(
+    [
+      'restore',
+      '--cluster',
+      'orders',
+      '--label',
+      started.label,
+      '--database',
+      'bulk',
+      '--into',
+      'bulk_copy',
+    ],
+    { env: { HOLDFAST_RESTORE_URI: cloud.primary.uri } },
+  );
+  expect(exitCode, stderr).toBe(0);
+  expect(await contentsOf(cloud.primary, 'bulk_copy')).toEqual(
+    await contentsOf(cloud.primary, 'bulk'),
+  );
+});

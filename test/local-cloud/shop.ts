@@ -1,0 +1,91 @@
+import type { PostgresServer } from './servers/postgres.ts';
+
+/**
+ * A database with a little of everything: keys, sequences, a view, a function, row security, grants,
+ * comments, names that need quoting, large objects, an empty and an unlogged table.
+ */
+const SCHEMA = `
+  create role shop_owner nologin;
+  create role shop_reader nologin;
+  comment on database shop is 'Where the orders are';
+  alter database shop set work_mem = '8MB';
+  grant create on schema public to shop_owner;
+  set role shop_owner;
+  create table customer (id bigint generated always as identity primary key,
+    name text not null, email text unique, since date not null);
+  create table "Order" (id bigint generated always as identity primary key,
+    customer_id bigint not null references customer, placed_at timestamptz not null,
+    total numeric(12, 2) not null check (total >= 0), note text, details jsonb);
+  create index on "Order" (customer_id, placed_at);
+  create table empty_one (id int);
+  create unlogged table scratch (id int);
+  create view big_spender as select customer_id, sum(total) as spent from "Order" group by 1;
+  create function vat(amount numeric) returns numeric language sql immutable as 'select amount * 0.2';
+  grant select on customer, "Order", big_spender to shop_reader;
+  alter table customer enable row level security;
+  create policy everybody on customer using (true);
+  reset role;`;
+
+const ROWS = `
+  insert into customer (name, email, since)
+    select 'Customer ' || i, 'customer' || i || '@example.com', date '2020-01-01' + i % 2000
+      from generate_series(1, 2000) i;
+  insert into "Order" (customer_id, placed_at, total, note, details)
+    select 1 + i % 2000, timestamptz '2026-01-01' + i * interval '1 minute', (i % 997) / 3.0,
+           case when i % 7 = 0 then E'tab\\t, newline\\n, \\\\ and ü' end,
+           jsonb_build_object('n', i, 'tags', array['a', 'b'])
+      from generate_series(1, 50000) i;
+  insert into scratch select generate_series(1, 10);`;
+
+/** Makes the database `shop` on the primary. */
+export async function createShop(primary: PostgresServer): Promise<void> {
+  await primary.query('create database shop');
+  await primary.query(SCHEMA, { database: 'shop' });
+  await primary.query(ROWS, { database: 'shop' });
+}
+
+/**
+ * Makes a database `bulk` whose dump takes a few seconds: rows that compress about 2:1.
+ *
+ * @param mib size of each of its two tables, MiB, roughly.
+ */
+export async function createBulk(primary: PostgresServer, mib: number): Promise<void> {
+  await primary.query('create database bulk');
+  for (const table of ['one', 'two']) {
+    await primary.query(
+      `create table ${table} as
+         select i as id, (select string_agg(md5(random()::text), '') from generate_series(1, 31) j where i > 0) as noise
+           from generate_series(1, ${mib * 1024}) i`,
+      { database: 'bulk' },
+    );
+  }
+}
+
+/** Every row of every table and what the schema says of them, as text: equal texts, equal data. */
+export async function contentsOf(server: PostgresServer, database: string): Promise<string[]> {
+  const ask = async (sql: string): Promise<string[]> => {
+    const { rows } = await server.query(sql, { database });
+    return rows.map((row: Record<string, unknown>) => JSON.stringify(row));
+  };
+  const { rows: tables } = await server.query(
+    `select format('%I.%I', n.nspname, c.relname) as name
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'r' and c.relpersistence = 'p'
+        and n.nspname not in ('pg_catalog', 'information_schema') order by 1`,
+    { database },
+  );
+  const lines = await ask(
+    `select c.relname, c.relkind, pg_get_userbyid(c.relowner) as owner, c.relacl::text, c.relrowsecurity
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast') order by 1, 2`,
+  );
+  for (const { name } of tables as { name: string }[]) {
+    lines.push(name, ...(await ask(`select t::text as row from ${name} t order by 1`)));
+  }
+  lines.push(
+    ...(await ask(
+      `select loid::text, md5(string_agg(data, ''::bytea order by pageno)) from pg_largeobject group by 1 order by 1`,
+    )),
+  );
+  return lines;
+}
