@@ -1,15 +1,40 @@
 import { defineConfig } from 'vitest/config';
 
+const shared = {
+  testTimeout: 60_000,
+  hookTimeout: 300_000,
+  // A test that asserts nothing cannot fail.
+  expect: { requireAssertions: true },
+  restoreMocks: true,
+  unstubEnvs: true,
+};
+
+/** Tests that start a whole local cloud: one after the other, and alone on the machine. */
+const WITH_A_CLOUD = ['test/e2e/**/*.test.ts', 'test/local-cloud/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // Two cores: servers and containers share them with the tests.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
-    // A test that asserts nothing cannot fail.
-    expect: { requireAssertions: true },
-    restoreMocks: true,
-    unstubEnvs: true,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'parts',
+          include: ['test/**/*.test.ts'],
+          exclude: WITH_A_CLOUD,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'cloud',
+          include: WITH_A_CLOUD,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
     { database: 'shop' },
   );
   await cloud.primary.query(
-    'do $$ declare o record; begin for o in select oid from pg_largeobject_metadata loop execute format($g$grant select on large object %s to holdfast$g$, o.oid); end loop; end $$; alter role holdfast bypassrls',
+    'do $$ declare o record; begin for o in select oid from pg_largeobject_metadata loop execute format($g$grant select on large object %s to holdfast$g$, o.oid); end loop; end $$',
     { database: 'shop' },
   );
   await cloud.standby.waitForReplay();

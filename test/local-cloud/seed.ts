@@ -7,7 +7,7 @@ export const BACKUP_ROLE = { user: 'holdfast', password: 'p@ss:w/ord?#%&\' "é' 
 export async function prepareSource(primary: PostgresServer): Promise<void> {
   const literal = `'${BACKUP_ROLE.password.replaceAll("'", "''")}'`;
   await primary.query(
-    `CREATE ROLE ${BACKUP_ROLE.user} LOGIN NOSUPERUSER PASSWORD ${literal};
+    `CREATE ROLE ${BACKUP_ROLE.user} LOGIN NOSUPERUSER BYPASSRLS PASSWORD ${literal};
      GRANT pg_read_all_data, pg_read_all_settings, pg_monitor TO ${BACKUP_ROLE.user};`,
   );
 }

@@ -25,6 +25,9 @@ function hintFor(said: string): string {
   if (/permission denied/.test(said)) {
     return 'Grant the role what is missing: GRANT pg_read_all_data TO <role> covers tables and sequences; large objects need their own grants.';
   }
+  if (/row-level security/.test(said)) {
+    return 'Row security hides rows from the role: ALTER ROLE <role> BYPASSRLS lets the backup read them all.';
+  }
   if (/server closed the connection|connection to server/.test(said)) {
     return 'The server went away or was restarted; run the backup again.';
   }
