@@ -8,8 +8,8 @@ import type { FunctionAnswer } from './platform/functions.ts';
 import type { Task } from './platform/tasks.ts';
 import type { Principal } from './principals.ts';
 import { Scheduler } from './scheduler.ts';
+import type { KeyPair } from './servers/key-pair.ts';
 import type { PostgresServer, PostgresStandby } from './servers/postgres.ts';
-import type { KeyPair } from './servers/versitygw.ts';
 import { type Started, type StartOptions, startEverything } from './start.ts';
 import { Teardown } from './teardown.ts';
 

@@ -2,8 +2,9 @@ import type { Model, RoleModel } from './model.ts';
 import { type LeftOut, splitEnforceable } from './not-enforced-here.ts';
 import { concernsService, listOf, type PolicyDocument, type Statement } from './policy.ts';
 import { statementsFor } from './resource-policy.ts';
+import type { KeyPair } from './servers/key-pair.ts';
 import type { Moto } from './servers/moto.ts';
-import type { KeyPair, Versitygw } from './servers/versitygw.ts';
+import type { Versitygw } from './servers/versitygw.ts';
 
 /** A role as the servers here know it: one key pair, with exactly the role's policy. */
 export interface Principal {

@@ -15,10 +15,11 @@ import { Principals } from './principals.ts';
 import { buildModel } from './resources/adapters.ts';
 import { connectionSecrets, prepareSource } from './seed.ts';
 import { type Certificates, makeCertificates } from './servers/certificates.ts';
+import type { KeyPair } from './servers/key-pair.ts';
 import { type Moto, startMoto } from './servers/moto.ts';
 import { type Postgres, startPostgres } from './servers/postgres.ts';
 import { type Run, startRun } from './servers/run.ts';
-import { type KeyPair, startVersitygw, type Versitygw } from './servers/versitygw.ts';
+import { startVersitygw, type Versitygw } from './servers/versitygw.ts';
 import type { Teardown } from './teardown.ts';
 import { makeBuckets, rootS3Client } from './vault-server.ts';
 

@@ -1,7 +1,12 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { expect, test } from 'vitest';
 import {
   clientEnvironment,
   parseTargetUri,
+  withAuthorities,
 } from '../../../containers/runner/restore/target-connection.ts';
 import { asideName, temporaryName } from '../../../containers/runner/restore/temporary-name.ts';
 
@@ -27,18 +32,26 @@ test('takes a URI apart, with every odd character', () => {
   expect(Object.keys(environment).filter((name) => name.startsWith('AWS'))).toEqual([]);
 });
 
-test('verifies the server unless told otherwise, against public authorities or the one named', () => {
+test('verifies the server unless told otherwise, against our own authorities or the one named', async () => {
   const uri = 'postgresql://u@h/';
   expect(parseTargetUri(uri)).toMatchObject({
     sslmode: 'verify-full',
     port: 5432,
     database: 'postgres',
   });
-  expect(clientEnvironment(parseTargetUri(uri))).toMatchObject({ PGSSLROOTCERT: 'system' });
-  expect(clientEnvironment(parseTargetUri(uri, '/ca.pem'))).toMatchObject({
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-authorities-'));
+  const trusting = await withAuthorities(parseTargetUri(uri), directory);
+  expect(clientEnvironment(trusting)).toMatchObject({
     PGSSLMODE: 'verify-full',
-    PGSSLROOTCERT: '/ca.pem',
+    PGSSLROOTCERT: `${directory}/authorities.pem`,
   });
+  const written = await readFile(`${directory}/authorities.pem`, 'utf8');
+  expect(written.split('-----BEGIN CERTIFICATE-----')).toHaveLength(
+    getCACertificates('default').length + 1,
+  );
+  await rm(directory, { recursive: true });
+  const named = await withAuthorities(parseTargetUri(uri, '/ca.pem'), directory);
+  expect(clientEnvironment(named)).toMatchObject({ PGSSLROOTCERT: '/ca.pem' });
 });
 
 test.each([

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { FunctionModel } from '../model.ts';
-import type { KeyPair } from '../servers/versitygw.ts';
+import type { KeyPair } from '../servers/key-pair.ts';
 
 const RUNTIME = fileURLToPath(new URL('function-runtime.ts', import.meta.url));
 

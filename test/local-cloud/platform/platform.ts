@@ -1,6 +1,6 @@
 import type { Model } from '../model.ts';
 import type { Principals } from '../principals.ts';
-import type { KeyPair } from '../servers/versitygw.ts';
+import type { KeyPair } from '../servers/key-pair.ts';
 import { Ecs } from './ecs.ts';
 import { Functions } from './functions.ts';
 import type { Images } from './images.ts';

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { KeyPair } from '../servers/versitygw.ts';
+import type { KeyPair } from '../servers/key-pair.ts';
 import { accessKeyOf, type Caller } from './authorize.ts';
 import type { Ecs } from './ecs.ts';
 import type { Lambda } from './lambda.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerModel, TaskDefinitionModel } from '../model.ts';
-import type { KeyPair } from '../servers/versitygw.ts';
+import type { KeyPair } from '../servers/key-pair.ts';
 import {
   containerPid,
   createVolume,

@@ -19,9 +19,9 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KeyPair } from './key-pair.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { type Run, startRun } from './run.ts';
-import type { KeyPair } from './versitygw.ts';
 
 /** What the control plane has to enforce for the end-to-end tests to mean anything. */
 

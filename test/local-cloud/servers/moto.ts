@@ -12,8 +12,8 @@ import {
 import { cacheDirectory } from './cache-directory.ts';
 import { startChildServer } from './child-server.ts';
 import { freePort } from './free-port.ts';
+import type { KeyPair } from './key-pair.ts';
 import type { Run } from './run.ts';
-import type { KeyPair } from './versitygw.ts';
 
 export interface MotoPrincipal {
   /** IAM user name: `[A-Za-z0-9+=,.@_-]{1,64}`. */

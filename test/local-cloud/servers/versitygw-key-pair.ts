@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KeyPair } from './versitygw.ts';
+import type { KeyPair } from './key-pair.ts';
 
 /** What we touch of versitygw's `iam.json`; the rest is carried along. */
 interface IamFile {

@@ -7,8 +7,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Certificates, makeCertificates } from './certificates.ts';
+import type { KeyPair } from './key-pair.ts';
 import { type Run, startRun } from './run.ts';
-import { type KeyPair, startVersitygw, type Versitygw } from './versitygw.ts';
+import { startVersitygw, type Versitygw } from './versitygw.ts';
 
 /** What the S3 server has to refuse for the end-to-end tests to mean anything. */
 

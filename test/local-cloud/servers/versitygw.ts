@@ -15,14 +15,9 @@ import { cacheDirectory } from './cache-directory.ts';
 import type { Certificates } from './certificates.ts';
 import { startChildServer } from './child-server.ts';
 import { freePort } from './free-port.ts';
+import type { KeyPair } from './key-pair.ts';
 import type { Run } from './run.ts';
 import { setKeyPair } from './versitygw-key-pair.ts';
-
-export interface KeyPair {
-  /** 16 characters or more. */
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
 
 export interface VersitygwPrincipal extends KeyPair {
   /** IAM user name: `[A-Za-z0-9+=,.@_-]{1,64}`. */
