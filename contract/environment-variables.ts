@@ -7,7 +7,7 @@ export const EnvironmentVariable = {
   /** Task: name of the cluster it serves. */
   Cluster: 'HOLDFAST_CLUSTER',
   /** Task: name or ARN of the secret with the connection URIs. */
-  SecretArn: 'HOLDFAST_SECRET_ARN',
+  SecretId: 'HOLDFAST_SECRET_ID',
   /** Task: name of the vault's bucket. */
   VaultBucket: 'HOLDFAST_VAULT_BUCKET',
   /** Task: ARN of the cluster's KMS key. */

@@ -46,7 +46,7 @@ export function asHoldfastError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new HoldfastError('INTERNAL', `Unexpected failure: ${message}`, {
-    hint: 'Report this with the log of the run; the backup does not exist, the next run starts afresh.',
+    hint: 'Report this with the log of the run. Whatever has no manifest does not count; the next run starts afresh.',
     cause: thrown,
   });
 }

@@ -29,6 +29,10 @@ export const StartTaskAnswer = z.strictObject({
   cluster: ClusterName,
   label: Label,
   taskArn: z.string(),
+  /** A person's own, or the fresh one that was made for them: send it again to ask for the same backup. */
+  requestId: z.string().optional(),
+  /** With `requestId`; both are needed to ask for the same backup. */
+  requestedAt: Instant.optional(),
 });
 export type StartTaskAnswer = z.infer<typeof StartTaskAnswer>;
 

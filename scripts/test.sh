@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# What `npm test` runs once the machine is ready: types, lint, the image's bundles, all tests.
-# Arguments go to vitest: `npm test -- test/vault`.
+# What `npm test` runs once the machine is ready. Arguments go to vitest: `npm test -- test/vault`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tsc -p .
-biome check .
+bash scripts/check.sh
 node scripts/build.ts
 exec vitest run "$@"

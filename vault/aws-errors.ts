@@ -81,6 +81,6 @@ function verdict(
   }
   return [
     'VAULT_UNAVAILABLE',
-    'Nothing was published. Look at the service and the network path to it; the request can be tried again.',
+    'Look at the service and the network path to it; the same can be tried again.',
   ];
 }

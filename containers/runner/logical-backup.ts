@@ -90,7 +90,7 @@ async function dumpWithSnapshot(
   try {
     if (source.survey.inRecovery && snapshot.unloggedTables > 0) {
       notIncluded.push({
-        what: `the rows of ${snapshot.unloggedTables} unlogged tables`,
+        what: `the rows of unlogged tables (${snapshot.unloggedTables})`,
         why: 'a replica does not have them',
         database: database.name,
       });

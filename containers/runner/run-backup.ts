@@ -75,7 +75,7 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
 }
 
 async function findSource(task: TaskConfiguration, spool: Spool, log: Log): Promise<ChosenSource> {
-  const secret = await readSecret(new SecretsManagerClient(), task.secretArn);
+  const secret = await readSecret(new SecretsManagerClient(), task.secretId);
   for (const uri of secret.uris) log.hide(uri);
   const targets = secret.uris.map(parseConnectionUri);
   for (const { password } of targets) log.hide(password);

@@ -11,7 +11,7 @@ import { parseTaskRequest, type TaskRequest } from '../../contract/request.ts';
 export interface TaskConfiguration {
   readonly environment: string;
   readonly cluster: string;
-  readonly secretArn: string;
+  readonly secretId: string;
   readonly bucket: string;
   readonly kmsKeyArn: string;
   readonly spoolDirectory: string;
@@ -24,7 +24,7 @@ export function readTaskConfiguration(from: EnvironmentSource): TaskConfiguratio
   const configuration = {
     environment: readVariable(from, EnvironmentVariable.Environment),
     cluster: readVariable(from, EnvironmentVariable.Cluster),
-    secretArn: readVariable(from, EnvironmentVariable.SecretArn),
+    secretId: readVariable(from, EnvironmentVariable.SecretId),
     bucket: readVariable(from, EnvironmentVariable.VaultBucket),
     kmsKeyArn: readVariable(from, EnvironmentVariable.KmsKeyArn),
     spoolDirectory: readVariable(from, EnvironmentVariable.SpoolDirectory),

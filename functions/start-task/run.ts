@@ -1,6 +1,6 @@
 import type { Failure, RunTaskCommandInput, RunTaskCommandOutput } from '@aws-sdk/client-ecs';
 import { HoldfastError } from '../../contract/errors.ts';
-import type { StartTaskAnswer } from '../../contract/request.ts';
+import type { StartTaskAnswer, TaskRequest } from '../../contract/request.ts';
 import type { StartPlan } from './plan.ts';
 
 /** The one outward call: ECS RunTask. */
@@ -24,7 +24,13 @@ export async function runPlan(plan: StartPlan, runTask: RunTask): Promise<StartT
   if (taskArn === undefined) {
     throw notStarted(plan, 'it answered with neither a task nor a failure');
   }
-  return { cluster, label, taskArn };
+  return { cluster, label, taskArn, ...repeatable(plan.request) };
+}
+
+/** What a person has to send to ask for the very same backup again. */
+function repeatable({ askedBy }: TaskRequest): Pick<StartTaskAnswer, 'requestId' | 'requestedAt'> {
+  if (askedBy.by === 'schedule') return {};
+  return { requestId: askedBy.requestId, requestedAt: askedBy.requestedAt };
 }
 
 function notStarted(plan: StartPlan, found: string, cause?: unknown): HoldfastError {

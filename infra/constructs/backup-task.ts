@@ -66,7 +66,7 @@ export class BackupTask extends Construct {
       executionRole: props.executionRole,
       volumes: [{ name: 'spool' }],
     });
-    const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true });
+    const linuxParameters = new LinuxParameters(this, 'Linux');
     linuxParameters.dropCapabilities(Capability.ALL);
     const container = this.taskDefinition.addContainer(RUNNER_CONTAINER, {
       image: ContainerImage.fromAsset(IMAGE_DIRECTORY, {
@@ -101,7 +101,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
   return {
     [EnvironmentVariable.Environment]: props.environment,
     [EnvironmentVariable.Cluster]: cluster.name,
-    [EnvironmentVariable.SecretArn]: props.secretName,
+    [EnvironmentVariable.SecretId]: props.secretName,
     [EnvironmentVariable.VaultBucket]: props.bucketName,
     [EnvironmentVariable.KmsKeyArn]: props.kmsKeyArn,
     [EnvironmentVariable.SpoolDirectory]: SPOOL_DIRECTORY,

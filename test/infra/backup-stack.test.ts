@@ -31,7 +31,7 @@ describe('a task', () => {
     const told = (name: EnvironmentVariable): string => readVariable(environment, name);
     expect(told(EnvironmentVariable.Environment)).toBe('test');
     expect(told(EnvironmentVariable.Cluster)).toBe('orders');
-    expect(told(EnvironmentVariable.SecretArn)).toBe('holdfast/test/orders');
+    expect(told(EnvironmentVariable.SecretId)).toBe('holdfast/test/orders');
     expect(told(EnvironmentVariable.VaultBucket)).toBe(BUCKET);
     expect(told(EnvironmentVariable.KmsKeyArn)).toBe(keyArn('orders'));
     expect(told(EnvironmentVariable.SpoolDirectory)).toBe('/spool');

@@ -86,7 +86,7 @@ test.each(['s3:PutObject', 'kms:GenerateDataKey', 'secretsmanager:GetSecretValue
         ),
       'secretsmanager:GetSecretValue': () =>
         new SecretsManagerClient(connection(role)).send(
-          new GetSecretValueCommand({ SecretId: variable('HOLDFAST_SECRET_ARN') }),
+          new GetSecretValueCommand({ SecretId: variable('HOLDFAST_SECRET_ID') }),
         ),
     };
     const call = calls[action] as () => Promise<unknown>;

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { decryptMessage } from '../../vault/decrypt.ts';
 import { kmsDataKeys } from '../../vault/decryption-keyring.ts';
 import { createEncryptStream, encryptionKeyring } from '../../vault/encrypt.ts';
+import type { KeyPair } from '../local-cloud/servers/key-pair.ts';
 import { type Moto, startMoto } from '../local-cloud/servers/moto.ts';
 import { type Run, startRun } from '../local-cloud/servers/run.ts';
-import type { KeyPair } from '../local-cloud/servers/versitygw.ts';
 import { collect, digestOf, inPieces } from './example-message.ts';
 
 const context = { cluster: 'orders', backup: 'label', artifact: 'globals.sql.0001' };

@@ -12,15 +12,15 @@ import { HoldfastError } from '../../../contract/errors.ts';
  */
 export async function readSecret(
   client: Pick<SecretsManagerClient, 'send'>,
-  secretArn: string,
+  secretId: string,
 ): Promise<ConnectionSecret> {
   const { SecretString } = await client
-    .send(new GetSecretValueCommand({ SecretId: secretArn }))
+    .send(new GetSecretValueCommand({ SecretId: secretId }))
     .catch((cause: unknown) => {
       const { name, message } = cause as Error;
       throw new HoldfastError(
         'SECRET_UNREADABLE',
-        `secretsmanager:GetSecretValue on ${secretArn} failed: ${name}: ${message}`,
+        `secretsmanager:GetSecretValue on ${secretId} failed: ${name}: ${message}`,
         { hint: 'The secret must exist, and the task role must be allowed to read it.', cause },
       );
     });

@@ -87,3 +87,16 @@ it('reads lists and the public address from its environment', () => {
   });
   expect(settings).toEqual(SETTINGS);
 });
+
+it('tells a person what to send to ask for the same backup again', async () => {
+  const asked = { action: 'backup', cluster: 'orders', kind: 'logical' };
+  const plan = planTask(asked, SETTINGS, FRESH);
+  const answer = await runPlan(plan, answering({ tasks: [{ taskArn: TASK_ARN }] }));
+  expect(answer).toMatchObject({ requestId: FRESH.id, requestedAt: FRESH.now });
+  const { requestId, requestedAt } = answer;
+  const again = planTask({ ...asked, requestId, requestedAt }, SETTINGS, {
+    id: 'x',
+    now: FRESH.now,
+  });
+  expect(again.input.clientToken).toBe(plan.input.clientToken);
+});
