@@ -64,7 +64,7 @@ describe('a task', () => {
           Name: 'runner',
           ReadonlyRootFilesystem: true,
           StopTimeout: 120,
-          LinuxParameters: { Capabilities: { Drop: ['ALL'] }, InitProcessEnabled: true },
+          LinuxParameters: { Capabilities: { Drop: ['ALL'] } },
           MountPoints: [{ ContainerPath: '/spool', ReadOnly: false, SourceVolume: 'spool' }],
         },
       ],
