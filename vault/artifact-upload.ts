@@ -73,10 +73,11 @@ export class ArtifactUpload implements OpenUpload {
 
   /** Opens the multipart upload, locked from its first byte on. */
   static async start(vault: BackupVault, name: string): Promise<ArtifactUpload> {
+    vault.signal.throwIfAborted();
     const key = artifactKey(vault.cluster, vault.label, name);
-    const upload = new ArtifactUpload(vault, name, key, await createUpload(vault, key));
-    vault.ledger.add(upload);
-    return upload;
+    return vault.ledger.add(
+      createUpload(vault, key).then((uploadId) => new ArtifactUpload(vault, name, key, uploadId)),
+    );
   }
 
   /** Plain text written so far, bytes. */

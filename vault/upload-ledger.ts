@@ -9,9 +9,18 @@ export interface OpenUpload {
 /** Every multipart upload of a run that is neither completed nor aborted. */
 export class UploadLedger {
   readonly #open = new Map<string, OpenUpload>();
+  readonly #opening = new Set<Promise<unknown>>();
 
-  add(upload: OpenUpload): void {
-    this.#open.set(upload.uploadId, upload);
+  /** Takes note of an upload that is being opened: whoever aborts waits to know how that ended. */
+  async add<T extends OpenUpload>(opening: Promise<T>): Promise<T> {
+    this.#opening.add(opening);
+    try {
+      const upload = await opening;
+      this.#open.set(upload.uploadId, upload);
+      return upload;
+    } finally {
+      this.#opening.delete(opening);
+    }
   }
 
   completed(uploadId: string): void {
@@ -24,10 +33,15 @@ export class UploadLedger {
 
   /** Aborts all that is open. Never throws; returns what could not be aborted. */
   async abortAll(reason: unknown): Promise<HoldfastError[]> {
-    const results = await Promise.all(
-      [...this.#open.values()].map((upload) => upload.abort(reason)),
-    );
-    this.#open.clear();
-    return results.filter((failure) => failure !== undefined);
+    const failures: HoldfastError[] = [];
+    // A writer that was waiting for room may open one more upload before it sees that it is over.
+    while (this.#open.size + this.#opening.size > 0) {
+      await Promise.allSettled(this.#opening);
+      const open = [...this.#open.values()];
+      this.#open.clear();
+      const results = await Promise.all(open.map((upload) => upload.abort(reason)));
+      failures.push(...results.filter((failure) => failure !== undefined));
+    }
+    return failures;
   }
 }

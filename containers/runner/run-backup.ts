@@ -4,6 +4,7 @@ import type { Manifest } from '../../contract/manifest.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
 import { ALGORITHM_SUITE_NAME, encryptionKeyring } from '../../vault/encrypt.ts';
+import { abortBackup } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
 import { PART_BYTES, partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
@@ -49,7 +50,7 @@ export async function runBackup(
     // The first reason is the true one: what fails after an abort fails because of it.
     const reason = abort.signal.aborted ? abort.signal.reason : error;
     abort.abort(reason);
-    for (const failure of await vault.ledger.abortAll(reason)) {
+    for (const failure of await abortBackup(vault, reason)) {
       log.warn('upload left open', { code: failure.code, reason: failure.message });
     }
     throw asHoldfastError(reason);

@@ -7,8 +7,10 @@ import { type ObservedFile, observeDirectory } from './observe-directory.ts';
 import { PackWriter } from './pack-writer.ts';
 import { Throttle } from './throttle.ts';
 
-/** Pause between two looks at the directory, ms. */
+/** Longest pause between two looks at the directory, ms. */
 const LOOK_EVERY_MS = 20;
+/** Faster than dumps write, bytes per ms: by it, a look is due before the spool can be full. */
+const FASTEST_WRITE = 1024 * 1024;
 /** A file that outgrows this while it is written gets artifacts of its own. */
 const PACK_BELOW_BYTES = 16 * 1024 * 1024;
 
@@ -26,9 +28,10 @@ export interface DumpStreamOptions {
   readonly prefix: string;
   readonly vault: BackupVault;
   readonly spool: SpoolPolicy;
-  readonly wantsContent: (name: string) => boolean;
-  readonly keeps: (name: string) => boolean;
-  readonly onPacked: (name: string, content: Buffer | undefined) => void;
+  /** Files that are packed whatever their size, because `onPacked` has to look into them. */
+  readonly alwaysPacks: (name: string) => boolean;
+  /** Told of each packed file before it is removed. */
+  readonly onPacked: (name: string, path: string) => void | Promise<void>;
   /** What to throw when the leader ended with anything but exit status 0. */
   readonly failure: (exit: ChildExit) => Error;
 }
@@ -54,7 +57,7 @@ export class DumpStream {
   readonly #tails = new Map<string, FileTail>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #files = new Map<string, PendingStream>();
-  /** Closed files that wait in the pack's queue or have been packed and stay. */
+  /** Closed files that wait in the pack's queue. */
   readonly #packed = new Map<string, ObservedFile>();
   readonly #packBelow: number;
   readonly #maxTails: number;
@@ -71,11 +74,9 @@ export class DumpStream {
     this.#pack = new PackWriter({
       directory: options.directory,
       upload: new StreamUpload(options.vault, `${options.prefix}/pack.tar`),
-      wantsContent: options.wantsContent,
-      keeps: options.keeps,
-      onPacked: (name, content) => {
-        if (!options.keeps(name)) this.#packed.delete(name);
-        options.onPacked(name, content);
+      onPacked: async (name, path) => {
+        await options.onPacked(name, path);
+        this.#packed.delete(name);
       },
     });
   }
@@ -117,13 +118,20 @@ export class DumpStream {
       );
       for (const file of files) this.#take(file);
       this.#throwIfFailed();
-      this.#throttle.update(sum(files));
+      const used = sum(files);
+      this.#throttle.update(used);
       const waiting = files.some(
         (file) => !this.#tails.has(file.name) && !this.#packed.has(file.name),
       );
       if (last && !waiting) return;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(this.#throttle.holds ? LOOK_EVERY_MS : this.#untilNextLook(used));
     }
+  }
+
+  /** The fuller the spool, the sooner. */
+  #untilNextLook(used: number): number {
+    const room = this.#options.spool.capBytes / 2 - used;
+    return Math.min(LOOK_EVERY_MS, Math.max(1, room / FASTEST_WRITE));
   }
 
   #take(file: ObservedFile): void {
@@ -132,7 +140,7 @@ export class DumpStream {
       tail.advance(file.size, !file.open);
     } else if (this.#packed.has(file.name)) {
       return;
-    } else if (file.size > this.#packBelow) {
+    } else if (file.size > this.#packBelow && !this.#options.alwaysPacks(file.name)) {
       if (this.#running.size < this.#maxTails) this.#startTail(file);
     } else if (!file.open) {
       this.#packed.set(file.name, file);

@@ -1,5 +1,4 @@
 import { createReadStream, readFileSync, unlinkSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
 import { pack as createPack, type Pack } from 'tar-stream';
 import type { PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
 
@@ -8,11 +7,8 @@ const READ_BYTES = 1024 * 1024;
 export interface PackOptions {
   readonly directory: string;
   readonly upload: StreamUpload;
-  /** Told each file's name, and its content if `wantsContent` said so, before it is removed. */
-  readonly onPacked: (name: string, content: Buffer | undefined) => void;
-  readonly wantsContent: (name: string) => boolean;
-  /** Files that are packed and stay. */
-  readonly keeps: (name: string) => boolean;
+  /** Told of each packed file before it is removed: the last chance to look into it. */
+  readonly onPacked: (name: string, path: string) => void | Promise<void>;
 }
 
 /**
@@ -80,18 +76,15 @@ export class PackWriter {
   }
 
   async #packFile(name: string, size: number): Promise<void> {
-    const { directory, wantsContent, onPacked, keeps } = this.#options;
-    const path = `${directory}/${name}`;
-    const content = size <= READ_BYTES || wantsContent(name) ? readFileSync(path) : undefined;
+    const path = `${this.#options.directory}/${name}`;
+    // Synchronous calls: with ten thousand small files the thread pool's hand-over is what costs.
+    const content = size <= READ_BYTES ? readFileSync(path) : undefined;
     if (content !== undefined && content.length !== size) {
       throw new Error(`${path} changed after it was closed: ${size}, now ${content.length} bytes`);
     }
     await this.#entry(name, size, content, path);
-    onPacked(name, wantsContent(name) ? content : undefined);
-    // Synchronous calls: with ten thousand small files the thread pool's hand-over is what costs.
-    if (keeps(name)) return;
-    if (size <= READ_BYTES) unlinkSync(path);
-    else await unlink(path);
+    await this.#options.onPacked(name, path);
+    unlinkSync(path);
   }
 
   async #entry(

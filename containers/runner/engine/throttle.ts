@@ -40,6 +40,11 @@ export class Throttle {
     return this.#peak;
   }
 
+  /** Whether the dump stands still now. */
+  get holds(): boolean {
+    return this.#stoppedAt !== undefined;
+  }
+
   /** How long the dump has been held back, seconds. */
   get pausedSeconds(): number {
     return this.#pausedMs / 1000;

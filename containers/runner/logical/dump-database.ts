@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry } from '../../../contract/manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
@@ -14,8 +15,6 @@ import type { Snapshot } from '../source/snapshot.ts';
 import { dumpFailure } from './dump-failure.ts';
 import { DumpInventory, isLargeObjectToc, TOC_FILE } from './dump-inventory.ts';
 import { parseTocListing, type TocListing } from './toc-listing.ts';
-
-const run = promisify(execFile);
 
 /** How long pg_dump waits for a table that somebody has locked, ms. */
 const LOCK_WAIT_MS = 5 * 60 * 1000;
@@ -53,23 +52,28 @@ export async function dumpDatabase(options: DumpDatabaseOptions): Promise<Dumped
   const child = await startPgDump(options, directory);
   try {
     const inventory = new DumpInventory();
+    let listing: TocListing | undefined;
     const stream = await new DumpStream({
       child,
       directory,
       prefix: `db-${database.oid}`,
       vault,
       spool: options.spool,
-      wantsContent: isLargeObjectToc,
-      keeps: (name) => name === TOC_FILE,
-      onPacked: (name, content) => inventory.add(name, true, content),
+      alwaysPacks: (name) => name === TOC_FILE || isLargeObjectToc(name),
+      onPacked: async (name, path) => {
+        inventory.add(name, true);
+        // pg_dump writes the table of contents first and whole; it is not kept in the spool until
+        // the end, because that of a database with very many tables would fill it.
+        if (name === TOC_FILE) listing = await listToc(options, directory);
+        if (isLargeObjectToc(name)) await inventory.addObjectToc(linesOf(createReadStream(path)));
+      },
       failure: (exit) =>
         dumpFailure('pg_dump', database.name, describeExit(exit), child.stderr.tail),
     }).run();
     for (const name of stream.files.keys()) inventory.add(name, false);
-    const listing = await listToc(options, directory);
-    inventory.assertComplete(listing, database.name);
+    const promised = inventory.assertComplete(listing, database.name);
     return {
-      entry: describe(options, listing, inventory, stream),
+      entry: describe(options, promised, inventory, stream),
       streams: [stream.pack, ...stream.files.values()],
       warnings: child.stderr.warnings.map((warning) => `${database.name}: ${warning}`),
       peakSpoolBytes: stream.peakSpoolBytes,
@@ -104,21 +108,27 @@ async function startPgDump(options: DumpDatabaseOptions, directory: string): Pro
   });
 }
 
-/** Lists the table of contents, the one file of the dump that is still there. */
+/** Lists the table of contents that lies in the dump's directory. */
 async function listToc(options: DumpDatabaseOptions, directory: string): Promise<TocListing> {
-  try {
-    const { stdout } = await run(options.programs.pgRestore.path, ['--list', directory], {
-      env: { LC_ALL: 'C.UTF-8' },
-      maxBuffer: 1024 * 1024 * 1024,
-    });
-    return parseTocListing(stdout);
-  } catch (cause) {
-    throw new HoldfastError(
-      'DUMP_INCOMPLETE',
-      `The table of contents of database ${options.database.name} cannot be read back.`,
-      { hint: 'Nothing was published. Run the backup again.', cause },
-    );
-  }
+  const child = await Child.start({
+    command: options.programs.pgRestore.path,
+    args: ['--list', directory],
+    environment: { LC_ALL: 'C.UTF-8' },
+    cwd: options.spoolDirectory,
+    signal: options.vault.signal,
+  });
+  const listing = await parseTocListing(linesOf(child.stdout));
+  const exit = await child.groupGone();
+  if (exit.code === 0) return listing;
+  throw new HoldfastError(
+    'DUMP_INCOMPLETE',
+    `The table of contents of database ${options.database.name} cannot be read back: pg_restore ended with ${describeExit(exit)}: ${child.stderr.tail}`,
+    { hint: 'Nothing was published. Run the backup again.' },
+  );
+}
+
+function linesOf(input: Readable): AsyncIterable<string> {
+  return createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 function describe(
@@ -146,7 +156,7 @@ function describe(
     pack: {
       ...streamEntry(stream.pack),
       files: [...inventory.packedFiles],
-      largeObjectFiles: inventory.largeObjects,
+      largeObjectFiles: inventory.packedLargeObjects,
     },
     files: [...stream.files].map(([name, file]) => ({ name, ...streamEntry(file) })),
   };

@@ -9,14 +9,14 @@ export interface TocListing {
 }
 
 /**
- * Reads what `pg_restore --list` prints. Entries look like `215; 0 16385 TABLE DATA public t owner`;
+ * Reads what `pg_restore --list` prints, line by line. Entries look like `215; 0 16385 TABLE DATA public t owner`;
  * pg_restore itself keeps line breaks in names out of the listing.
  */
-export function parseTocListing(text: string): TocListing {
+export async function parseTocListing(lines: AsyncIterable<string>): Promise<TocListing> {
   const tableData: number[] = [];
   let entries = 0;
   let largeObjectBundles = 0;
-  for (const line of text.split('\n')) {
+  for await (const line of lines) {
     const match = /^(\d+); \d+ \d+ (.*)$/.exec(line);
     const [, id, rest] = match ?? [];
     if (id === undefined || rest === undefined) continue;

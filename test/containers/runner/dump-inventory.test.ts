@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { DumpInventory } from '../../../containers/runner/logical/dump-inventory.ts';
-import { parseTocListing } from '../../../containers/runner/logical/toc-listing.ts';
+import {
+  parseTocListing,
+  type TocListing,
+} from '../../../containers/runner/logical/toc-listing.ts';
 
 const LISTING = `;
 ; Archive created at 2026-11-21 09:00:00 UTC
@@ -19,31 +22,34 @@ const LISTING = `;
 3502; 2613 16400 BLOB METADATA - 16400..16402 postgres
 `;
 
-function whole(): DumpInventory {
+async function* lines(text: string): AsyncGenerator<string> {
+  yield* text.split('\n');
+}
+
+async function whole(): Promise<DumpInventory> {
   const inventory = new DumpInventory();
   inventory.add('toc.dat', true);
   inventory.add('3400.dat.zst', false);
   inventory.add('3401.dat.zst', true);
   for (const oid of [16402, 16400, 16401]) inventory.add(`blob_${oid}.dat.zst`, true);
-  inventory.add(
-    'blobs_3402.toc',
-    true,
-    Buffer.from('16400 blob_16400.dat\n16401 blob_16401.dat\n16402 blob_16402.dat\n'),
+  inventory.add('blobs_3402.toc', true);
+  await inventory.addObjectToc(
+    lines('16400 blob_16400.dat\n16401 blob_16401.dat\n16402 blob_16402.dat\n'),
   );
   return inventory;
 }
 
 describe('a listing', () => {
-  test('names what must have files, and nothing else', () => {
-    expect(parseTocListing(LISTING)).toEqual({
+  test('names what must have files, and nothing else', async () => {
+    expect(await parseTocListing(lines(LISTING))).toEqual({
       entries: 8,
       tableData: [3400, 3401],
       largeObjectBundles: 1,
     });
   });
 
-  test('of an empty database names nothing', () => {
-    expect(parseTocListing(';\n; Archive\n')).toEqual({
+  test('of an empty database names nothing', async () => {
+    expect(await parseTocListing(lines(';\n; Archive\n'))).toEqual({
       entries: 0,
       tableData: [],
       largeObjectBundles: 0,
@@ -52,10 +58,13 @@ describe('a listing', () => {
 });
 
 describe('an inventory', () => {
-  const listing = parseTocListing(LISTING);
+  let listing: TocListing;
+  beforeAll(async () => {
+    listing = await parseTocListing(lines(LISTING));
+  });
 
-  test('that holds all that the listing names is complete', () => {
-    const inventory = whole();
+  test('that holds all that the listing names is complete', async () => {
+    const inventory = await whole();
     expect(() => inventory.assertComplete(listing, 'shop')).not.toThrow();
     expect(inventory.packedFiles).toEqual(['toc.dat', '3401.dat.zst', 'blobs_3402.toc']);
     expect(inventory.largeObjects).toBe(3);
@@ -74,7 +83,7 @@ describe('an inventory', () => {
       /2 large objects were written, 3/,
     ],
     ['the list of large objects', (name: string) => name === 'blobs_3402.toc', /0 of 1 lists/],
-  ])('without %s is not', (_, isMissing, found) => {
+  ])('without %s is not', async (_, isMissing, found) => {
     const inventory = new DumpInventory();
     const names = [
       'toc.dat',
@@ -86,16 +95,17 @@ describe('an inventory', () => {
     ];
     for (const name of names) if (!isMissing(name)) inventory.add(name, true);
     if (!isMissing('blobs_3402.toc')) {
-      const lines = [16400, 16401, 16402].map((oid) => `${oid} blob_${oid}.dat\n`).join('');
-      inventory.add('blobs_3402.toc', true, Buffer.from(lines));
+      const promised = [16400, 16401, 16402].map((oid) => `${oid} blob_${oid}.dat\n`).join('');
+      inventory.add('blobs_3402.toc', true);
+      await inventory.addObjectToc(lines(promised));
     }
     expect(() => inventory.assertComplete(listing, 'shop')).toThrow(
       expect.objectContaining({ code: 'DUMP_INCOMPLETE', message: expect.stringMatching(found) }),
     );
   });
 
-  test('with one large object in the place of another is not', () => {
-    const inventory = whole();
+  test('with one large object in the place of another is not', async () => {
+    const inventory = await whole();
     inventory.add('blob_1.dat', true);
     const other = new DumpInventory();
     for (const name of [
@@ -108,10 +118,9 @@ describe('an inventory', () => {
     ]) {
       other.add(name, true);
     }
-    other.add(
-      'blobs_3402.toc',
-      true,
-      Buffer.from('16400 blob_16400.dat\n16401 blob_16401.dat\n16402 blob_16402.dat\n'),
+    other.add('blobs_3402.toc', true);
+    await other.addObjectToc(
+      lines('16400 blob_16400.dat\n16401 blob_16401.dat\n16402 blob_16402.dat\n'),
     );
     expect(() => other.assertComplete(listing, 'shop')).toThrow(
       /3 large objects were written, 3 are listed/,

@@ -16,6 +16,7 @@ import type { Manifest } from '../../../contract/manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { completeArtifacts } from '../../../vault/commit.ts';
 import { readArtifactStream } from '../../../vault/fetch-artifact.ts';
+import { abortBackup } from '../../../vault/open-uploads.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import { collect } from '../../vault/example-message.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
@@ -36,6 +37,23 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
+/** A backup, and how a run ends one that failed: everything stops, then nothing is left. */
+function startBackup(s3?: Pick<S3Client, 'send'>): {
+  backup: BackupVault;
+  abort(reason: Error): Promise<void>;
+} {
+  const controller = new AbortController();
+  const backup = vault.backup(nextLabel(), s3, controller.signal);
+  return {
+    backup,
+    abort: async (reason) => {
+      controller.abort(reason);
+      expect(await abortBackup(backup, reason)).toEqual([]);
+      expect(await vault.openUploads()).toEqual([]);
+    },
+  };
+}
+
 function nextLabel(): string {
   labels += 1;
   return `20261120T0500${String(labels).padStart(2, '0')}Z-logical-full-7f3a9c`;
@@ -45,6 +63,7 @@ interface Attempt {
   readonly bigMiB?: number;
   readonly small?: number;
   readonly status?: number;
+  readonly tocMiB?: number;
   readonly capMiB?: number;
   readonly punchHole?: boolean;
   readonly during?: (child: Child) => Promise<void>;
@@ -52,11 +71,19 @@ interface Attempt {
 
 async function stream(
   backup: BackupVault,
-  { bigMiB = 0, small = 0, status = 0, capMiB = 256, punchHole = true, during }: Attempt,
+  {
+    bigMiB = 0,
+    small = 0,
+    status = 0,
+    tocMiB = 0,
+    capMiB = 256,
+    punchHole = true,
+    during,
+  }: Attempt,
 ): Promise<StreamedDump & { child: Child; packed: string[] }> {
   const child = await Child.start({
     command: FIXTURE,
-    args: [directory, String(bigMiB), String(small), String(status)],
+    args: [directory, String(bigMiB), String(small), String(status), String(tocMiB)],
     environment: { PATH: process.env.PATH ?? '' },
     cwd: directory,
     signal: backup.signal,
@@ -69,9 +96,10 @@ async function stream(
       prefix: 'db-1',
       vault: backup,
       spool: { capBytes: capMiB * MIB, punchHole },
-      wantsContent: () => false,
-      keeps: (name) => name === 'toc.dat',
-      onPacked: (name) => packed.push(name),
+      alwaysPacks: (name) => name === 'toc.dat',
+      onPacked: (name) => {
+        packed.push(name);
+      },
       failure: ({ code, signal }) =>
         new Error(`ended with ${code ?? signal}: ${child.stderr.tail}`),
     }).run();
@@ -103,7 +131,7 @@ async function untar(bytes: Buffer): Promise<Map<string, string>> {
 
 describe('a dump that grows', () => {
   test('is uploaded whole, small files packed, and its directory emptied', async () => {
-    const backup = vault.backup(nextLabel());
+    const { backup } = startBackup();
     const dump = await stream(backup, { bigMiB: 40, small: 250 });
     expect([...dump.files.keys()]).toEqual(['1.dat']);
     expect(dump.packed).toHaveLength(252);
@@ -114,46 +142,54 @@ describe('a dump that grows', () => {
     expect(packed.get('toc.dat')).toBe('toc');
     expect(packed.get('empty.dat')).toBe('');
     expect(packed.get('349.dat')).toBe('row 249\n');
-    expect(await readdir(directory)).toEqual(['toc.dat']);
+    expect(await readdir(directory)).toEqual([]);
   });
 
   test('larger than the spool goes through, and stays under its cap', async () => {
     expect(await canPunchHoles(directory)).toBe(true);
-    const backup = vault.backup(nextLabel());
+    const { backup, abort } = startBackup();
     const dump = await stream(backup, { bigMiB: 200, capMiB: 32 });
     expect(dump.files.get('1.dat')?.bytes).toBe(200 * MIB);
     expect(dump.peakSpoolBytes).toBeLessThan(32 * MIB);
     expect(dump.peakSpoolBytes).toBeGreaterThan(0);
-    await backup.ledger.abortAll(new Error('not needed'));
+    await abort(new Error('not needed'));
   });
 
   test('takes the same bytes where holes cannot be punched', async () => {
-    const backup = vault.backup(nextLabel());
+    const { backup, abort } = startBackup();
     const dump = await stream(backup, { bigMiB: 30, punchHole: false });
     expect(dump.files.get('1.dat')?.bytes).toBe(30 * MIB);
-    await backup.ledger.abortAll(new Error('not needed'));
+    await abort(new Error('not needed'));
+  });
+
+  test('has its table of contents packed, however big it is', async () => {
+    const { backup } = startBackup();
+    const dump = await stream(backup, { tocMiB: 5, small: 3, capMiB: 16 });
+    expect([...dump.files.keys()]).toEqual([]);
+    expect(dump.packed).toContain('toc.dat');
+    const packed = await untar(await readBack(backup, dump.pack));
+    expect(packed.get('toc.dat')).toHaveLength(5 * MIB + 3);
   });
 
   test('with warnings keeps them', async () => {
-    const backup = vault.backup(nextLabel());
+    const { backup, abort } = startBackup();
     const { child } = await stream(backup, { small: 1 });
     expect(child.stderr.tail).toContain('fixture: warning: this is one');
-    await backup.ledger.abortAll(new Error('not needed'));
+    await abort(new Error('not needed'));
   });
 });
 
 describe('a dump that fails', () => {
   test('with an exit status after having written everything is a failure, with its last words', async () => {
-    const backup = vault.backup(nextLabel());
+    const { backup, abort } = startBackup();
     await expect(stream(backup, { bigMiB: 20, small: 5, status: 1 })).rejects.toThrow(
       /ended with 1: .*the last words/s,
     );
-    await backup.ledger.abortAll(new Error('failed'));
-    expect(await vault.openUploads()).toEqual([]);
+    await abort(new Error('failed'));
   });
 
   test('because its leader is killed takes its workers with it', async () => {
-    const backup = vault.backup(nextLabel());
+    const { backup, abort } = startBackup();
     let group = 0;
     const attempt = stream(backup, {
       bigMiB: 4000,
@@ -165,8 +201,7 @@ describe('a dump that fails', () => {
     });
     await expect(attempt).rejects.toThrow(/ended with SIGKILL/);
     expect(groupMembers(group)).toEqual([]);
-    await backup.ledger.abortAll(new Error('failed'));
-    expect(await vault.openUploads()).toEqual([]);
+    await abort(new Error('failed'));
   });
 
   test('because S3 refuses a part is stopped', async () => {
@@ -177,7 +212,7 @@ describe('a dump that fails', () => {
           ? Promise.reject(Object.assign(new Error('no'), { name: 'AccessDenied' }))
           : vault.s3.send(command)) as S3Client['send'],
     };
-    const backup = vault.backup(nextLabel(), refusing);
+    const { backup, abort } = startBackup(refusing);
     const attempt = stream(backup, {
       bigMiB: 4000,
       capMiB: 64,
@@ -187,22 +222,19 @@ describe('a dump that fails', () => {
     });
     await expect(attempt).rejects.toMatchObject({ code: 'VAULT_DENIED' });
     expect(groupMembers(group)).toEqual([]);
-    await backup.ledger.abortAll(new Error('failed'));
+    await abort(new Error('failed'));
   });
 
   test('because it is told to stop ends with that reason', async () => {
-    const abort = new AbortController();
-    const backup = vault.backup(nextLabel(), vault.s3, abort.signal);
+    const { backup, abort } = startBackup();
     const attempt = stream(backup, {
       bigMiB: 4000,
       during: async () => {
         await untilWritten(directory);
-        abort.abort(new Error('told to stop'));
+        await abort(new Error('told to stop'));
       },
     });
     await expect(attempt).rejects.toThrow('told to stop');
-    await backup.ledger.abortAll(abort.signal.reason);
-    expect(await vault.openUploads()).toEqual([]);
   });
 });
 
