@@ -20,6 +20,10 @@ export const ClusterOptions = z.strictObject({
   compression: z.string().regex(/^(zstd|gzip|lz4|none)(:\d+)?$/),
   /** What the spool may hold, MiB. */
   spoolCapMiB: z.int().min(16),
+  /** A run that takes longer is ended. Minutes. */
+  maxDurationMinutes: z.number().positive(),
+  /** A run that uploads nothing for so long is ended. Minutes. */
+  stallMinutes: z.number().positive(),
   /** How long everything is locked. Days. */
   retentionDays: z.int().min(1).max(36500),
   lockMode: LockMode,

@@ -74,6 +74,11 @@ export const ERROR_CODES = {
     false,
     'The role lacks a right that the backup needs.',
   ),
+  SOURCE_CONFLICT: entry(
+    ExitCode.SourceUnavailable,
+    true,
+    'The replica cancelled the dump, because replay needed what it was reading.',
+  ),
   SOURCE_CHANGED: entry(
     ExitCode.SourceUnavailable,
     true,
@@ -85,6 +90,12 @@ export const ERROR_CODES = {
     true,
     "The dump's files are not all that its table of contents names.",
   ),
+  DEADLINE_EXCEEDED: entry(
+    ExitCode.Deadline,
+    false,
+    'The run took longer than the configuration allows.',
+  ),
+  STALLED: entry(ExitCode.Deadline, true, 'The dump stopped making progress.'),
   VAULT_DENIED: entry(
     ExitCode.VaultDenied,
     false,

@@ -17,6 +17,8 @@ export const ExitCode = {
   SourceRefused: 11,
   /** The dump failed, or could not be proven complete. */
   DumpFailed: 12,
+  /** The run took too long, or stood still for too long. */
+  Deadline: 13,
   /** The vault or KMS refused what the role tried. */
   VaultDenied: 20,
   /** The vault or KMS could not be reached, or kept failing. */

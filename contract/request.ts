@@ -50,6 +50,9 @@ export const TaskRequest = z.strictObject({
 });
 export type TaskRequest = z.infer<typeof TaskRequest>;
 
+/** How far a caller's clock may be ahead of ours. */
+const MAX_CLOCK_SKEW_MS = 5 * 60 * 1000;
+
 /** What a caller that names no id or time is given. */
 export interface FreshRequest {
   readonly id: string;
@@ -73,6 +76,11 @@ export function taskRequestFor(event: unknown, fresh: FreshRequest): TaskRequest
   }
   if (schedule !== undefined && (requestId !== undefined || requestedAt !== undefined)) {
     throw invalidRequest('schedule and requestId exclude each other; both were given');
+  }
+  const time = scheduledTime ?? requestedAt ?? fresh.now;
+  if (Date.parse(time) > Date.parse(fresh.now) + MAX_CLOCK_SKEW_MS) {
+    // Labels sort by time: one from the future would be the latest backup for ever.
+    throw invalidRequest(`its time, ${time}, lies in the future`);
   }
   const askedBy: TaskRequest['askedBy'] =
     schedule !== undefined && scheduledTime !== undefined

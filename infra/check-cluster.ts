@@ -22,6 +22,8 @@ const CLUSTER_KNOWN = [
   'maxReplayLagSeconds',
   'jobs',
   'compression',
+  'maxDurationMinutes',
+  'stallMinutes',
   'vCpu',
   'memoryMiB',
   'ephemeralStorageGiB',
@@ -81,7 +83,7 @@ function checkRetention(
   problems.requireInteger(
     `${where}.retention.days`,
     cluster.retention.days,
-    bounds.minLockDays + 1,
+    bounds.minLockDays + 2,
     bounds.maxLockDays - 1,
   );
 }
@@ -95,6 +97,8 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
   );
   problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);
   problems.requireInteger(`${where}.jobs`, cluster.jobs, 1, 64);
+  problems.requireInteger(`${where}.maxDurationMinutes`, cluster.maxDurationMinutes, 1, 1440);
+  problems.requireInteger(`${where}.stallMinutes`, cluster.stallMinutes, 1, 1440);
   const supported = POSTGRES_MAJORS.some(({ major }) => major === cluster.postgresMajor);
   problems.require(
     !supported || ClusterOptions.shape.compression.safeParse(cluster.compression).success,

@@ -117,6 +117,16 @@ export interface ClusterEnvironment {
    */
   readonly compression?: string;
   /**
+   * A run that takes longer is ended. Minutes, 1 to 1440: its lock is counted from its start.
+   * @default 720
+   */
+  readonly maxDurationMinutes?: number;
+  /**
+   * A run that uploads nothing for so long is ended. Minutes, 1 to 1440.
+   * @default 30
+   */
+  readonly stallMinutes?: number;
+  /**
    * The task's vCPUs, as Fargate offers them.
    * @default 2
    */

@@ -18,6 +18,8 @@ const CLUSTER_DEFAULTS = {
   allowPrimary: false,
   maxReplayLagSeconds: 300,
   jobs: 2,
+  maxDurationMinutes: 720,
+  stallMinutes: 30,
   vCpu: 2,
   memoryMiB: 4096,
   ephemeralStorageGiB: 40,

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { HoldfastError } from '../contract/errors.ts';
 import { artifactKey } from '../contract/vault-keys.ts';
-import { awsError } from './aws-errors.ts';
+import { awsError, isMissing } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
 import { createEncryptStream } from './encrypt.ts';
 import type { OpenUpload } from './upload-ledger.ts';
@@ -259,6 +259,8 @@ export async function abortUpload(
     );
     return undefined;
   } catch (error) {
+    // Completed by somebody, or aborted already.
+    if (isMissing(error)) return undefined;
     return awsError(error, 's3:AbortMultipartUpload', key);
   }
 }

@@ -7,6 +7,7 @@ export class PartPool {
   readonly partBytes: number;
   readonly size: number;
   #made = 0;
+  #released = 0;
   readonly #free: Buffer[] = [];
   readonly #waiting: ((buffer: Buffer) => void)[] = [];
 
@@ -17,6 +18,11 @@ export class PartPool {
   constructor(partBytes: number, size: number) {
     this.partBytes = partBytes;
     this.size = size;
+  }
+
+  /** How often a buffer came back: rises as long as parts are uploaded. */
+  get released(): number {
+    return this.#released;
   }
 
   async acquire(): Promise<Buffer> {
@@ -30,6 +36,7 @@ export class PartPool {
   }
 
   release(buffer: Buffer): void {
+    this.#released += 1;
     const next = this.#waiting.shift();
     if (next !== undefined) next(buffer);
     else this.#free.push(buffer);

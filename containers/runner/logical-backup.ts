@@ -10,8 +10,9 @@ import type { Program } from './process/program.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import { connectionError } from './source/connection-error.ts';
 import { findDatabases, type SourceDatabase } from './source/databases.ts';
-import { connect, type Server } from './source/server.ts';
+import { connect, disconnect, type Server } from './source/server.ts';
 import { takeSnapshot } from './source/snapshot.ts';
+import { assertSameServer, verifyUnchanged } from './source/verify-unchanged.ts';
 import type { Spool } from './spool.ts';
 
 export interface LogicalBackupOptions {
@@ -47,6 +48,8 @@ export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<
     vault,
     cwd: options.spool.directory,
   });
+  // They take no snapshot: that the server was the same before and after has to do.
+  await verifyUnchanged(source);
   const durations: Record<string, number> = { globals: clock() };
   const streams: PendingStream[] = [globals.stream];
   const warnings = [...globals.warnings];
@@ -88,6 +91,16 @@ async function dumpWithSnapshot(
     throw connectionError(error, source.server);
   });
   try {
+    // The very session that the dump's snapshot comes from.
+    assertSameServer(source, snapshot.survey);
+    if (snapshot.missingRights !== undefined) throw snapshot.missingRights;
+    if (snapshot.hiddenSubscriptions > 0) {
+      notIncluded.push({
+        what: `subscriptions (${snapshot.hiddenSubscriptions})`,
+        why: 'only a superuser may read them',
+        database: database.name,
+      });
+    }
     if (source.survey.inRecovery && snapshot.unloggedTables > 0) {
       notIncluded.push({
         what: `the rows of unlogged tables (${snapshot.unloggedTables})`,
@@ -117,7 +130,7 @@ async function withSession<T>(server: Server, work: (client: pg.Client) => Promi
     try {
       return await work(client);
     } finally {
-      await client.end();
+      await disconnect(client);
     }
   } catch (error) {
     throw connectionError(error, server);

@@ -1,26 +1,38 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { asHoldfastError } from '../../contract/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
-import { ALGORITHM_SUITE_NAME, encryptionKeyring } from '../../vault/encrypt.ts';
+import { encryptionKeyring } from '../../vault/encrypt.ts';
 import { abortBackup } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
 import { PART_BYTES, partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { createS3Client } from '../../vault/s3-client.ts';
+import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
+import { tryOnSources } from './attempts.ts';
+import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
 import { type LogicalBackup, stopwatch, takeLogicalBackup } from './logical-backup.ts';
 import { findProgram } from './process/program.ts';
-import { type ChosenSource, chooseSource } from './source/choose-source.ts';
+import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
 import { trustFor } from './source/trust.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
 import { openSpool, type Spool } from './spool.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
-import { VERSION } from './version.ts';
+import { watch } from './watchdog.ts';
+
+/** What all parts of one run share. */
+interface Run {
+  readonly task: TaskConfiguration;
+  readonly spool: Spool;
+  readonly vault: BackupVault;
+  readonly log: Log;
+  readonly startedAt: Date;
+}
 
 /**
  * Takes one backup: chooses the source, dumps, uploads, proves, commits. It either writes a manifest
@@ -35,26 +47,31 @@ export async function runBackup(
   abort: AbortController,
 ): Promise<Manifest> {
   const startedAt = new Date();
+  const { maxDurationMinutes, stallMinutes } = task.options;
   const spool = await openSpool(task.spoolDirectory, task.options.spoolCapMiB);
   const vault = openVault(task, startedAt, abort.signal);
+  const stopWatching = watch({
+    maxDurationMinutes,
+    stallMinutes,
+    progress: () => vault.parts.released,
+    log,
+    abort: (reason) => abort.abort(reason),
+  });
   try {
-    await assertLabelFree(vault);
-    const source = await findSource(task, spool, log);
-    const manifest = await backUp(task, { source, spool, vault, log, startedAt });
+    const manifest = await backUp({ task, spool, vault, log, startedAt });
     log.info('backup published', {
       artifacts: manifest.artifacts.length,
-      seconds: secondsSince(startedAt),
+      seconds: manifest.durations.total,
     });
     return manifest;
   } catch (error) {
     // The first reason is the true one: what fails after an abort fails because of it.
-    const reason = abort.signal.aborted ? abort.signal.reason : error;
+    const reason: unknown = abort.signal.aborted ? abort.signal.reason : error;
     abort.abort(reason);
-    for (const failure of await abortBackup(vault, reason)) {
-      log.warn('upload left open', { code: failure.code, reason: failure.message });
-    }
+    reportLeftOpen(await abortBackup(vault, reason), log);
     throw asHoldfastError(reason);
   } finally {
+    stopWatching();
     await spool.remove();
   }
 }
@@ -75,111 +92,101 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
   };
 }
 
-async function findSource(task: TaskConfiguration, spool: Spool, log: Log): Promise<ChosenSource> {
-  const secret = await readSecret(new SecretsManagerClient(), task.secretId);
-  for (const uri of secret.uris) log.hide(uri);
-  const targets = secret.uris.map(parseConnectionUri);
-  for (const { password } of targets) log.hide(password);
-  const trust = await trustFor(secret.ca, spool.directory);
-  const source = await chooseSource(targets, trust, task.options, log);
-  const { server, survey } = source;
-  log.info('source chosen', {
-    server: `${server.target.host}:${server.target.port}`,
-    role: survey.inRecovery ? 'replica' : 'primary',
-    lsn: survey.lsn,
-    replayLagSeconds: survey.replayLagSeconds ?? null,
-  });
-  return source;
-}
-
-interface Run {
-  readonly source: ChosenSource;
-  readonly spool: Spool;
-  readonly vault: BackupVault;
-  readonly log: Log;
-  readonly startedAt: Date;
-}
-
-async function backUp(task: TaskConfiguration, run: Run): Promise<Manifest> {
-  const { source, spool, vault, log } = run;
-  const { postgresMajor, jobs, compression } = task.options;
+async function backUp(run: Run): Promise<Manifest> {
+  const { task, spool, vault, log, startedAt } = run;
+  await assertLabelFree(vault);
+  await abortStale(run);
+  const { postgresMajor } = task.options;
   const programs = {
     pgDump: await findProgram('pg_dump', postgresMajor),
     pgDumpall: await findProgram('pg_dumpall', postgresMajor),
     pgRestore: await findProgram('pg_restore', postgresMajor),
   };
-  const backup = await takeLogicalBackup({
-    source,
-    jobs,
-    compression,
-    programs,
-    spool,
-    vault,
+  const { candidates, choose } = await findCandidates(run);
+  const { source, result, attempts } = await tryOnSources({
+    candidates,
+    choose,
+    work: (chosen) => attempt(run, chosen, programs),
     log,
+    signal: vault.signal,
   });
-  await verifyUnchanged(source);
+  const { backup, attemptVault } = result;
   vault.signal.throwIfAborted();
   const clock = stopwatch();
-  const artifacts = await completeArtifacts(vault, backup.pending);
+  const artifacts = await completeArtifacts(attemptVault, backup.pending);
   backup.durations.completion = clock();
-  const manifest = describe(task, run, backup, programs.pgDump.version, artifacts);
+  const pgDumpVersion = programs.pgDump.version;
+  const manifest = describeBackup({
+    ...{ task, source, backup, attempts, artifacts, pgDumpVersion, vault, spool, startedAt },
+  });
   await writeManifest(vault, manifest);
   return manifest;
 }
 
-function describe(
-  task: TaskConfiguration,
-  { source, spool, vault, startedAt }: Run,
-  backup: LogicalBackup,
-  pgDumpVersion: string,
-  artifacts: Manifest['artifacts'],
-): Manifest {
-  const { server, survey } = source;
-  const { request } = task;
+/** One try on one source, with uploads of its own, which are gone when it fails. */
+async function attempt(
+  { task, spool, vault, log }: Run,
+  source: ChosenSource,
+  programs: Parameters<typeof takeLogicalBackup>[0]['programs'],
+): Promise<{ backup: LogicalBackup; attemptVault: BackupVault }> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([vault.signal, failed.signal]);
+  // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
+  const attemptVault = { ...vault, signal };
+  try {
+    const { jobs, compression } = task.options;
+    const backup = await takeLogicalBackup({
+      ...{ source, jobs, compression, programs, spool, vault: attemptVault, log },
+    });
+    await verifyUnchanged(source);
+    return { backup, attemptVault };
+  } catch (error) {
+    failed.abort(error);
+    reportLeftOpen(await abortBackup(attemptVault, error), log);
+    throw error;
+  }
+}
+
+async function findCandidates({ task, spool, log }: Run): Promise<{
+  candidates: Candidate[];
+  choose: (among: readonly Candidate[]) => Promise<ChosenSource>;
+}> {
+  const secret = await readSecret(new SecretsManagerClient(), task.secretId);
+  for (const uri of secret.uris) log.hide(uri);
+  const candidates = secret.uris.map((uri, uriIndex) => ({
+    target: parseConnectionUri(uri, uriIndex),
+    uriIndex,
+  }));
+  for (const { target } of candidates) log.hide(target.password);
+  const trust = await trustFor(secret.ca, spool.directory);
   return {
-    version: 1,
-    label: request.label,
-    environment: task.environment,
-    cluster: task.cluster,
-    kind: 'logical',
-    type: 'full',
-    request,
-    startedAt: startedAt.toISOString(),
-    finishedAt: new Date().toISOString(),
-    attempts: request.attempt + 1,
-    source: {
-      role: survey.inRecovery ? 'replica' : 'primary',
-      host: server.target.host,
-      address: server.address,
-      port: server.target.port,
-      uriIndex: server.uriIndex,
-      systemIdentifier: survey.systemIdentifier,
-      timeline: survey.timeline,
-      serverVersion: survey.serverVersion,
-      postmasterStartedAt: survey.postmasterStartedAt.toISOString(),
-      lsn: survey.lsn,
-      replayLagSeconds: survey.replayLagSeconds ?? null,
-      sslmode: server.target.sslmode,
+    candidates,
+    choose: async (among) => {
+      const source = await chooseSource(among, trust, task.options, log);
+      const { server, survey } = source;
+      log.info('source chosen', {
+        server: `${server.target.host}:${server.target.port}`,
+        role: survey.inRecovery ? 'replica' : 'primary',
+        lsn: survey.lsn,
+        replayLagSeconds: survey.replayLagSeconds ?? null,
+      });
+      return source;
     },
-    versions: { holdfast: VERSION, pgDump: pgDumpVersion, node: process.versions.node },
-    globals: backup.globals,
-    databases: backup.databases,
-    notIncluded: backup.notIncluded,
-    warnings: backup.warnings,
-    encryption: {
-      format: 'aws-encryption-sdk',
-      algorithmSuite: ALGORITHM_SUITE_NAME,
-      kmsKeyArn: task.kmsKeyArn,
-    },
-    lock: { mode: vault.lock.mode, retainUntil: vault.lock.retainUntil.toISOString() },
-    artifacts,
-    durations: { ...backup.durations, total: secondsSince(startedAt) },
-    // libuv reports kibibytes.
-    peak: { rssBytes: process.resourceUsage().maxRSS * 1024, spoolBytes: backup.peakSpoolBytes },
-    spool: { capBytes: spool.capBytes, punchHole: spool.punchHole },
   };
 }
 
-function secondsSince(start: Date): number {
-  return (Date.now() - start.getTime()) / 1000;
+/** What a killed run left open costs money and is visible to nobody. */
+async function abortStale({ task, vault, log }: Run): Promise<void> {
+  const { kind } = task.request;
+  const { aborted, failures } = await abortStaleUploads(
+    vault,
+    kind,
+    task.options.maxDurationMinutes,
+  );
+  if (aborted > 0) log.info('stale uploads aborted', { uploads: aborted });
+  reportLeftOpen(failures, log);
+}
+
+function reportLeftOpen(failures: readonly HoldfastError[], log: Log): void {
+  for (const { code, message } of failures) log.warn('upload left open', { code, reason: message });
 }

@@ -15,7 +15,7 @@ export interface Spool extends SpoolPolicy {
 
 /**
  * Makes the run's directory and finds out whether blocks can be freed from a file's start. Where they
- * cannot, a file is freed only when it is uploaded whole, and the cap must hold the largest table.
+ * cannot, a file is freed only when it is uploaded whole, and half the cap must hold the largest table.
  *
  * @param parent the volume's mount point.
  * @throws HoldfastError SPOOL_UNUSABLE

@@ -70,7 +70,8 @@ function statements(props: BackupRoleProps): PolicyStatement[] {
       lockMode: props.lockMode,
       // A lock counts from the backup's start, and what is left of it when an object is written may
       // be rounded either way.
-      minDays: props.retentionDays - 1,
+      // A lock counts from its run's start, a run may take a day, and a rest is rounded down.
+      minDays: props.retentionDays - 2,
       maxDays: props.retentionDays + 1,
     }),
   ];

@@ -112,6 +112,8 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       jobs: cluster.jobs,
       compression: cluster.compression,
       spoolCapMiB: cluster.spoolCapMiB,
+      maxDurationMinutes: cluster.maxDurationMinutes,
+      stallMinutes: cluster.stallMinutes,
       retentionDays: cluster.retention.days,
       lockMode: props.lockMode,
     }),

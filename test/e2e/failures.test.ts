@@ -58,6 +58,27 @@ async function expectNothingOf(label: string): Promise<void> {
   expect(stderr).toContain('BACKUP_UNKNOWN');
 }
 
+async function expectNextRunToSucceed(): Promise<void> {
+  const next = await start();
+  expect((await finish(next)).exitCode).toBe(0);
+  expect(await listed()).toContain(next.label);
+}
+
+async function manifestOf(label: string): Promise<Manifest> {
+  const { stdout, stderr, exitCode } = await cloud.holdfast([
+    ...['show', label, '--cluster', 'orders', '--json'],
+  ]);
+  expect(exitCode, stderr).toBe(0);
+  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+}
+
+async function openUploadsOf(label: string): Promise<number> {
+  const { Uploads = [] } = await cloud.s3.send(
+    new ListMultipartUploadsCommand({ Bucket: cloud.bucket }),
+  );
+  return Uploads.filter(({ Key }) => Key?.includes(label)).length;
+}
+
 async function openUploads(): Promise<number> {
   const { Uploads = [] } = await cloud.s3.send(
     new ListMultipartUploadsCommand({ Bucket: cloud.bucket }),
@@ -66,11 +87,14 @@ async function openUploads(): Promise<number> {
 }
 
 /** Waits until the dump of `bulk` has been written and uploaded for a while. */
-async function midDump(taskArn: string): Promise<{ leader: number; workers: number[] }> {
+async function midDump(
+  taskArn: string,
+  notLeader = 0,
+): Promise<{ leader: number; workers: number[] }> {
   for (;;) {
     const { pid } = await cloud.task(taskArn);
     const leader = leaderBelow(pid);
-    if (leader !== undefined) {
+    if (leader !== undefined && leader !== notLeader) {
       const workers = groupMembers(leader)
         .map((member) => member.pid)
         .filter((one) => one !== leader);
@@ -131,24 +155,65 @@ describe('a permission that is missing', () => {
 });
 
 describe('SIGKILL in mid-dump', () => {
-  test.each(['the task', 'pg_dump', 'one of its workers'])(
-    'of %s leaves no manifest, and the next run succeeds',
+  test('of the task leaves no manifest, and the next run succeeds', async () => {
+    const started = await start();
+    await midDump(started.taskArn);
+    const { pid } = await cloud.task(started.taskArn);
+    process.kill(pid, 'SIGKILL');
+    expect((await finish(started)).exitCode).toBe(137);
+    await expectNothingOf(started.label);
+    await expectNextRunToSucceed();
+  });
+
+  test.each(['pg_dump', 'one of its workers'])(
+    'of %s, twice, leaves no manifest, and the next run succeeds',
     async (victim) => {
       const started = await start();
-      const { leader, workers } = await midDump(started.taskArn);
-      const { pid } = await cloud.task(started.taskArn);
-      process.kill({ 'the task': pid, pg_dump: leader }[victim] ?? workers[0] ?? 0, 'SIGKILL');
+      // A dump that dies is tried once more: the second try dies as well.
+      const first = await midDump(started.taskArn);
+      process.kill(victim === 'pg_dump' ? first.leader : (first.workers[0] ?? 0), 'SIGKILL');
+      const second = await midDump(started.taskArn, first.leader);
+      process.kill(victim === 'pg_dump' ? second.leader : (second.workers[0] ?? 0), 'SIGKILL');
       const end = await finish(started);
-      expect(end.exitCode).toBe(victim === 'the task' ? 137 : ExitCode.DumpFailed);
-      if (victim !== 'the task') {
-        expect(failureIn(end)).toMatchObject({ code: 'DUMP_FAILED', retryable: true });
-      }
+      expect(failureIn(end)).toMatchObject({ code: 'DUMP_FAILED', retryable: true });
+      expect(end.exitCode).toBe(ExitCode.DumpFailed);
+      expect(await openUploadsOf(started.label)).toBe(0);
       await expectNothingOf(started.label);
-      const next = await start();
-      expect((await finish(next)).exitCode).toBe(0);
-      expect(await listed()).toContain(next.label);
+      await expectNextRunToSucceed();
     },
   );
+
+  test('of pg_dump, once, is made good by a second try, which the manifest tells', async () => {
+    const started = await start();
+    const { leader } = await midDump(started.taskArn);
+    process.kill(leader, 'SIGKILL');
+    expect((await finish(started)).exitCode).toBe(0);
+    expect(await manifestOf(started.label)).toMatchObject({ attempts: 2 });
+  });
+});
+
+test('a dump that the replica cancels is tried again, and the manifest says so', async () => {
+  await cloud.standby.query('alter system set max_standby_streaming_delay = 0');
+  await cloud.standby.query('select pg_reload_conf()');
+  try {
+    const started = await start();
+    await midDump(started.taskArn);
+    // Replay has to remove rows that the dump's snapshot still sees.
+    await cloud.primary.query('update one set noise = noise where id % 50 = 0', {
+      database: 'bulk',
+    });
+    await cloud.primary.query('vacuum one', { database: 'bulk' });
+    const end = await finish(started);
+    expect(readFileSync(end.logFile, 'utf8')).toContain('"code":"SOURCE_CONFLICT"');
+    expect(end.exitCode).toBe(0);
+    expect(await manifestOf(started.label)).toMatchObject({
+      attempts: 2,
+      source: { role: 'replica' },
+    });
+  } finally {
+    await cloud.standby.query('alter system reset max_standby_streaming_delay');
+    await cloud.standby.query('select pg_reload_conf()');
+  }
 });
 
 test('SIGTERM in mid-dump ends the task in time, and aborts its uploads', async () => {

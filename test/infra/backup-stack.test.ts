@@ -39,6 +39,8 @@ describe('a task', () => {
       postgresMajor: 17,
       allowPrimary: false,
       maxReplayLagSeconds: 300,
+      maxDurationMinutes: 720,
+      stallMinutes: 30,
       jobs: 2,
       compression: 'zstd:1',
       spoolCapMiB: 30_720,

@@ -79,6 +79,8 @@ describe('a wrong value is named with what to write instead', () => {
     [{ retention: {} }, 'clusters[0].retention.days is missing. Give a whole number'],
     [{ retention: 7 }, 'clusters[0].retention.days is missing. Give a whole number'],
     [{ allowPrimary: 'yes' }, 'clusters[0].allowPrimary is "yes". Give true or false.'],
+    [{ maxDurationMinutes: 0 }, 'clusters[0].maxDurationMinutes is 0. Give a whole number'],
+    [{ stallMinutes: 1441 }, 'clusters[0].stallMinutes is 1441. Give a whole number'],
     [{ maxReplayLagSeconds: -1 }, 'clusters[0].maxReplayLagSeconds is -1. Give a whole number'],
     [{ jobs: 0 }, 'clusters[0].jobs is 0. Give a whole number from 1 to 64.'],
     [{ compression: 'brotli' }, 'clusters[0].compression is "brotli". Give zstd, gzip or lz4'],

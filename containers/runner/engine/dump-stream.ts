@@ -74,10 +74,9 @@ export class DumpStream {
     this.#pack = new PackWriter({
       directory: options.directory,
       upload: new StreamUpload(options.vault, `${options.prefix}/pack.tar`),
-      onPacked: async (name, path) => {
-        await options.onPacked(name, path);
-        this.#packed.delete(name);
-      },
+      onPacked: options.onPacked,
+      // Not before the file is gone: the next look would take it for a new one.
+      onRemoved: (name) => this.#packed.delete(name),
     });
   }
 

@@ -9,6 +9,8 @@ export interface PackOptions {
   readonly upload: StreamUpload;
   /** Told of each packed file before it is removed: the last chance to look into it. */
   readonly onPacked: (name: string, path: string) => void | Promise<void>;
+  /** Told of each packed file once it is gone. */
+  readonly onRemoved: (name: string) => void;
 }
 
 /**
@@ -85,6 +87,7 @@ export class PackWriter {
     await this.#entry(name, size, content, path);
     await this.#options.onPacked(name, path);
     unlinkSync(path);
+    this.#options.onRemoved(name);
   }
 
   async #entry(

@@ -1,13 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry } from '../../../contract/manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import { DumpStream, type SpoolPolicy } from '../engine/dump-stream.ts';
 import { Child, describeExit } from '../process/child.ts';
+import { linesOf } from '../process/lines.ts';
 import type { Program } from '../process/program.ts';
 import type { SourceDatabase } from '../source/databases.ts';
 import { conninfo, libpqEnvironment, type Server } from '../source/server.ts';
@@ -127,22 +126,18 @@ async function listToc(options: DumpDatabaseOptions, directory: string): Promise
   );
 }
 
-function linesOf(input: Readable): AsyncIterable<string> {
-  return createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-}
-
 function describe(
   { database, snapshot, compression }: DumpDatabaseOptions,
   listing: TocListing,
   inventory: DumpInventory,
   stream: { readonly pack: PendingStream; readonly files: ReadonlyMap<string, PendingStream> },
 ): DatabaseEntry {
-  const lagMs =
-    snapshot.replayLagSeconds === undefined ? undefined : snapshot.replayLagSeconds * 1000;
+  const { lsn, replayLagSeconds } = snapshot.survey;
+  const lagMs = replayLagSeconds === undefined ? undefined : replayLagSeconds * 1000;
   return {
     ...database,
     snapshotAt: snapshot.takenAt.toISOString(),
-    snapshotLsn: snapshot.lsn,
+    snapshotLsn: lsn,
     dataAsOf:
       lagMs === undefined ? null : new Date(snapshot.takenAt.getTime() - lagMs).toISOString(),
     format: 'directory',

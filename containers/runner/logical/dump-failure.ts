@@ -1,7 +1,48 @@
+import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 
 /** Lines of a child's output that an error quotes. */
 const QUOTED_LINES = 5;
+
+/** What pg_dump's words mean; the first that fits counts. */
+const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
+  [
+    /conflict with recovery/,
+    'SOURCE_CONFLICT',
+    'Set hot_standby_feedback=on on the replica, or a max_standby_streaming_delay longer than the dump takes.',
+  ],
+  [
+    /row-level security/,
+    'SOURCE_RIGHTS',
+    'Row security hides rows from the role: ALTER ROLE <role> BYPASSRLS lets the backup read them all.',
+  ],
+  [
+    /permission denied/,
+    'SOURCE_RIGHTS',
+    'Grant the role what is missing: GRANT pg_read_all_data TO <role> covers tables and sequences; large objects need GRANT SELECT ON LARGE OBJECT <oid>.',
+  ],
+  [
+    /No space left on device/,
+    'SPOOL_UNUSABLE',
+    "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
+  ],
+  [
+    /lock timeout|could not obtain lock/,
+    'DUMP_FAILED',
+    'Somebody holds a lock on a table for longer than pg_dump waits. Run the backup again at a quieter time.',
+  ],
+  [
+    /server closed the connection|connection to server|terminating connection/,
+    'SOURCE_UNREACHABLE',
+    'The server went away or was restarted; run the backup again.',
+  ],
+];
+
+const OTHERWISE: (typeof MEANINGS)[number] = [
+  /./,
+  'DUMP_FAILED',
+  'Nothing was published. Run the backup again; the last lines of its output say what it met.',
+];
 
 /** Why a dump failed, with the last lines that it printed. */
 export function dumpFailure(
@@ -11,25 +52,7 @@ export function dumpFailure(
   stderr: string,
 ): HoldfastError {
   const said = stderr.split('\n').filter(Boolean).slice(-QUOTED_LINES).join(' | ');
-  return new HoldfastError(
-    'DUMP_FAILED',
-    `${program} of ${what} ended with ${exit}${said === '' ? '' : `: ${said}`}`,
-    { hint: hintFor(said) },
-  );
-}
-
-function hintFor(said: string): string {
-  if (/conflict with recovery/.test(said)) {
-    return 'The replica replayed what the dump was reading: raise max_standby_streaming_delay or set hot_standby_feedback on it, then run the backup again.';
-  }
-  if (/permission denied/.test(said)) {
-    return 'Grant the role what is missing: GRANT pg_read_all_data TO <role> covers tables and sequences; large objects need their own grants.';
-  }
-  if (/row-level security/.test(said)) {
-    return 'Row security hides rows from the role: ALTER ROLE <role> BYPASSRLS lets the backup read them all.';
-  }
-  if (/server closed the connection|connection to server/.test(said)) {
-    return 'The server went away or was restarted; run the backup again.';
-  }
-  return 'Nothing was published. Run the backup again; the last lines of its output say what it met.';
+  const message = `${program} of ${what} ended with ${exit}${said === '' ? '' : `: ${said}`}`;
+  const [, code, hint] = MEANINGS.find(([words]) => words.test(said)) ?? OTHERWISE;
+  return new HoldfastError(code, message, { hint });
 }

@@ -25,6 +25,9 @@ export class DumpInventory {
 
   /** Takes note of a file that has been uploaded: in the pack, or with artifacts of its own. */
   add(name: string, packed: boolean): void {
+    if (this.#seen(name)) {
+      throw new Error(`${name} was written to again after it had been closed and uploaded`);
+    }
     if (LARGE_OBJECT_FILE.test(name)) {
       this.#uploadedObjects.add(withoutSuffix(name));
       if (packed) this.#packedObjects += 1;
@@ -47,6 +50,13 @@ export class DumpInventory {
       const name = /^\d+ (\S+)$/.exec(line)?.[1];
       if (name !== undefined) this.#promisedObjects.add(withoutSuffix(name));
     }
+  }
+
+  /** Large objects are too many to remember: two of one name show in their count. */
+  #seen(name: string): boolean {
+    const dumpId = TABLE_DATA_FILE.exec(name)?.[1];
+    if (dumpId !== undefined) return this.#tableData.has(Number(dumpId));
+    return !LARGE_OBJECT_FILE.test(name) && this.#packedFiles.includes(name);
   }
 
   /** Names of packed files, but for single large objects. */

@@ -17,7 +17,7 @@ export async function parseTocListing(lines: AsyncIterable<string>): Promise<Toc
   let entries = 0;
   let largeObjectBundles = 0;
   for await (const line of lines) {
-    const match = /^(\d+); \d+ \d+ (.*)$/.exec(line);
+    const match = /^(\d+); \d+ \d+ (.*)$/s.exec(line);
     const [, id, rest] = match ?? [];
     if (id === undefined || rest === undefined) continue;
     entries += 1;

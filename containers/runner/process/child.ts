@@ -49,7 +49,7 @@ export class Child {
     this.pid = pid;
     this.stdout = process.stdout;
     this.stderr = new StderrLines(process.stderr);
-    this.closed = once(process, 'close');
+    this.closed = Promise.all([once(process, 'close'), this.stderr.read]);
     this.exit = once(process, 'exit').then(([code, signal]) => ({
       code: code as number | null,
       signal: signal as NodeJS.Signals | null,
@@ -83,12 +83,14 @@ export class Child {
     const exit = await this.exit;
     if (exit.code !== 0) await this.stop();
     const deadline = Date.now() + STRAGGLER_GRACE_MS;
+    let killed = false;
     while (groupMembers(this.pid).length > 0) {
-      if (Date.now() > deadline) signalGroup(this.pid, 'SIGKILL');
+      if (Date.now() > deadline) killed = signalGroup(this.pid, 'SIGKILL') || killed;
       await sleep(20);
     }
     await this.closed;
-    return exit;
+    // What had to be killed was not done, whatever its leader says.
+    return killed ? { code: null, signal: 'SIGKILL' } : exit;
   }
 
   /** Ends the whole group: SIGTERM, then SIGKILL. Returns when nobody is left. */

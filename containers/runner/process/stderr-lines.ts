@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { linesOf } from './lines.ts';
 
 /** Lines kept from the start and from the end of what a child says; the rest is counted. */
 const KEPT = 50;
@@ -11,8 +11,11 @@ export class StderrLines {
   readonly #warnings: string[] = [];
   #warningsCount = 0;
 
+  /** Settles once all of it has been read. Never rejects. */
+  readonly read: Promise<void>;
+
   constructor(stream: Readable) {
-    createInterface({ input: stream }).on('line', (line) => this.#take(line.slice(0, MAX_LINE)));
+    this.read = this.#readAll(stream);
   }
 
   /** The last lines, for an error's message. */
@@ -26,6 +29,14 @@ export class StderrLines {
     return dropped > 0
       ? [...this.#warnings, `… and ${dropped} more warnings`]
       : [...this.#warnings];
+  }
+
+  async #readAll(stream: Readable): Promise<void> {
+    try {
+      for await (const line of linesOf(stream)) this.#take(line.slice(0, MAX_LINE));
+    } catch (error) {
+      this.#take(`(its output could not be read: ${(error as Error).message})`);
+    }
   }
 
   #take(line: string): void {

@@ -69,7 +69,7 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   const programs = await findClientPrograms(needed, request.pgBin);
   // A database cannot be renamed by a session that is connected to it.
   const home = target.database === name ? otherThan(name) : target.database;
-  return await withRestoreLock(target, home, name, async (session) => {
+  return await withRestoreLock(target, name, async (session) => {
     const facts = await surveyTarget(session);
     checkTarget(facts, manifest, entry, { name, replace: request.replace });
     await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {

@@ -5,6 +5,24 @@ import { connect, type TargetServer } from './target-connection.ts';
 const PING_MS = 60_000;
 
 /**
+ * Advisory locks are a database's own: whoever restores the same database has to take the lock in the
+ * same one, wherever the URI leads. A session in `template1` keeps others from CREATE DATABASE, so it
+ * is only used where there is nothing else.
+ */
+async function connectForLock(target: TargetServer, name: string): Promise<pg.Client> {
+  if (name === 'postgres') return connect(target, 'template1');
+  try {
+    return await connect(target, 'postgres');
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as { code?: string };
+    if (code !== NO_SUCH_DATABASE) throw error;
+    return connect(target, 'template1');
+  }
+}
+
+const NO_SUCH_DATABASE = '3D000';
+
+/**
  * Runs `work` while no other restore of ours builds the same database on this server: both would use
  * the same temporary one. The lock goes with the session, so a killed run leaves none; the session
  * is kept busy, because firewalls forget connections that say nothing for minutes.
@@ -13,11 +31,10 @@ const PING_MS = 60_000;
  */
 export async function withRestoreLock<T>(
   target: TargetServer,
-  database: string,
   name: string,
   work: (session: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const session = await connect(target, database);
+  const session = await connectForLock(target, name);
   let ping: NodeJS.Timeout | undefined;
   try {
     const { rows } = await session.query<{ locked: boolean }>(

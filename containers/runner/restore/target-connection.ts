@@ -51,13 +51,17 @@ export function parseTargetUri(uri: string, caFile?: string): TargetServer {
   const unknown = [...parameters.keys()].find((name) => !KNOWN_PARAMETERS.includes(name));
   if (unknown !== undefined) {
     throw invalid(
-      `its parameter ${unknown} is not supported`,
+      // A password that was not percent-encoded may have ended up here.
+      /^[a-z_]{1,40}$/.test(unknown)
+        ? `its parameter ${unknown} is not supported`
+        : 'it has a parameter that is not supported',
       `Use ${KNOWN_PARAMETERS.join(', ')}.`,
     );
   }
   const sslmode = parameters.get('sslmode') ?? 'verify-full';
   if (!isSslMode(sslmode)) {
-    throw invalid(`its sslmode is ${sslmode}`, `Use one of ${SSL_MODES.join(', ')}.`);
+    const found = /^[a-z-]{1,12}$/.test(sslmode) ? sslmode : 'unknown';
+    throw invalid(`its sslmode is ${found}`, `Use one of ${SSL_MODES.join(', ')}.`);
   }
   const { host, port, user, password, database } = parseBase(base);
   const server = parameters.get('host') ?? host;

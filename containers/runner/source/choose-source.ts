@@ -3,13 +3,20 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import type { Log } from '../log.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
-import { connect, pinServer, type Server, type Trust } from './server.ts';
+import { connect, disconnect, pinServer, type Server, type Trust } from './server.ts';
 import { type Survey, survey } from './survey.ts';
 
 /** The server that serves this backup. */
 export interface ChosenSource {
   readonly server: Server;
   readonly survey: Survey;
+}
+
+/** A server that may be asked. */
+export interface Candidate {
+  readonly target: ConnectionTarget;
+  /** Place among the secret's URIs, from 0. */
+  readonly uriIndex: number;
 }
 
 type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds'>;
@@ -21,15 +28,15 @@ type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds'>;
  * @throws HoldfastError the last refusal, naming all of them.
  */
 export async function chooseSource(
-  targets: readonly ConnectionTarget[],
+  candidates: readonly Candidate[],
   trust: Trust,
   options: Refusal & Pick<ClusterOptions, 'allowPrimary'>,
   log: Log,
 ): Promise<ChosenSource> {
   const refusals: HoldfastError[] = [];
   let primary: ChosenSource | undefined;
-  for (const [index, target] of targets.entries()) {
-    const answer = await ask(target, index, trust);
+  for (const { target, uriIndex } of candidates) {
+    const answer = await ask(target, uriIndex, trust);
     const refusal =
       answer instanceof HoldfastError ? answer : refuse(answer.survey, answer.server, options);
     if (refusal !== undefined) {
@@ -68,7 +75,7 @@ export async function surveyServer(server: Server): Promise<Survey> {
   try {
     return await survey(client);
   } finally {
-    await client.end();
+    await disconnect(client);
   }
 }
 

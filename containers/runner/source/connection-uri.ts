@@ -39,7 +39,7 @@ export function parseConnectionUri(uri: string, index: number): ConnectionTarget
   const sslmode = url.searchParams.get('sslmode') ?? 'verify-full';
   if (!isSslMode(sslmode)) {
     throw refuse(
-      `has sslmode=${JSON.stringify(sslmode)}`,
+      /^[a-z-]{1,12}$/.test(sslmode) ? `has sslmode=${sslmode}` : 'has an unknown sslmode',
       `Use one of ${SSL_MODES.join(', ')}; without it, verify-full is used.`,
     );
   }

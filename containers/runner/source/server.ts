@@ -4,6 +4,11 @@ import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import pg from 'pg';
 import type { ConnectionTarget } from './connection-uri.ts';
 
+/** How long an answer to a question of ours may take. */
+const QUERY_TIMEOUT_MS = 60_000;
+/** How long a server may take to say goodbye. */
+const GOODBYE_MS = 2_000;
+
 /** How long a connection attempt may take. */
 const CONNECT_TIMEOUT_MS = 15_000;
 
@@ -52,11 +57,20 @@ export async function connect(server: Server, database: string): Promise<pg.Clie
     // A snapshot's session idles while the dump runs.
     idle_in_transaction_session_timeout: 0,
     statement_timeout: 0,
+    // Ours are short questions; one that hangs must not hold the run for ever.
+    query_timeout: QUERY_TIMEOUT_MS,
   });
   // A connection that breaks between two queries must not end the process; the next query fails.
   client.on('error', () => {});
   await client.connect();
   return client;
+}
+
+/** Ends a session, if need be without the server's consent: one that hangs never answers. Never throws. */
+export async function disconnect(client: pg.Client): Promise<void> {
+  const timer = setTimeout(() => client.connection.stream.destroy(), GOODBYE_MS);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
 }
 
 function tlsOptions({ target, ca }: Server): false | ConnectionOptions {

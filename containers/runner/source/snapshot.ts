@@ -1,16 +1,21 @@
 import type pg from 'pg';
-import { connect, type Server } from './server.ts';
-import { survey } from './survey.ts';
+import type { HoldfastError } from '../../../contract/errors.ts';
+import { countHiddenSubscriptions, findMissingRights } from './missing-rights.ts';
+import { connect, disconnect, type Server } from './server.ts';
+import { type Survey, survey } from './survey.ts';
 
 /** A snapshot held open for a dump, and what it shows. */
 export interface Snapshot {
   /** Name for pg_dump's `--snapshot`. */
   readonly id: string;
   readonly takenAt: Date;
-  readonly lsn: string;
-  readonly replayLagSeconds: number | undefined;
+  /** What the server said of itself in the same session, just before. */
+  readonly survey: Survey;
   readonly extensions: readonly { readonly name: string; readonly version: string }[];
   readonly unloggedTables: number;
+  /** What pg_dump would stumble over. */
+  readonly missingRights: HoldfastError | undefined;
+  readonly hiddenSubscriptions: number;
   /** Lets the snapshot go. Never throws. */
   release(): Promise<void>;
 }
@@ -22,25 +27,26 @@ export interface Snapshot {
 export async function takeSnapshot(server: Server, database: string): Promise<Snapshot> {
   const client = await connect(server, database);
   try {
+    // Before the snapshot: so position and lag are at worst a little too old, never too new.
+    const before = await survey(client);
     await client.query('begin isolation level repeatable read read only');
     const { rows } = await client.query<{ id: string; taken_at: Date }>(
       'select pg_export_snapshot() as id, clock_timestamp() as taken_at',
     );
     const row = rows[0];
     if (row === undefined) throw new Error('pg_export_snapshot() returned nothing');
-    const { lsn, replayLagSeconds } = await survey(client);
     return {
       id: row.id,
       takenAt: row.taken_at,
-      lsn,
-      replayLagSeconds,
+      survey: before,
       extensions: await extensions(client),
       unloggedTables: await unloggedTables(client),
-      // A broken session has let it go already.
-      release: () => client.end().catch(() => undefined),
+      missingRights: await findMissingRights(client, database),
+      hiddenSubscriptions: await countHiddenSubscriptions(client),
+      release: () => disconnect(client),
     };
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await disconnect(client);
     throw error;
   }
 }

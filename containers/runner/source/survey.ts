@@ -25,10 +25,16 @@ const SURVEY = `
          case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
               else pg_current_wal_insert_lsn() end::text as lsn,
          case when not pg_is_in_recovery() then 0
-              -- An idle primary sends no commits: a replica that has replayed all it received from a
-              -- living receiver is not behind, however old the last commit is.
+              -- An idle primary sends no commits: a replica that has replayed all it received is as
+              -- new as the last message of its sender, however old the last commit is. Without
+              -- pg_read_all_stats that time is hidden, and a living receiver bounds it.
               when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
-                   and exists (select from pg_stat_wal_receiver where pid is not null) then 0
+                   and exists (select from pg_stat_wal_receiver where pid is not null)
+              then (select case when r.last_msg_receipt_time is not null
+                                then extract(epoch from clock_timestamp() - r.last_msg_receipt_time)
+                                else (select extract(epoch from nullif(setting::int, 0) * interval '1 ms')
+                                        from pg_settings where name = 'wal_receiver_timeout') end
+                      from pg_stat_wal_receiver r)
               else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())
          end::float8 as replay_lag`;
 
