@@ -34,6 +34,13 @@ describe('taskRequestFor', () => {
     );
   });
 
+  test('a time in the future is refused: its label would be the latest for ever', () => {
+    const person = { action: 'backup', cluster: 'orders', kind: 'logical' };
+    const at = (requestedAt: string) => taskRequestFor({ ...person, requestedAt }, fresh);
+    expect(at('2026-11-21T10:04:59Z').label).toMatch(/^20261121T100459Z/);
+    expect(() => at('2099-01-01T00:00:00Z')).toThrow(/lies in the future/);
+  });
+
   test.each([
     ['no object', 'backup', /expected object/i],
     ['another action', { ...scheduled, action: 'delete' }, /action/],

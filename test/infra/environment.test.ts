@@ -73,7 +73,7 @@ describe('a wrong value is named with what to write instead', () => {
     [{ secretName: undefined }, 'clusters[0].secretName is missing. Give the secret'],
     [
       { retention: { days: 1 } },
-      'clusters[0].retention.days is 1. Give a whole number from 2 to 399.',
+      'clusters[0].retention.days is 1. Give a whole number from 3 to 399.',
     ],
     [{ retention: { days: 400 } }, 'clusters[0].retention.days is 400. Give a whole number'],
     [{ retention: {} }, 'clusters[0].retention.days is missing. Give a whole number'],

@@ -48,7 +48,7 @@ describe('a plan', () => {
     expect(planTask({ ...SCHEDULED }, SETTINGS, later)).toEqual(plan);
     const tokens = [
       SCHEDULED,
-      { ...SCHEDULED, scheduledTime: '2026-11-21T03:00:00Z' },
+      { ...SCHEDULED, scheduledTime: '2026-11-19T03:00:00Z' },
       { ...SCHEDULED, cluster: 'billing' },
       { ...SCHEDULED, attempt: 1 },
       { ...SCHEDULED, schedule: 'noon' },
