@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const shared = {
-  testTimeout: 60_000,
+  // Generous: on a busy machine everything takes many times as long, and a hang is a hang anyway.
+  testTimeout: 180_000,
   hookTimeout: 300_000,
   // A test that asserts nothing cannot fail.
   expect: { requireAssertions: true },
