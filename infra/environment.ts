@@ -1,4 +1,5 @@
 import type { BackupKind, LockMode } from '../contract/names.ts';
+import type { LogicalEnvironment } from './logical-environment.ts';
 
 /** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
 export interface Environment {
@@ -116,6 +117,11 @@ export interface ClusterEnvironment {
    * @default - `zstd:1`; `gzip:1` before PostgreSQL 16
    */
   readonly compression?: string;
+  /**
+   * What logical backups take in, and how they are written.
+   * @default - all of every database that can be dumped, in directory format, without role passwords
+   */
+  readonly logical?: LogicalEnvironment;
   /**
    * The task's vCPUs, as Fargate offers them.
    * @default 2

@@ -101,7 +101,7 @@ interface Run {
 
 async function backUp(task: TaskConfiguration, run: Run): Promise<Manifest> {
   const { source, spool, vault, log } = run;
-  const { postgresMajor, jobs, compression } = task.options;
+  const { postgresMajor, jobs, compression, logical } = task.options;
   const programs = {
     pgDump: await findProgram('pg_dump', postgresMajor),
     pgDumpall: await findProgram('pg_dumpall', postgresMajor),
@@ -111,6 +111,7 @@ async function backUp(task: TaskConfiguration, run: Run): Promise<Manifest> {
     source,
     jobs,
     compression,
+    logical,
     programs,
     spool,
     vault,
@@ -163,6 +164,7 @@ function describe(
     versions: { holdfast: VERSION, pgDump: pgDumpVersion, node: process.versions.node },
     globals: backup.globals,
     databases: backup.databases,
+    dumpAll: backup.dumpAll,
     notIncluded: backup.notIncluded,
     warnings: backup.warnings,
     encryption: {

@@ -114,6 +114,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       spoolCapMiB: cluster.spoolCapMiB,
       retentionDays: cluster.retention.days,
       lockMode: props.lockMode,
+      logical: cluster.logical,
     }),
   };
 }

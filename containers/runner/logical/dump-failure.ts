@@ -28,6 +28,9 @@ function hintFor(said: string): string {
   if (/row-level security/.test(said)) {
     return 'Row security hides rows from the role: ALTER ROLE <role> BYPASSRLS lets the backup read them all.';
   }
+  if (/no matching (extensions|schemas|tables) were found/.test(said)) {
+    return "The cluster's options schemas and tables apply to each of its databases: name the databases that have them, in the option databases.";
+  }
   if (/server closed the connection|connection to server/.test(said)) {
     return 'The server went away or was restarted; run the backup again.';
   }
