@@ -27,13 +27,13 @@ export class ReaderChild {
 
   /** @throws Error when the program cannot be started. */
   static async start(command: string, args: readonly string[], cwd: string): Promise<ReaderChild> {
-    const process = spawn(command, args, {
+    const child = spawn(command, args, {
       cwd,
-      env: { LC_ALL: 'C.UTF-8' },
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    await once(process, 'spawn');
-    return new ReaderChild(process);
+    await once(child, 'spawn');
+    return new ReaderChild(child);
   }
 
   /** Hands a chunk on, waiting while the program is busy; does nothing once it reads no more. */

@@ -14,6 +14,7 @@ export async function makeClientWrappers(run: Run): Promise<string> {
     const words = [
       'podman',
       ...containerArguments(run),
+      '--interactive',
       ...['--env', "'PG*'", '--env', 'LC_ALL', '--volume', `${run.directory}:${run.directory}`],
       ...[POSTGRES_IMAGE, `/usr/lib/postgresql/17/bin/${program}`, '"$@"'],
     ];
