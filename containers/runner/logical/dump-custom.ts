@@ -1,6 +1,6 @@
+import type { DumpDatabaseOptions, DumpedDatabase } from './database-dump.ts';
 import { databaseFacts, streamEntry } from './database-facts.ts';
 import { customArguments } from './dump-arguments.ts';
-import type { DumpDatabaseOptions, DumpedDatabase } from './dump-database.ts';
 import { pipeArchive } from './pipe-dump.ts';
 
 /** Dumps one database as one archive, straight from the program's output into the vault. */

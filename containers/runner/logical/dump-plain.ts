@@ -1,6 +1,6 @@
+import type { DumpDatabaseOptions, DumpedDatabase } from './database-dump.ts';
 import { databaseFacts, streamEntry } from './database-facts.ts';
 import { plainArguments, schemaArguments } from './dump-arguments.ts';
-import type { DumpDatabaseOptions, DumpedDatabase } from './dump-database.ts';
 import { pipeArchive, pipeSql } from './pipe-dump.ts';
 import { compressedSuffix } from './stream-compression.ts';
 

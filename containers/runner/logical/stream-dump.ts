@@ -35,6 +35,8 @@ export interface StreamDumpOptions {
 export async function streamDump(options: StreamDumpOptions): Promise<PendingStream> {
   const { child, upload, proofs, compression, signal } = options;
   const compressor = createCompressor(compression);
+  // From the start: what outlives a killed leader holds its output open, and has to be ended.
+  const ended = child.groupGone();
   const intoVault = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of chunks) await upload.write(chunk);
   };
@@ -42,7 +44,7 @@ export async function streamDump(options: StreamDumpOptions): Promise<PendingStr
   await (compressor === undefined
     ? pipeline(output, intoVault)
     : pipeline(output, compressor, intoVault));
-  const exit = await child.groupGone();
+  const exit = await ended;
   signal.throwIfAborted();
   // First: a program that failed has broken its output too, and is the cause.
   if (exit.code !== 0) throw options.failure(exit);
