@@ -1,4 +1,9 @@
-import type { DatabaseEntry, Manifest } from '../contract/manifest.ts';
+import {
+  type DatabaseEntry,
+  type DumpAll,
+  type Manifest,
+  streamsOf,
+} from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
@@ -73,22 +78,45 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
   );
   return [
     formatTable(facts.map(([name, value]) => [`${name}:`, value])),
-    `\nDatabases:\n${manifest.databases.map(describeDatabase).join('')}`,
+    `\nDatabases:\n${describeDatabases(manifest)}`,
     `\nNot inside:\n${lines(notIncluded)}`,
     `\nWarnings:\n${lines(warnings)}`,
   ].join('');
 }
 
+function describeDatabases({ databases, dumpAll }: Manifest): string {
+  return [
+    ...databases.map(describeDatabase),
+    ...(dumpAll === null ? [] : [describeAll(dumpAll)]),
+  ].join('');
+}
+
 function describeDatabase(database: DatabaseEntry): string {
-  const { pack, files, contents } = database;
   const extensions = database.extensions
     .map(({ name, version }) => `${name} ${version}`)
     .join(', ');
+  const bytes = formatBytes(sum(streamsOf(database).map((stream) => stream.bytes)));
   return [
     `  ${database.name}: ${formatBytes(database.sizeBytes)}, owner ${database.owner}, ${database.encoding}, ${database.collate}`,
     `    data as of ${formatInstant(database.dataAsOf)} (snapshot ${formatInstant(database.snapshotAt)} at ${database.snapshotLsn})`,
-    `    ${contents.tableData} tables with data, ${contents.largeObjects} large objects; dump of ${formatBytes(sum([pack.bytes, ...files.map(({ bytes }) => bytes)]))}, ${database.compression}`,
+    `    ${contentsOf(database)}dump of ${bytes}, format ${database.format}, ${database.compression}`,
     `    extensions: ${extensions || 'none'}`,
+    '',
+  ].join('\n');
+}
+
+/** Plain SQL cannot be counted. */
+function contentsOf(database: DatabaseEntry): string {
+  if (database.format === 'plain') return '';
+  const { tableData, largeObjects } = database.contents;
+  return `${tableData} tables with data, ${largeObjects} large objects; `;
+}
+
+function describeAll(dumpAll: DumpAll): string {
+  return [
+    `  all in one: ${dumpAll.databases.map(({ name, sizeBytes }) => `${name} (${formatBytes(sizeBytes)})`).join(', ')}`,
+    `    data as of ${formatInstant(dumpAll.dataAsOf)} or later, each database under a snapshot of its own`,
+    `    dump of ${formatBytes(dumpAll.bytes)}, format dumpall, ${dumpAll.compression}; to be restored by hand`,
     '',
   ].join('\n');
 }
@@ -99,8 +127,9 @@ function askedBy({ request: { askedBy } }: Manifest): string {
     : `a person, request ${askedBy.requestId}, ${formatInstant(askedBy.requestedAt)}`;
 }
 
-function stored({ artifacts, databases }: Manifest): string {
-  const before = formatBytes(sum(databases.map(({ sizeBytes }) => sizeBytes)));
+function stored({ artifacts, databases, dumpAll }: Manifest): string {
+  const dumped = dumpAll?.databases ?? databases;
+  const before = formatBytes(sum(dumped.map(({ sizeBytes }) => sizeBytes)));
   const after = formatBytes(sum(artifacts.map(({ cipher }) => cipher.bytes)));
   return `${after} in ${artifacts.length} objects, from ${before} of databases`;
 }

@@ -21,6 +21,7 @@ export interface BackupSummary {
 }
 
 export function summarize(entry: CatalogEntry, manifest: Manifest, now: Date): BackupSummary {
+  const databases = manifest.dumpAll?.databases ?? manifest.databases;
   return {
     cluster: entry.cluster,
     label: entry.label,
@@ -28,8 +29,8 @@ export function summarize(entry: CatalogEntry, manifest: Manifest, now: Date): B
     ageSeconds: Math.max(0, (now.getTime() - Date.parse(manifest.finishedAt)) / 1000),
     dataAsOf: dataAsOf(manifest),
     source: manifest.source.role,
-    databases: manifest.databases.map(({ name }) => name),
-    sourceBytes: sum(manifest.databases.map(({ sizeBytes }) => sizeBytes)),
+    databases: databases.map(({ name }) => name),
+    sourceBytes: sum(databases.map(({ sizeBytes }) => sizeBytes)),
     storedBytes: sum(manifest.artifacts.map(({ cipher }) => cipher.bytes)),
     lockedUntil: manifest.lock.retainUntil,
     lockMode: manifest.lock.mode,
@@ -55,7 +56,8 @@ export function summarizeUnreadable(entry: CatalogEntry, problem: string): Backu
 }
 
 /** Databases have snapshots of their own: the backup as a whole is as old as the oldest. */
-function dataAsOf({ databases }: Manifest): string | null {
+function dataAsOf({ databases, dumpAll }: Manifest): string | null {
+  if (dumpAll !== null) return dumpAll.dataAsOf;
   const instants = databases.map((database) => database.dataAsOf);
   if (instants.length === 0 || instants.includes(null)) return null;
   return instants.toSorted()[0] ?? null;

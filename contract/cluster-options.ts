@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HoldfastError } from './errors.ts';
 import { explainIssues } from './explain-issues.ts';
+import { LogicalOptions } from './logical-options.ts';
 import { LockMode } from './names.ts';
 
 /**
@@ -27,6 +28,8 @@ export const ClusterOptions = z.strictObject({
   /** How long everything is locked. Days. */
   retentionDays: z.int().min(1).max(36500),
   lockMode: LockMode,
+  /** What a logical backup takes in, and how it is written. */
+  logical: LogicalOptions,
 });
 export type ClusterOptions = z.infer<typeof ClusterOptions>;
 

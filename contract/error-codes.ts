@@ -74,6 +74,11 @@ export const ERROR_CODES = {
     false,
     'The role lacks a right that the backup needs.',
   ),
+  SOURCE_DATABASE: entry(
+    ExitCode.SourceRefused,
+    false,
+    'A database that the configuration names is missing or cannot be dumped, or none is left.',
+  ),
   SOURCE_CONFLICT: entry(
     ExitCode.SourceUnavailable,
     true,

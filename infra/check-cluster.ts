@@ -1,6 +1,7 @@
 import { ClusterOptions } from '../contract/cluster-options.ts';
 import { BACKUP_KINDS, ClusterName, ScheduleName } from '../contract/names.ts';
 import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
+import { checkLogical } from './check-logical.ts';
 import { ARCHITECTURES } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
 import { FARGATE_STORAGE_GIB, FARGATE_VCPUS, fargateMemorySizesMiB } from './fargate-sizes.ts';
@@ -24,6 +25,7 @@ const CLUSTER_KNOWN = [
   'compression',
   'maxDurationMinutes',
   'stallMinutes',
+  'logical',
   'vCpu',
   'memoryMiB',
   'ephemeralStorageGiB',
@@ -63,6 +65,7 @@ export function checkCluster(
   );
   checkRetention(where, cluster, bounds, problems);
   checkWork(where, cluster, problems);
+  checkLogical(where, cluster, problems);
   checkSize(where, cluster, problems);
   for (const [index, schedule] of cluster.schedules.entries()) {
     checkSchedule(`${where}.schedules[${index}]`, schedule, cluster.name, problems);

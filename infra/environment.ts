@@ -1,4 +1,5 @@
 import type { BackupKind, LockMode } from '../contract/names.ts';
+import type { LogicalEnvironment } from './logical-environment.ts';
 
 /** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
 export interface Environment {
@@ -126,6 +127,11 @@ export interface ClusterEnvironment {
    * @default 30
    */
   readonly stallMinutes?: number;
+  /**
+   * What logical backups take in, and how they are written.
+   * @default - all of every database that can be dumped, in directory format, without role passwords
+   */
+  readonly logical?: LogicalEnvironment;
   /**
    * The task's vCPUs, as Fargate offers them.
    * @default 2

@@ -4,6 +4,7 @@ import { checkCluster } from './check-cluster.ts';
 import { checkEnvironment } from './check-environment.ts';
 import type { ClusterEnvironment, Environment, NetworkOptions, Retention } from './environment.ts';
 import { Problems } from './environment-problems.ts';
+import { resolveLogical } from './logical-environment.ts';
 import type { ResolvedCluster, ResolvedEnvironment } from './resolved-environment.ts';
 
 const DEFAULTS = {
@@ -59,6 +60,7 @@ function resolveCluster(cluster: ClusterEnvironment, retentionDays: number): Res
     compression,
     spoolCapMiB: ephemeralStorageGiB * 768,
     ...cluster,
+    logical: resolveLogical(cluster.logical ?? {}),
     schedules: cluster.schedules.map((schedule) => ({ ...SCHEDULE_DEFAULTS, ...schedule })),
   };
 }

@@ -1,3 +1,4 @@
+import type { LogicalOptions } from '../contract/logical-options.ts';
 import type { ClusterEnvironment, Environment, ScheduleEnvironment } from './environment.ts';
 
 /** An environment with its defaults filled in, and nothing wrong with it. */
@@ -6,7 +7,8 @@ export type ResolvedEnvironment = Required<Omit<Environment, 'clusters' | Option
 
 type OptionalInTheEnd = 'account' | 'region' | 'bucketName';
 
-export type ResolvedCluster = Required<Omit<ClusterEnvironment, 'schedules'>> & {
+export type ResolvedCluster = Required<Omit<ClusterEnvironment, 'schedules' | 'logical'>> & {
+  readonly logical: LogicalOptions;
   readonly schedules: readonly ResolvedSchedule[];
 };
 

@@ -43,6 +43,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
     },
     globals: backup.globals,
     databases: backup.databases,
+    dumpAll: backup.dumpAll,
     notIncluded: backup.notIncluded,
     warnings: backup.warnings,
     encryption: {

@@ -1,11 +1,16 @@
 import type pg from 'pg';
+import type { LogicalOptions } from '../../contract/logical-options.ts';
 import type { DatabaseEntry, Manifest, NotIncluded } from '../../contract/manifest.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
 import type { Log } from './log.ts';
-import { dumpDatabase, streamEntry } from './logical/dump-database.ts';
+import { streamEntry } from './logical/database-facts.ts';
+import { dumpEverything } from './logical/dump-all.ts';
+import { dumpDatabase } from './logical/dump-database.ts';
 import { dumpGlobals } from './logical/dump-globals.ts';
+import { leftOutBy } from './logical/left-out.ts';
+import { selectDatabases } from './logical/select-databases.ts';
 import type { Program } from './process/program.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import { connectionError } from './source/connection-error.ts';
@@ -19,6 +24,7 @@ export interface LogicalBackupOptions {
   readonly source: ChosenSource;
   readonly jobs: number;
   readonly compression: string;
+  readonly logical: LogicalOptions;
   readonly programs: Readonly<Record<'pgDump' | 'pgDumpall' | 'pgRestore', Program>>;
   readonly spool: Spool;
   readonly vault: BackupVault;
@@ -27,58 +33,113 @@ export interface LogicalBackupOptions {
 
 /** Everything a logical backup holds: in S3, proven complete, visible to nobody yet. */
 export interface LogicalBackup
-  extends Pick<Manifest, 'globals' | 'notIncluded' | 'warnings' | 'durations'> {
+  extends Pick<Manifest, 'globals' | 'dumpAll' | 'notIncluded' | 'warnings' | 'durations'> {
   readonly databases: DatabaseEntry[];
   readonly pending: readonly PendingArtifact[];
   readonly peakSpoolBytes: number;
 }
 
-/** Dumps the globals and every database, one after the other, each with a snapshot of its own. */
+/**
+ * Dumps the globals, and then either every selected database, one after the other, each with a
+ * snapshot of its own, or all of them at once by `pg_dumpall`.
+ */
 export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<LogicalBackup> {
-  const { source, log, vault } = options;
-  const { included, skipped } = await withSession(source.server, findDatabases);
-  const notIncluded: NotIncluded[] = [
-    { what: 'role passwords', why: 'left out by --no-role-passwords' },
-    ...skipped,
-  ];
+  const { source, vault, logical } = options;
+  const survey = await withSession(source.server, findDatabases);
+  const { included, skipped, warnings } = selectDatabases(survey, logical);
   const clock = stopwatch();
   const globals = await dumpGlobals({
     server: source.server,
     program: options.programs.pgDumpall,
+    logical,
     vault,
     cwd: options.spool.directory,
   });
   // They take no snapshot: that the server was the same before and after has to do.
   await verifyUnchanged(source);
-  const durations: Record<string, number> = { globals: clock() };
-  const streams: PendingStream[] = [globals.stream];
-  const warnings = [...globals.warnings];
+  const run: Run = {
+    streams: [globals.stream],
+    notIncluded: [...leftOutBy(logical), ...skipped],
+    warnings: [...warnings, ...globals.warnings],
+    durations: { globals: clock() },
+  };
+  const dumped =
+    logical.format === 'dumpall'
+      ? { databases: [], peakSpoolBytes: 0, dumpAll: await dumpAll(options, run, included) }
+      : { ...(await dumpEach(options, run, included)), dumpAll: null };
+  return {
+    globals: { ...streamEntry(globals.stream), rolePasswords: logical.rolePasswords },
+    ...dumped,
+    notIncluded: run.notIncluded,
+    warnings: run.warnings,
+    durations: run.durations,
+    pending: run.streams.flatMap(({ artifacts }) => artifacts),
+  };
+}
+
+/** What a backup gathers on its way. */
+interface Run {
+  readonly streams: PendingStream[];
+  readonly notIncluded: NotIncluded[];
+  readonly warnings: string[];
+  readonly durations: Record<string, number>;
+}
+
+async function dumpEach(
+  options: LogicalBackupOptions,
+  run: Run,
+  included: readonly SourceDatabase[],
+): Promise<{ databases: DatabaseEntry[]; peakSpoolBytes: number }> {
+  const { log } = options;
   const databases: DatabaseEntry[] = [];
   let peakSpoolBytes = 0;
   for (const database of included) {
     log.info('dump started', { database: database.name, bytes: database.sizeBytes });
     const lap = stopwatch();
-    const dumped = await dumpWithSnapshot(options, database, notIncluded);
+    const dumped = await dumpWithSnapshot(options, database, run.notIncluded);
     databases.push(dumped.entry);
-    streams.push(...dumped.streams);
-    warnings.push(...dumped.warnings);
+    run.streams.push(...dumped.streams);
+    run.warnings.push(...dumped.warnings);
     peakSpoolBytes = Math.max(peakSpoolBytes, dumped.peakSpoolBytes);
-    durations[`database ${database.name}`] = lap();
+    run.durations[`database ${database.name}`] = lap();
     log.info('dump uploaded', {
       database: database.name,
       seconds: lap(),
       bytes: dumped.streams.reduce((total, { bytes }) => total + bytes, 0),
     });
   }
-  return {
-    globals: { ...streamEntry(globals.stream), rolePasswords: false },
+  return { databases, peakSpoolBytes };
+}
+
+async function dumpAll(
+  { source, programs, logical, compression, vault, spool, log }: LogicalBackupOptions,
+  run: Run,
+  databases: readonly SourceDatabase[],
+): Promise<Manifest['dumpAll']> {
+  log.info('dump of everything started', { databases: databases.length });
+  const lap = stopwatch();
+  const dumped = await dumpEverything({
+    server: source.server,
+    program: programs.pgDumpall,
+    logical,
+    compression,
     databases,
-    notIncluded,
-    warnings,
-    durations,
-    pending: streams.flatMap(({ artifacts }) => artifacts),
-    peakSpoolBytes,
-  };
+    excluded: run.notIncluded.flatMap(({ database }) => database ?? []),
+    replayLagSeconds: source.survey.replayLagSeconds,
+    vault,
+    cwd: spool.directory,
+  });
+  if (source.survey.inRecovery) {
+    run.notIncluded.push({
+      what: 'the rows of unlogged tables',
+      why: 'a replica does not have them',
+    });
+  }
+  run.streams.push(dumped.stream);
+  run.warnings.push(...dumped.warnings);
+  run.durations.everything = lap();
+  log.info('dump of everything uploaded', { seconds: lap(), bytes: dumped.stream.bytes });
+  return dumped.entry;
 }
 
 async function dumpWithSnapshot(
@@ -93,7 +154,10 @@ async function dumpWithSnapshot(
   try {
     // The very session that the dump's snapshot comes from.
     assertSameServer(source, snapshot.survey);
-    if (snapshot.missingRights !== undefined) throw snapshot.missingRights;
+    // What is left out need not be readable; then pg_dump itself finds out.
+    if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
+      throw snapshot.missingRights;
+    }
     if (snapshot.hiddenSubscriptions > 0) {
       notIncluded.push({
         what: `subscriptions (${snapshot.hiddenSubscriptions})`,
@@ -114,6 +178,7 @@ async function dumpWithSnapshot(
       snapshot,
       jobs: options.jobs,
       compression: options.compression,
+      logical: options.logical,
       programs,
       spoolDirectory: spool.directory,
       spool,
@@ -141,4 +206,16 @@ async function withSession<T>(server: Server, work: (client: pg.Client) => Promi
 export function stopwatch(): () => number {
   const start = performance.now();
   return () => Math.round(performance.now() - start) / 1000;
+}
+
+/** Whether the dump reads all that a database holds. */
+function takesEverything(logical: LogicalOptions): boolean {
+  const filters = [
+    logical.schemas,
+    logical.excludeSchemas,
+    logical.tables,
+    logical.excludeTables,
+    logical.excludeTableData,
+  ];
+  return filters.every(({ length }) => length === 0) && logical.largeObjects;
 }

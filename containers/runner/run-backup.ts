@@ -134,9 +134,9 @@ async function attempt(
   // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
   const attemptVault = { ...vault, signal };
   try {
-    const { jobs, compression } = task.options;
+    const { jobs, compression, logical } = task.options;
     const backup = await takeLogicalBackup({
-      ...{ source, jobs, compression, programs, spool, vault: attemptVault, log },
+      ...{ source, jobs, compression, logical, programs, spool, vault: attemptVault, log },
     });
     await verifyUnchanged(source);
     return { backup, attemptVault };

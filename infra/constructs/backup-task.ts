@@ -116,6 +116,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       stallMinutes: cluster.stallMinutes,
       retentionDays: cluster.retention.days,
       lockMode: props.lockMode,
+      logical: cluster.logical,
     }),
   };
 }

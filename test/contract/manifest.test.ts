@@ -7,6 +7,32 @@ describe('the manifest', () => {
     expect(parseManifest(buildManifest(exampleManifest()), 'key')).toEqual(exampleManifest());
   });
 
+  test.each(['custom', 'plain', 'dumpall'])('of the format %s is, too', (format) => {
+    const whole = exampleManifest();
+    const [database] = whole.databases;
+    if (database?.format !== 'directory') throw new Error('The example has no directory.');
+    const { pack, files: _, contents, format: __, ...facts } = database;
+    const { name, oid, sizeBytes, compression, dataAsOf } = facts;
+    const dump = { artifacts: pack.artifacts, bytes: pack.bytes };
+    const startedAt = whole.startedAt;
+    const manifest = {
+      custom: { ...whole, databases: [{ ...facts, format: 'custom' as const, contents, dump }] },
+      plain: { ...whole, databases: [{ ...facts, format: 'plain' as const, dump, schema: dump }] },
+      dumpall: {
+        ...whole,
+        databases: [],
+        dumpAll: {
+          ...dump,
+          compression,
+          databases: [{ name, oid, sizeBytes }],
+          startedAt,
+          dataAsOf,
+        },
+      },
+    }[format] as typeof whole;
+    expect(parseManifest(buildManifest(manifest), 'key')).toEqual(manifest);
+  });
+
   test('of a newer version is refused by its number', () => {
     const text = JSON.stringify({ ...exampleManifest(), version: MANIFEST_VERSION + 1 });
     expect(() => parseManifest(text, 'clusters/orders/catalog/x.json')).toThrow(

@@ -3,6 +3,7 @@ import { parseClusterOptions } from '../../contract/cluster-options.ts';
 import { EnvironmentVariable, readVariable } from '../../contract/environment-variables.ts';
 import { taskRequestFor } from '../../contract/request.ts';
 import { readSettings } from '../../functions/start-task/settings.ts';
+import { logicalOptions } from '../fixtures/logical-options.ts';
 import { BUCKET, keyArn, type Properties, resource, resources } from './deployed-values.ts';
 import { ENVIRONMENT } from './example-environment.ts';
 import { synthesize, synthesized } from './synthesized.ts';
@@ -46,6 +47,7 @@ describe('a task', () => {
       spoolCapMiB: 30_720,
       retentionDays: 35,
       lockMode: 'COMPLIANCE',
+      logical: logicalOptions(),
     });
   });
 

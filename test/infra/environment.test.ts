@@ -102,6 +102,27 @@ describe('a wrong value is named with what to write instead', () => {
   });
 
   it.each([
+    [{ format: 'tar' }, 'format is "tar". Give one of directory, custom, plain, dumpall.'],
+    [{ databases: 'shop' }, 'databases is "shop". Give a list of up to 100 names'],
+    [{ excludeTables: [''] }, 'excludeTables is [""]. Give a list of up to 100 names'],
+    [{ schemaOnly: 1 }, 'schemaOnly is 1. Give true or false.'],
+    [{ rolePasswords: 'no' }, 'rolePasswords is "no". Give true or false.'],
+    [{ lockWaitSeconds: 0 }, 'lockWaitSeconds is 0. Give a whole number from 1 to 86400.'],
+    [{ table: ['t'] }, 'table is no known property. Use one of databases, excludeDatabases'],
+    [{ schemaOnly: true, largeObjects: true }, 'largeObjects is true. Leave it out'],
+    [{ format: 'dumpall', schemas: ['s'] }, 'schemas is ["s"]. Leave it out, or choose another'],
+    [{ format: 'dumpall', largeObjects: false }, 'largeObjects is false. Leave it out, or choose'],
+  ])('%j of what a logical backup takes in', (logical, expected) => {
+    expect(() => resolveCluster({ logical })).toThrow(`clusters[0].logical.${expected}`);
+  });
+
+  it('a compression that plain SQL cannot have', () => {
+    expect(() => resolveCluster({ compression: 'lz4:1', logical: { format: 'plain' } })).toThrow(
+      'clusters[0].compression is "lz4:1". Give zstd, gzip or none',
+    );
+  });
+
+  it.each([
     [{ name: 'Daily' }, 'clusters[0].schedules[0].name is "Daily". Give 1 to 40 characters'],
     [{ kind: 'physical' }, 'clusters[0].schedules[0].kind is "physical". Give one of logical.'],
     [{ cron: '0 3 * * *' }, 'clusters[0].schedules[0].cron is "0 3 * * *". Give six fields'],
@@ -123,7 +144,7 @@ describe('a wrong value is named with what to write instead', () => {
 });
 
 describe('loading', () => {
-  it.each(['example', 'local'])('%s', async (name) => {
+  it.each(['example', 'local', 'local-options'])('%s', async (name) => {
     expect((await loadEnvironment(name)).name).toBe(name);
   });
 

@@ -1,163 +1,22 @@
-import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry } from '../../../contract/manifest.ts';
-import type { BackupVault } from '../../../vault/backup-vault.ts';
-import type { PendingStream } from '../../../vault/stream-upload.ts';
-import { DumpStream, type SpoolPolicy } from '../engine/dump-stream.ts';
-import { Child, describeExit } from '../process/child.ts';
-import { linesOf } from '../process/lines.ts';
-import type { Program } from '../process/program.ts';
-import type { SourceDatabase } from '../source/databases.ts';
-import { conninfo, libpqEnvironment, type Server } from '../source/server.ts';
-import type { Snapshot } from '../source/snapshot.ts';
-import { dumpFailure } from './dump-failure.ts';
-import { DumpInventory, isLargeObjectToc, TOC_FILE } from './dump-inventory.ts';
-import { parseTocListing, type TocListing } from './toc-listing.ts';
-
-/** How long pg_dump waits for a table that somebody has locked, ms. */
-const LOCK_WAIT_MS = 5 * 60 * 1000;
-
-export interface DumpDatabaseOptions {
-  readonly server: Server;
-  readonly database: SourceDatabase;
-  readonly snapshot: Snapshot;
-  readonly jobs: number;
-  readonly compression: string;
-  readonly programs: { readonly pgDump: Program; readonly pgRestore: Program };
-  readonly spoolDirectory: string;
-  readonly spool: SpoolPolicy;
-  readonly vault: BackupVault;
-}
-
-/** A database that lies in S3 whole, proven so, and visible to nobody yet. */
-export interface DumpedDatabase {
-  readonly entry: DatabaseEntry;
-  readonly streams: readonly PendingStream[];
-  readonly warnings: readonly string[];
-  readonly peakSpoolBytes: number;
-}
+import type { DumpDatabaseOptions, DumpedDatabase } from './database-dump.ts';
+import { dumpCustom } from './dump-custom.ts';
+import { dumpDirectory } from './dump-directory.ts';
+import { dumpPlain } from './dump-plain.ts';
 
 /**
- * Dumps one database in directory format, uploading while it is written, and proves the result
- * complete: the leader exited 0, its workers are gone, and all that the table of contents names has
- * been uploaded.
+ * Dumps one database in the format that its cluster asks for, and proves the result complete.
  *
  * @throws HoldfastError DUMP_FAILED, DUMP_INCOMPLETE, SPOOL_STALLED, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function dumpDatabase(options: DumpDatabaseOptions): Promise<DumpedDatabase> {
-  const { database, vault, spoolDirectory } = options;
-  const directory = `${spoolDirectory}/db-${database.oid}`;
-  const child = await startPgDump(options, directory);
-  try {
-    const inventory = new DumpInventory();
-    let listing: TocListing | undefined;
-    const stream = await new DumpStream({
-      child,
-      directory,
-      prefix: `db-${database.oid}`,
-      vault,
-      spool: options.spool,
-      alwaysPacks: (name) => name === TOC_FILE || isLargeObjectToc(name),
-      onPacked: async (name, path) => {
-        inventory.add(name, true);
-        // pg_dump writes the table of contents first and whole; it is not kept in the spool until
-        // the end, because that of a database with very many tables would fill it.
-        if (name === TOC_FILE) listing = await listToc(options, directory);
-        if (isLargeObjectToc(name)) await inventory.addObjectToc(linesOf(createReadStream(path)));
-      },
-      failure: (exit) =>
-        dumpFailure('pg_dump', database.name, describeExit(exit), child.stderr.tail),
-    }).run();
-    for (const name of stream.files.keys()) inventory.add(name, false);
-    const promised = inventory.assertComplete(listing, database.name);
-    return {
-      entry: describe(options, promised, inventory, stream),
-      streams: [stream.pack, ...stream.files.values()],
-      warnings: child.stderr.warnings.map((warning) => `${database.name}: ${warning}`),
-      peakSpoolBytes: stream.peakSpoolBytes,
-    };
-  } finally {
-    await child.stop();
-    await rm(directory, { recursive: true, force: true });
+  switch (options.logical.format) {
+    case 'directory':
+      return await dumpDirectory(options);
+    case 'custom':
+      return await dumpCustom(options);
+    case 'plain':
+      return await dumpPlain(options);
+    case 'dumpall':
+      throw new Error('pg_dumpall dumps no single database');
   }
-}
-
-async function startPgDump(options: DumpDatabaseOptions, directory: string): Promise<Child> {
-  const { server, database, snapshot, jobs, compression, programs, spoolDirectory } = options;
-  // pg_dump takes an empty directory, and the follower can look into it from the start.
-  await mkdir(directory);
-  return Child.start({
-    command: programs.pgDump.path,
-    args: [
-      '--format=directory',
-      `--file=${directory}`,
-      `--jobs=${jobs}`,
-      `--compress=${compression}`,
-      // Files are opened once, and not again for an fsync of what is uploaded by then.
-      '--no-sync',
-      `--snapshot=${snapshot.id}`,
-      `--lock-wait-timeout=${LOCK_WAIT_MS}`,
-      '--no-password',
-      `--dbname=${conninfo(database.name)}`,
-    ],
-    environment: libpqEnvironment(server),
-    cwd: spoolDirectory,
-    signal: options.vault.signal,
-  });
-}
-
-/** Lists the table of contents that lies in the dump's directory. */
-async function listToc(options: DumpDatabaseOptions, directory: string): Promise<TocListing> {
-  const child = await Child.start({
-    command: options.programs.pgRestore.path,
-    args: ['--list', directory],
-    environment: { LC_ALL: 'C.UTF-8' },
-    cwd: options.spoolDirectory,
-    signal: options.vault.signal,
-  });
-  const listing = await parseTocListing(linesOf(child.stdout));
-  const exit = await child.groupGone();
-  if (exit.code === 0) return listing;
-  throw new HoldfastError(
-    'DUMP_INCOMPLETE',
-    `The table of contents of database ${options.database.name} cannot be read back: pg_restore ended with ${describeExit(exit)}: ${child.stderr.tail}`,
-    { hint: 'Nothing was published. Run the backup again.' },
-  );
-}
-
-function describe(
-  { database, snapshot, compression }: DumpDatabaseOptions,
-  listing: TocListing,
-  inventory: DumpInventory,
-  stream: { readonly pack: PendingStream; readonly files: ReadonlyMap<string, PendingStream> },
-): DatabaseEntry {
-  const { lsn, replayLagSeconds } = snapshot.survey;
-  const lagMs = replayLagSeconds === undefined ? undefined : replayLagSeconds * 1000;
-  return {
-    ...database,
-    snapshotAt: snapshot.takenAt.toISOString(),
-    snapshotLsn: lsn,
-    dataAsOf:
-      lagMs === undefined ? null : new Date(snapshot.takenAt.getTime() - lagMs).toISOString(),
-    format: 'directory',
-    compression,
-    extensions: [...snapshot.extensions],
-    contents: {
-      tocEntries: listing.entries,
-      tableData: listing.tableData.length,
-      largeObjects: inventory.largeObjects,
-    },
-    pack: {
-      ...streamEntry(stream.pack),
-      files: [...inventory.packedFiles],
-      largeObjectFiles: inventory.packedLargeObjects,
-    },
-    files: [...stream.files].map(([name, file]) => ({ name, ...streamEntry(file) })),
-  };
-}
-
-/** A stream as the manifest lists it. */
-export function streamEntry(stream: PendingStream): { artifacts: string[]; bytes: number } {
-  return { artifacts: stream.artifacts.map(({ name }) => name), bytes: stream.bytes };
 }

@@ -22,6 +22,11 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'Grant the role what is missing: GRANT pg_read_all_data TO <role> covers tables and sequences; large objects need GRANT SELECT ON LARGE OBJECT <oid>.',
   ],
   [
+    /no matching (extensions|schemas|tables) were found/,
+    'SOURCE_DATABASE',
+    "The cluster's options schemas and tables apply to each of its databases: name the databases that have them, in the option databases.",
+  ],
+  [
     /No space left on device/,
     'SPOOL_UNUSABLE',
     "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",

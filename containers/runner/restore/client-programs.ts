@@ -6,6 +6,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 export interface ClientPrograms {
   readonly pgRestore: string;
   readonly vacuumdb: string;
+  readonly psql: string;
   readonly major: number;
 }
 
@@ -30,7 +31,10 @@ export async function findClientPrograms(
     const answer = await execa(pgRestore, ['--version'], { reject: false });
     if (answer.failed) continue;
     const its = Number(/(\d+)/.exec(answer.stdout)?.[1] ?? 0);
-    if (its >= major) return { pgRestore, vacuumdb: join(directory, 'vacuumdb'), major: its };
+    if (its >= major) {
+      const beside = (name: string): string => join(directory, name);
+      return { pgRestore, vacuumdb: beside('vacuumdb'), psql: beside('psql'), major: its };
+    }
     found.push(`${pgRestore} is of PostgreSQL ${its}`);
   }
   throw new HoldfastError(

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { createDatabaseStatement, statementsFor } from './database-statements.ts';
 import type { DumpToc } from './dump-toc.ts';
+import type { NotRestored } from './not-restored.ts';
 import { refused, type TargetFacts } from './preflight.ts';
-import type { NotRestored, Selection } from './select-entries.ts';
+import type { Selection } from './select-entries.ts';
 import { quoteName } from './sql-tokens.ts';
 
 /**

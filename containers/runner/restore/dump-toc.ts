@@ -11,7 +11,7 @@ export interface TocEntry {
   readonly namespace: string;
   readonly tablespace: string;
   readonly owner: string;
-  /** File of its data, without the suffix of the compression. */
+  /** File of its data, without the suffix of the compression; empty in a custom archive. */
   readonly file: string;
 }
 
@@ -25,9 +25,11 @@ export interface DumpToc {
 
 const OLDEST = [1, 14];
 const NEWEST = [1, 16];
+/** The archiver's number of the custom format. */
+const CUSTOM = 1;
 
 /**
- * Reads `toc.dat`. Read here and not from the text of `pg_restore -l`, whose fields are separated by
+ * Reads `toc.dat`, or the start of a custom archive. Read here and not from the text of `pg_restore -l`, whose fields are separated by
  * blanks that names may hold as well, and which does not show the SQL of grants and settings.
  *
  * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_dump/pg_backup_archiver.c ReadHead, ReadToc
@@ -40,7 +42,7 @@ export function parseDumpToc(bytes: Buffer): DumpToc {
     if (cause instanceof HoldfastError) throw cause;
     throw new HoldfastError(
       'VAULT_INTEGRITY',
-      `The dump's toc.dat cannot be read: ${(cause as Error).message}.`,
+      `The dump's table of contents cannot be read: ${(cause as Error).message}.`,
       { hint: 'Restore another backup; keep this one to find out what wrote it.', cause },
     );
   }
@@ -52,8 +54,8 @@ function readToc(from: Cursor): DumpToc {
   from.byte();
   if (isBefore(version, OLDEST) || isBefore(NEWEST, version)) throw unknownVersion(version);
   from.integerBytes = from.byte();
-  // Size of offsets (which only single-file archives hold), and the format.
-  from.raw(2);
+  const offsetBytes = from.byte();
+  const format = from.byte();
   if (isBefore(version, [1, 15])) from.integer();
   else from.byte();
   // Seconds to years, and daylight saving: when it was made.
@@ -62,11 +64,18 @@ function readToc(from: Cursor): DumpToc {
   const serverVersion = from.text();
   from.text();
   const entries: TocEntry[] = [];
-  for (let left = from.integer(); left > 0; left -= 1) entries.push(readEntry(from, version));
+  for (let left = from.integer(); left > 0; left -= 1) {
+    entries.push(readEntry(from, version, format === CUSTOM ? 1 + offsetBytes : undefined));
+  }
   return { database, serverVersion, entries };
 }
 
-function readEntry(from: Cursor, version: readonly number[]): TocEntry {
+/** @param placeBytes size of the place of its data in a custom archive; a directory names a file. */
+function readEntry(
+  from: Cursor,
+  version: readonly number[],
+  placeBytes: number | undefined,
+): TocEntry {
   const dumpId = from.integer();
   // Whether it has data, and the catalog's and its own object ids.
   from.integer();
@@ -87,7 +96,8 @@ function readEntry(from: Cursor, version: readonly number[]): TocEntry {
   from.text();
   // Dependencies, ended by a missing text.
   while (from.optionalText() !== undefined);
-  const file = from.text();
+  const file = placeBytes === undefined ? from.text() : '';
+  if (placeBytes !== undefined) from.raw(placeBytes);
   return { dumpId, tag, desc, definition, namespace, tablespace, owner, file };
 }
 

@@ -16,6 +16,14 @@ export interface LoadOptions {
   readonly onProgress?: ReportProgress | undefined;
 }
 
+export interface StagedArchive {
+  /** Where files of ours may lie. */
+  readonly directory: string;
+  /** The dump's directory or its file. */
+  readonly archive: string;
+  readonly toc: DumpToc;
+}
+
 /**
  * Loads a staged dump into the temporary database; the first error ends it.
  *
@@ -23,8 +31,7 @@ export interface LoadOptions {
  * @throws HoldfastError RESTORE_FAILED
  */
 export async function loadDump(
-  directory: string,
-  toc: DumpToc,
+  { directory, archive, toc }: StagedArchive,
   temporary: string,
   { dumpIds, noTablespaces }: Selection,
   { programs, target, noOwner, jobs, signal, onProgress }: LoadOptions,
@@ -38,7 +45,7 @@ export async function loadDump(
     args.push(`--use-list=${list}`);
   }
   const onLine = pgRestoreProgress(toc, onProgress);
-  return await runProgram(programs.pgRestore, [...args, directory], { target, signal, onLine });
+  return await runProgram(programs.pgRestore, [...args, archive], { target, signal, onLine });
 }
 
 /** Gives the planner statistics, rough ones first: without them the first queries may take hours. */

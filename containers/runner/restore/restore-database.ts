@@ -1,15 +1,18 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import { type DatabaseEntry, type Manifest, streamsOf } from '../../../contract/manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
 import { createTemporary, replayProperties } from './database-properties.ts';
-import { analyzeInStages, loadDump } from './load-dump.ts';
+import { findDatabase } from './find-database.ts';
+import { analyzeInStages } from './load-dump.ts';
+import { makeRoom } from './missing-parts.ts';
+import type { NotRestored } from './not-restored.ts';
 import { checkTarget, majorOf, refused, surveyTarget, type TargetFacts } from './preflight.ts';
 import { withRestoreLock } from './restore-lock.ts';
 import type { ReportProgress } from './restore-progress.ts';
-import { type NotRestored, selectEntries } from './select-entries.ts';
-import { stageDump, stagedBytes } from './stage-dump.ts';
+import { assertLoadsWhole, selectEntries } from './select-entries.ts';
+import { stage } from './stage.ts';
 import { withStagingDirectory } from './staging-directory.ts';
 import { dropTemporary, swapDatabase } from './swap-database.ts';
 import { type TargetServer, withAuthorities, withSession } from './target-connection.ts';
@@ -106,14 +109,20 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
       onProgress?.({ stage: 'fetch', done: fetched, total, unit: 'bytes' });
     },
   };
-  const toc = await stageDump(counting, manifest, entry, directory);
+  const staged = await stage(counting, manifest, entry, directory);
+  const { toc } = staged;
   const fetchedAt = Date.now();
   const selection = selectEntries(toc, facts, request);
+  if (!staged.selectable) assertLoadsWhole(selection, request);
+  const room = makeRoom(toc);
   const temporary = temporaryName(name);
   const options = { ...request, programs: run.programs };
   try {
     await withSession(target, home, (session) => createTemporary(session, toc, temporary, facts));
-    const warnings = await loadDump(directory, toc, temporary, selection, options);
+    await withSession(target, temporary, async (session) => {
+      for (const statement of room.statements) await session.query(statement);
+    });
+    const warnings = await staged.load(temporary, selection, options);
     const loadedAt = Date.now();
     onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
     warnings.push(...(await analyzeInStages(temporary, options)));
@@ -137,7 +146,7 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
       tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
       dumpBytes: stagedBytes(entry),
       databaseBytes: finished.bytes,
-      notRestored: [...selection.notRestored, ...finished.notReplayed],
+      notRestored: [...selection.notRestored, ...room.notRestored, ...finished.notReplayed],
       warnings,
       seconds: {
         fetch: (fetchedAt - started) / 1000,
@@ -172,16 +181,13 @@ async function databaseBytes(session: pg.Client, name: string): Promise<number> 
   return Number(rows[0]?.bytes ?? 0);
 }
 
-function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
-  const entry = manifest.databases.find((one) => one.name === name);
-  if (entry !== undefined) return entry;
-  throw new HoldfastError('DATABASE_UNKNOWN', `The backup holds no database "${name}".`, {
-    hint: `It holds: ${manifest.databases.map((one) => one.name).join(', ')}`,
-  });
+/** What a staged dump takes on disk, bytes. */
+function stagedBytes(entry: DatabaseEntry): number {
+  return streamsOf(entry).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function stagedCipherBytes(manifest: Manifest, { pack, files }: DatabaseEntry): number {
-  const names = new Set([pack, ...files].flatMap((stream) => stream.artifacts));
+function stagedCipherBytes(manifest: Manifest, entry: DatabaseEntry): number {
+  const names = new Set(streamsOf(entry).flatMap((stream) => stream.artifacts));
   return manifest.artifacts
     .filter((artifact) => names.has(artifact.name))
     .reduce((sum, artifact) => sum + artifact.cipher.bytes, 0);

@@ -1,3 +1,5 @@
+import type { Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { clientEnvironment, type TargetServer } from './target-connection.ts';
@@ -10,6 +12,8 @@ export interface ProgramRun {
   readonly target: TargetServer;
   readonly signal?: AbortSignal | undefined;
   readonly onLine?: (line: string) => void;
+  /** What the program reads, each stream piped into the next. @default nothing */
+  readonly input?: readonly (Readable | Transform)[];
 }
 
 /**
@@ -21,21 +25,24 @@ export interface ProgramRun {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { target, signal, onLine }: ProgramRun,
+  { target, signal, onLine, input }: ProgramRun,
 ): Promise<string[]> {
   const warnings: string[] = [];
   const said: string[] = [];
   const child = execa(program, args, {
     env: clientEnvironment(target),
     extendEnv: false,
-    stdin: 'ignore',
+    stdin: input === undefined ? 'ignore' : 'pipe',
     stdout: 'ignore',
     buffer: false,
     reject: false,
     forceKillAfterDelay: GRACE_MS,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
-  for await (const line of child.iterable({ from: 'stderr' })) {
+  const feeding = feed(child, input);
+  for await (const printed of child.iterable({ from: 'stderr' })) {
+    // psql puts the place in front: `psql:<stdin>:12: ERROR:  …`
+    const line = printed.replace(/^psql:[^ ]*:\d+: /, '');
     onLine?.(line);
     if (/^\w+: warning: |^WARNING: /.test(line)) warnings.push(line.replace(/^\w+: warning: /, ''));
     if (isNews(line)) {
@@ -45,7 +52,9 @@ export async function runProgram(
   }
   const result = await child;
   signal?.throwIfAborted();
-  if (!result.failed) return warnings;
+  const unfed = await feeding;
+  if (!result.failed && unfed === undefined) return warnings;
+  if (!result.failed) throw unfed;
   const how = result.signal ? `signal ${result.signal}` : `exit status ${result.exitCode}`;
   const name = program.slice(program.lastIndexOf('/') + 1);
   throw new HoldfastError(
@@ -56,6 +65,26 @@ export async function runProgram(
       cause: result,
     },
   );
+}
+
+/**
+ * Pipes into the program; ends it when that fails, because it would take the end of what it got for
+ * the end of all.
+ *
+ * @returns what failed, if anything did; a program that went away tells why by itself.
+ */
+async function feed(
+  child: { readonly stdin: Writable | null; kill(signal: NodeJS.Signals): boolean },
+  input: readonly (Readable | Transform)[] | undefined,
+): Promise<unknown> {
+  if (input === undefined || child.stdin === null) return undefined;
+  try {
+    await pipeline([...input, child.stdin] as [Readable, Writable]);
+    return undefined;
+  } catch (error) {
+    child.kill('SIGKILL');
+    return error;
+  }
 }
 
 /** Neither the progress of `--verbose` nor a DETAIL, which quotes values out of rows. */

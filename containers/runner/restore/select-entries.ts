@@ -1,13 +1,9 @@
 import { databaseEntries } from './database-statements.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
+import { brokenForeignKeys } from './missing-parts.ts';
+import type { NotRestored } from './not-restored.ts';
 import { refused, type TargetFacts } from './preflight.ts';
 import { requiredRoles, rolesNamedBy } from './required-roles.ts';
-
-/** Something of the dump that the restored database does not have. */
-export interface NotRestored {
-  readonly what: string;
-  readonly why: string;
-}
 
 export interface Selection {
   /** Ids of the entries to restore, for `pg_restore -L`; `undefined` when it is all of them. */
@@ -52,9 +48,13 @@ export function selectEntries(
   for (const entry of leftOut) {
     const roles = [...rolesNamedBy(entry)].filter((role) => lacking.has(role));
     notRestored.push({
-      what: `${entry.desc} ${[entry.namespace, entry.tag].filter((part) => part !== '').join('.')}`,
+      what: nameOfEntry(entry),
       why: `the target lacks ${roles.join(', ')}`,
     });
+  }
+  for (const [entry, why] of brokenForeignKeys(toc)) {
+    if (!leftOut.has(entry)) notRestored.push({ what: nameOfEntry(entry), why });
+    leftOut.add(entry);
   }
   const tablespaces = [...new Set(toc.entries.map((entry) => entry.tablespace))].filter(
     (name) => name !== '' && !target.tablespaces.has(name),
@@ -76,6 +76,31 @@ export function selectEntries(
   };
 }
 
+function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
+  return `${desc} ${[namespace, tag].filter((part) => part !== '').join('.')}`;
+}
+
 function needsAny(entry: TocEntry, roles: ReadonlySet<string>): boolean {
   return [...rolesNamedBy(entry)].some((role) => roles.has(role));
+}
+
+/**
+ * Plain SQL can only be run as it is.
+ *
+ * @throws HoldfastError RESTORE_REFUSED when something would have to be left out of it
+ */
+export function assertLoadsWhole(
+  { dumpIds, noTablespaces }: Selection,
+  { noOwner }: { readonly noOwner: boolean },
+): void {
+  const asked = [
+    noOwner && 'owners (--no-owner)',
+    noTablespaces && 'tablespaces that the target lacks',
+    dumpIds !== undefined && 'foreign keys to tables that the backup does not hold',
+  ].filter((one) => one !== false);
+  if (asked.length === 0) return;
+  throw refused(
+    `The backup is plain SQL, from which nothing can be left out: ${asked.join(', ')}.`,
+    'Make what is missing on the target and restore without --no-owner; or fetch the SQL as docs/FORMAT.md shows, edit it, and run it with psql.',
+  );
 }

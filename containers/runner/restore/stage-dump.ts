@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import { type DumpToc, parseDumpToc } from './dump-toc.ts';
 import { unpackFiles, writeDumpFile } from './unpack-files.ts';
@@ -9,11 +9,6 @@ import { unpackFiles, writeDumpFile } from './unpack-files.ts';
 /** Streams fetched and decrypted at a time: enough to hide S3's latency, each a few MiB of memory. */
 const STREAMS = 3;
 const LARGE_OBJECT = /^blob_\d+\.dat/;
-
-/** What a staged dump takes on disk, bytes. */
-export function stagedBytes({ pack, files }: DatabaseEntry): number {
-  return files.reduce((sum, file) => sum + file.bytes, pack.bytes);
-}
 
 /**
  * Puts a database's dump together again in a directory that `pg_restore` reads, and makes sure that
@@ -25,7 +20,7 @@ export function stagedBytes({ pack, files }: DatabaseEntry): number {
 export async function stageDump(
   reader: ArtifactReader,
   manifest: Manifest,
-  database: DatabaseEntry,
+  database: DirectoryEntry,
   directory: string,
 ): Promise<DumpToc> {
   const stop = new AbortController();
@@ -57,7 +52,7 @@ export async function stageDump(
   return await completeToc(directory, database);
 }
 
-function comparePack({ name, pack }: DatabaseEntry, found: readonly string[]): void {
+function comparePack({ name, pack }: DirectoryEntry, found: readonly string[]): void {
   const unpacked = new Set(found);
   const missing = pack.files.find((file) => !unpacked.has(file));
   if (missing !== undefined) throw incomplete(name, `the pack lacks ${missing}`);
@@ -70,7 +65,7 @@ function comparePack({ name, pack }: DatabaseEntry, found: readonly string[]): v
   }
 }
 
-async function completeToc(directory: string, { name }: DatabaseEntry): Promise<DumpToc> {
+async function completeToc(directory: string, { name }: DirectoryEntry): Promise<DumpToc> {
   const files = new Set(await readdir(directory));
   if (!files.has('toc.dat')) throw incomplete(name, 'there is no toc.dat');
   const toc = parseDumpToc(await readFile(join(directory, 'toc.dat')));

@@ -10,10 +10,11 @@ import type { Run } from '../../local-cloud/servers/run.ts';
 export async function makeClientWrappers(run: Run): Promise<string> {
   const directory = join(run.directory, 'pg-bin');
   await mkdir(directory);
-  for (const program of ['pg_restore', 'vacuumdb']) {
+  for (const program of ['pg_restore', 'vacuumdb', 'psql']) {
     const words = [
       'podman',
       ...containerArguments(run),
+      '--interactive',
       ...['--env', "'PG*'", '--env', 'LC_ALL', '--volume', `${run.directory}:${run.directory}`],
       ...[POSTGRES_IMAGE, `/usr/lib/postgresql/17/bin/${program}`, '"$@"'],
     ];

@@ -4,7 +4,7 @@ import { pack } from 'tar-stream';
 import {
   type Artifact,
   type ArtifactStream,
-  type DatabaseEntry,
+  type DirectoryEntry,
   type Manifest,
   parseManifest,
 } from '../../../contract/manifest.ts';
@@ -76,7 +76,7 @@ export async function putExampleBackup(
   tar.finalize();
   const packed = await putStream('db-1/pack.tar', await collect(tar as AsyncIterable<Buffer>));
   const named = small.map(([name]) => name).filter((name) => !/^blob_\d+\.dat/.test(name));
-  const entry: DatabaseEntry = {
+  const entry: DirectoryEntry = {
     name: database,
     oid: 1,
     sizeBytes: 10_000_000,
@@ -134,6 +134,7 @@ export async function putExampleBackup(
     versions: { holdfast: '0.1.0', pgDump: '17.11', node: '24.21.0' },
     globals: { ...globals, rolePasswords: false },
     databases: [{ ...entry, files: bigFiles }],
+    dumpAll: null,
     notIncluded: [{ what: 'role passwords', why: 'not asked for' }],
     warnings: [],
     encryption: { format: 'aws-encryption-sdk', algorithmSuite: 'x', kmsKeyArn: 'arn' },

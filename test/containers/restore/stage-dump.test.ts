@@ -5,7 +5,7 @@ import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
 import { unpackFiles } from '../../../containers/runner/restore/unpack-files.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { putExampleBackup } from './example-backup.ts';
@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 async function stage(manifest: Manifest) {
-  const [database] = manifest.databases;
+  const [database] = manifest.databases as DirectoryEntry[];
   if (database === undefined) throw new Error('The example has no database.');
   return await stageDump({ vault: fake, dataKeys }, manifest, database, directory);
 }

@@ -1,0 +1,30 @@
+import { HoldfastError } from '../../../contract/errors.ts';
+import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import { refused } from './preflight.ts';
+
+/**
+ * Finds what the backup holds of a database.
+ *
+ * @throws HoldfastError DATABASE_UNKNOWN; RESTORE_REFUSED when it can only be restored by hand
+ */
+export function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
+  const entry = manifest.databases.find((one) => one.name === name);
+  if (entry !== undefined) return entry;
+  const { dumpAll } = manifest;
+  const names = [...manifest.databases, ...(dumpAll?.databases ?? [])].map((one) => one.name);
+  if (dumpAll === null || !names.includes(name)) {
+    throw new HoldfastError('DATABASE_UNKNOWN', `The backup holds no database "${name}".`, {
+      hint: `It holds: ${names.join(', ')}`,
+    });
+  }
+  throw refused(
+    `The backup is one plain SQL of the whole cluster, made by pg_dumpall: "${name}" cannot be restored out of it alone.`,
+    `Restore all of it by hand into an empty server: fetch and decrypt ${dumpAll.artifacts.join(', ')} as docs/FORMAT.md shows under "Restore with stock tools alone", join them in this order, and run ${decompress(dumpAll.compression)}psql --no-psqlrc --dbname=postgres. CREATE ROLE and CREATE DATABASE fail for what exists.`,
+  );
+}
+
+function decompress(compression: string): string {
+  if (compression.startsWith('zstd')) return 'zstd -dc dumpall.sql.zst | ';
+  if (compression.startsWith('gzip')) return 'gunzip -c dumpall.sql.gz | ';
+  return 'cat dumpall.sql | ';
+}

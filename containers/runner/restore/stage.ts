@@ -1,0 +1,62 @@
+import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import type { DumpToc } from './dump-toc.ts';
+import { type LoadOptions, loadDump } from './load-dump.ts';
+import { loadSql } from './load-sql.ts';
+import type { Selection } from './select-entries.ts';
+import { stageDump } from './stage-dump.ts';
+import { stageArchive, stageSql } from './stage-streams.ts';
+
+/** A dump on our disk, whole, and how it gets into a database. */
+export interface StagedDump {
+  readonly toc: DumpToc;
+  /** Whether single entries can be left out: what is in plain SQL runs all of it. */
+  readonly selectable: boolean;
+  /**
+   * Loads it into the temporary database; the first error ends it.
+   *
+   * @returns warnings
+   * @throws HoldfastError RESTORE_FAILED
+   */
+  load(temporary: string, selection: Selection, options: LoadOptions): Promise<string[]>;
+}
+
+/**
+ * Puts a database's dump together again, whatever its format.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function stage(
+  reader: ArtifactReader,
+  manifest: Manifest,
+  entry: DatabaseEntry,
+  directory: string,
+): Promise<StagedDump> {
+  switch (entry.format) {
+    case 'directory': {
+      const toc = await stageDump(reader, manifest, entry, directory);
+      return fromArchive(directory, directory, toc);
+    }
+    case 'custom': {
+      const { path, toc } = await stageArchive(reader, manifest, entry, directory);
+      return fromArchive(directory, path, toc);
+    }
+    case 'plain': {
+      const { path, toc } = await stageSql(reader, manifest, entry, directory);
+      return {
+        toc,
+        selectable: false,
+        load: (temporary, _, options) => loadSql({ path, ...entry }, temporary, options),
+      };
+    }
+  }
+}
+
+function fromArchive(directory: string, archive: string, toc: DumpToc): StagedDump {
+  return {
+    toc,
+    selectable: true,
+    load: (temporary, selection, options) =>
+      loadDump({ directory, archive, toc }, temporary, selection, options),
+  };
+}

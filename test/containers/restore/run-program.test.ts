@@ -1,0 +1,47 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { createZstdDecompress, zstdCompressSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runProgram } from '../../../containers/runner/restore/run-program.ts';
+import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
+
+const target = parseTargetUri('postgresql://somebody@127.0.0.1/');
+const SQL = 'select 1;\n'.repeat(100_000);
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'program-test-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function program(script: string): Promise<string> {
+  const path = join(directory, 'psql');
+  await writeFile(path, `#!/bin/sh\n${script}\n`);
+  await chmod(path, 0o755);
+  return path;
+}
+
+test('a program is fed to its end, and its warnings are returned', async () => {
+  const path = await program(`cat > ${directory}/got; echo 'psql:<stdin>:7: WARNING:  odd' >&2`);
+  const input = [Readable.from([zstdCompressSync(SQL)]), createZstdDecompress()];
+  expect(await runProgram(path, [], { target, input })).toEqual(['WARNING:  odd']);
+  expect(await readFile(join(directory, 'got'), 'utf8')).toBe(SQL);
+});
+
+test('a program that stops reading and fails says why', async () => {
+  const path = await program(
+    "head -c 10 >/dev/null; echo 'psql:<stdin>:1: ERROR:  no' >&2; exit 3",
+  );
+  await expect(runProgram(path, [], { target, input: [Readable.from([SQL])] })).rejects.toThrow(
+    'psql ended with exit status 3: ERROR:  no',
+  );
+});
+
+test('a program whose input breaks off has failed, though it would take that for the end', async () => {
+  const path = await program('cat >/dev/null');
+  const cut = zstdCompressSync(SQL).subarray(0, -10);
+  const input = [Readable.from([cut]), createZstdDecompress()];
+  await expect(runProgram(path, [], { target, input })).rejects.toThrow();
+});

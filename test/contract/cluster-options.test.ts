@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import {
+  buildClusterOptions,
+  type ClusterOptions,
+  parseClusterOptions,
+} from '../../contract/cluster-options.ts';
+import type { LogicalOptions } from '../../contract/logical-options.ts';
+import { logicalOptions } from '../fixtures/logical-options.ts';
+
+const OPTIONS: ClusterOptions = {
+  postgresMajor: 17,
+  allowPrimary: false,
+  maxReplayLagSeconds: 300,
+  jobs: 2,
+  compression: 'zstd:1',
+  spoolCapMiB: 256,
+  maxDurationMinutes: 720,
+  stallMinutes: 30,
+  retentionDays: 35,
+  lockMode: 'COMPLIANCE',
+  logical: logicalOptions({ databases: ['shop', 'x*'], excludeTables: ['"a b".*'] }),
+};
+
+describe("the cluster's options", () => {
+  test('are read as they were written', () => {
+    expect(parseClusterOptions(buildClusterOptions(OPTIONS))).toEqual(OPTIONS);
+  });
+
+  test.each<[object, RegExp]>([
+    [{ format: 'tar' }, /logical\.format/],
+    [{ databases: [''] }, /logical\.databases\.0/],
+    [{ tables: ['a\nb'] }, /logical\.tables\.0/],
+    [{ lockWaitSeconds: 0 }, /logical\.lockWaitSeconds/],
+    [{ rolePasswords: 'yes' }, /logical\.rolePasswords/],
+    [{ compress: 1 }, /compress/],
+    [{ schemaOnly: true }, /logical\.largeObjects: Leave it out/],
+    [{ format: 'dumpall', tables: ['t'] }, /logical\.tables: Leave it out/],
+    [{ format: 'dumpall', largeObjects: false }, /logical\.largeObjects: Leave it out/],
+  ])('%j are refused', (change, found) => {
+    const logical = { ...OPTIONS.logical, ...change } as LogicalOptions;
+    expect(() => parseClusterOptions(JSON.stringify({ ...OPTIONS, logical }))).toThrow(
+      expect.objectContaining({
+        code: 'ENVIRONMENT_INVALID',
+        message: expect.stringMatching(found),
+      }),
+    );
+  });
+});
