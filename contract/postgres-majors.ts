@@ -44,6 +44,15 @@ export function postgresMajor(major: number): PostgresMajor {
   );
 }
 
+/** What to do about a server whose major is not the one that a cluster is configured for. */
+export function whatServes(major: number): string {
+  const found = POSTGRES_MAJORS.find((entry) => entry.major === major);
+  if (found === undefined) {
+    return `There are images for PostgreSQL ${supportedMajors()}: use a server of one of these.`;
+  }
+  return `Set the cluster's postgresMajor to ${major} and deploy again: its image is then made from ${found.image}.`;
+}
+
 function supported(
   major: number,
   rest: Pick<PostgresMajor, 'compression' | 'tested'>,

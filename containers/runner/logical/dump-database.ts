@@ -11,6 +11,7 @@ import type { Program } from '../process/program.ts';
 import type { SourceDatabase } from '../source/databases.ts';
 import { conninfo, libpqEnvironment, type Server } from '../source/server.ts';
 import type { Snapshot } from '../source/snapshot.ts';
+import { compressArgument } from './compress-argument.ts';
 import { dumpFailure } from './dump-failure.ts';
 import { DumpInventory, isLargeObjectToc, TOC_FILE } from './dump-inventory.ts';
 import { parseTocListing, type TocListing } from './toc-listing.ts';
@@ -93,7 +94,7 @@ async function startPgDump(options: DumpDatabaseOptions, directory: string): Pro
       '--format=directory',
       `--file=${directory}`,
       `--jobs=${jobs}`,
-      `--compress=${compression}`,
+      compressArgument(compression),
       // Files are opened once, and not again for an fsync of what is uploaded by then.
       '--no-sync',
       `--snapshot=${snapshot.id}`,
