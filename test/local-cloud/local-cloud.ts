@@ -62,9 +62,9 @@ export interface LocalCloud {
   /** Of the environment's first cluster; there from the start. */
   readonly primary: PostgresServer;
   readonly standby: PostgresStandby;
-  /** Starts another cluster's servers, of its own major, and puts their URIs into its secret. */
+  /** Starts a cluster's servers, of its own major, and puts their URIs into its secret. */
   startSource(cluster: string): Promise<Postgres>;
-  /** Puts servers' URIs into another cluster's secret, whatever their major. */
+  /** Puts servers' URIs into a cluster's secret, whatever their major. */
   connectSource(cluster: string, servers: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
   readonly principals: { readonly admin: Identity; readonly restore: Identity };
   /** Acts as any role of the templates. */

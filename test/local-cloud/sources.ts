@@ -1,4 +1,8 @@
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
 import type { Environment } from '../../infra/environment.ts';
 import { connectionSecret, prepareSource } from './seed.ts';
 import type { Certificates } from './servers/certificates.ts';
@@ -30,6 +34,7 @@ export async function readClusters(environment: string): Promise<readonly Cluste
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #started = new Map<string, Promise<Postgres>>();
+  readonly #connected = new Set<string>();
 
   constructor(options: SourcesOptions) {
     this.#options = options;
@@ -54,9 +59,11 @@ export class Sources {
     const { endpoint, region, admin: credentials } = moto;
     const client = new SecretsManagerClient({ endpoint, region, credentials });
     const SecretString = connectionSecret(postgres, this.#options.certificates.caPem);
-    await client.send(
-      new CreateSecretCommand({ Name: this.#cluster(name).secretName, SecretString }),
-    );
+    const { secretName } = this.#cluster(name);
+    if (this.#connected.has(name)) {
+      await client.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+    } else await client.send(new CreateSecretCommand({ Name: secretName, SecretString }));
+    this.#connected.add(name);
     client.destroy();
   }
 
