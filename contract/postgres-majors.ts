@@ -7,14 +7,16 @@ export interface PostgresMajor {
   readonly image: string;
   /** `pg_dump --compress` that costs the least time; zstd came with 16. */
   readonly compression: string;
+  /** Whether the end-to-end tests run it, with real servers and its image; the README says the same. */
+  readonly tested: boolean;
 }
 
 /** Every major that Holdfast supports; an older or newer one is refused by name. */
 export const POSTGRES_MAJORS: readonly PostgresMajor[] = [
-  supported(15, 'gzip:1'),
-  supported(16, 'zstd:1'),
-  supported(17, 'zstd:1'),
-  supported(18, 'zstd:1'),
+  supported(15, { compression: 'gzip:1', tested: true }),
+  supported(16, { compression: 'zstd:1', tested: false }),
+  supported(17, { compression: 'zstd:1', tested: true }),
+  supported(18, { compression: 'zstd:1', tested: true }),
 ];
 
 /** Where the image takes Node from. */
@@ -42,6 +44,18 @@ export function postgresMajor(major: number): PostgresMajor {
   );
 }
 
-function supported(major: number, compression: string): PostgresMajor {
-  return { major, image: `postgres:${major}-trixie`, compression };
+/** What to do about a server whose major is not the one that a cluster is configured for. */
+export function whatServes(major: number): string {
+  const found = POSTGRES_MAJORS.find((entry) => entry.major === major);
+  if (found === undefined) {
+    return `There are images for PostgreSQL ${supportedMajors()}: use a server of one of these.`;
+  }
+  return `Set the cluster's postgresMajor to ${major} and deploy again: its image is then made from ${found.image}.`;
+}
+
+function supported(
+  major: number,
+  rest: Pick<PostgresMajor, 'compression' | 'tested'>,
+): PostgresMajor {
+  return { major, image: `postgres:${major}-trixie`, ...rest };
 }

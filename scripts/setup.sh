@@ -30,10 +30,16 @@ source "$ROOT/scripts/setup/servers.sh"
 source "$ROOT/scripts/setup/images.sh"
 
 need_programs
+# Beside the steps that download and compile other things: it is mostly waiting, too.
+mapfile -t postgres_images < <(missing_postgres_images)
+if [ ${#postgres_images[@]} -gt 0 ]; then
+  say "making the images of PostgreSQL in the meantime: ${postgres_images[*]%%:*}."
+  beside need_postgres_images "${postgres_images[@]}"
+fi
 need_node_modules
 need_versitygw
 need_moto
 need_node_image
-need_postgres_image
+joined
 
 if [ -n "${WORKED:-}" ]; then say "done after $SECONDS s."; fi

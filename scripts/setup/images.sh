@@ -3,9 +3,8 @@
 # Each image carries a hash of how it was made, so that a change to this file makes it anew.
 RECIPE_LABEL=holdfast.recipe
 
-POSTGRES_IMAGE=localhost/holdfast-postgres-base:17
-# Every locale, because a restore needs those of the server that was backed up.
-POSTGRES_PACKAGES=postgresql-17,ca-certificates,tini,locales-all
+# Each tested major of PostgreSQL, and the Debian release that has it.
+POSTGRES_MAJORS=(15:bookworm 17:trixie 18:sid)
 NODE_IMAGE=localhost/holdfast-node-base:24
 
 made_by() {
@@ -38,29 +37,64 @@ npm_node() {
   node_modules/.bin/node -e 'console.log(process.execPath); process.exit(process.version.startsWith("v24.") ? 0 : 1)'
 }
 
-need_postgres_image() {
-  local recipe tar
-  recipe=$(declare -f bootstrap_debian | cat - <(echo "$POSTGRES_PACKAGES") | hash_of)
-  made_by "$POSTGRES_IMAGE" "$recipe" && return
-  tar=$CACHE/postgres-17-$recipe.tar
-  if [ ! -f "$tar" ]; then
-    say "making a Debian file system with PostgreSQL 17; this takes one to two minutes."
-    rm -f "$CACHE"/postgres-17-*
-    retried bootstrap_debian "$tar.partial"
-    mv "$tar.partial" "$tar"
-  fi
-  say "importing it as the image $POSTGRES_IMAGE; this takes about half a minute."
-  import_image "$tar" "$POSTGRES_IMAGE" "$recipe"
-  logged podman --runtime runc run --rm --network host \
-    --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 \
-    "$POSTGRES_IMAGE" /usr/lib/postgresql/17/bin/postgres --version ||
-    fail "The image was made, but podman cannot run it on this machine."
+# Prints the tested majors, with their releases, whose image is missing or made in another way.
+missing_postgres_images() {
+  local pair
+  for pair in "${POSTGRES_MAJORS[@]}"; do
+    made_by "$(postgres_image "$pair")" "$(postgres_recipe "$pair")" || echo "$pair"
+  done
 }
 
+# need_postgres_images MAJOR:RELEASE… : may run beside other steps; then its log has to be its own.
+need_postgres_images() {
+  local pair
+  for pair in "$@"; do
+    make_postgres_image "$pair" || fail \
+      "without the image $(postgres_image "$pair") no test that starts PostgreSQL ${pair%%:*} can run." \
+      "It is made by mmdebstrap out of Debian's release ${pair##*:}, which wants apt-get, Debian's archive keys" \
+      "and root. This is $(id -un), and apt-get is $(command -v apt-get || echo missing)."
+  done
+}
+
+make_postgres_image() {
+  local major=${1%%:*} release=${1##*:} image recipe tar
+  image=$(postgres_image "$1")
+  recipe=$(postgres_recipe "$1")
+  tar=$CACHE/postgres-$major-$recipe.tar
+  if [ ! -f "$tar" ]; then
+    say "making a Debian file system ($release) with PostgreSQL $major; this takes one to two minutes."
+    rm -f "$CACHE/postgres-$major"-*
+    retried bootstrap_debian "$release" "$(postgres_packages "$major")" "$tar.partial" || return
+    mv "$tar.partial" "$tar" || return
+  fi
+  say "importing it as the image $image; this takes about half a minute."
+  import_image "$tar" "$image" "$recipe" || return
+  logged podman --runtime runc run --rm --network host \
+    --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 \
+    "$image" "/usr/lib/postgresql/$major/bin/postgres" --version ||
+    fail "The image $image was made, but podman cannot run it on this machine."
+}
+
+postgres_image() {
+  echo "localhost/holdfast-postgres-base:${1%%:*}"
+}
+
+# Every locale, because a restore needs those of the server that was backed up.
+postgres_packages() {
+  echo "postgresql-$1,ca-certificates,tini,locales-all"
+}
+
+postgres_recipe() {
+  { declare -f bootstrap_debian; echo "${1##*:} $(postgres_packages "${1%%:*}")"; } | hash_of
+}
+
+# bootstrap_debian RELEASE PACKAGES TAR
 bootstrap_debian() {
   # The hooks' $1 is the new root. No cluster is made in it: whoever runs the image makes his own.
   # Files that nothing in a container reads stay out: manuals, translations, code for JIT inlining.
-  mmdebstrap --quiet --variant=minbase --include="$POSTGRES_PACKAGES" --format=tar \
+  # sid's lists count as expired after a week, which a mirror may be behind; they stay signed.
+  mmdebstrap --quiet --variant=minbase --include="$2" --format=tar \
+    --aptopt="Acquire::Check-Valid-Until \"$([ "$1" = sid ] && echo false || echo true)\"" \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -70,7 +104,7 @@ bootstrap_debian() {
     --essential-hook='mkdir -p "$1/etc/postgresql-common"' \
     --essential-hook='echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*' \
-    trixie "$1"
+    "$1" "$3"
 }
 
 hash_of() {

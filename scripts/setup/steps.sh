@@ -44,3 +44,25 @@ retried() {
 stamped() {
   [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
+
+# beside COMMAND… : starts it beside the steps that follow, with a log of its own. It ends with us.
+beside() {
+  # A group of its own, so that what it started can be ended with it.
+  set -m
+  (
+    set +m
+    LOG=$CACHE/setup-beside.log
+    : >"$LOG"
+    "$@"
+  ) &
+  set +m
+  BESIDE=$!
+  trap 'kill -TERM -- "-$BESIDE" 2>/dev/null || true' EXIT
+}
+
+# joined : waits for what `beside` started, and ends the setup if that failed.
+joined() {
+  [ -n "${BESIDE:-}" ] || return 0
+  wait "$BESIDE" || exit 1
+  trap - EXIT
+}

@@ -25,6 +25,8 @@ export interface ImageAsset {
   readonly hash: string;
   /** Absolute. */
   readonly directory: string;
+  /** The Dockerfile's arguments: here they name base images. */
+  readonly buildArguments: Readonly<Record<string, string>>;
 }
 
 /** What `cdk synth` wrote: the templates in order of deployment, and the assets they name. */
@@ -64,7 +66,15 @@ interface AssetManifest {
     >
   >;
   readonly dockerImages?: Readonly<
-    Record<string, { readonly source: { readonly directory?: string } }>
+    Record<
+      string,
+      {
+        readonly source: {
+          readonly directory?: string;
+          readonly dockerBuildArgs?: Readonly<Record<string, string>>;
+        };
+      }
+    >
   >;
 }
 
@@ -84,7 +94,11 @@ export function readAssembly(directory: string): Assembly {
       const assets = read<AssetManifest>(properties.file);
       for (const [hash, { source }] of Object.entries(assets.dockerImages ?? {})) {
         if (source.directory === undefined) continue;
-        images.set(hash, { hash, directory: join(directory, source.directory) });
+        images.set(hash, {
+          hash,
+          directory: join(directory, source.directory),
+          buildArguments: source.dockerBuildArgs ?? {},
+        });
       }
       for (const { source, destinations } of Object.values(assets.files ?? {})) {
         for (const { objectKey } of Object.values(destinations)) {

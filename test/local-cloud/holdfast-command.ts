@@ -3,6 +3,8 @@ import { LIMITS } from './platform/images.ts';
 import { CA_PATH } from './platform/tasks.ts';
 
 export interface HoldfastOptions {
+  /** Whose task's image it runs in. @default the environment's first cluster's */
+  readonly cluster?: string;
   readonly stdin?: string;
   /** Added to the environment of the person who runs it. */
   readonly env?: Readonly<Record<string, string>>;

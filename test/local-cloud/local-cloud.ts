@@ -9,7 +9,7 @@ import type { Task } from './platform/tasks.ts';
 import type { Principal } from './principals.ts';
 import { Scheduler } from './scheduler.ts';
 import type { KeyPair } from './servers/key-pair.ts';
-import type { PostgresServer, PostgresStandby } from './servers/postgres.ts';
+import type { Postgres, PostgresServer, PostgresStandby } from './servers/postgres.ts';
 import { type Started, type StartOptions, startEverything } from './start.ts';
 import { Teardown } from './teardown.ts';
 
@@ -59,8 +59,13 @@ export interface LocalCloud {
   readonly model: Model;
   /** May do everything to the vault that anybody may. */
   readonly s3: S3Client;
+  /** Of the environment's first cluster; there from the start. */
   readonly primary: PostgresServer;
   readonly standby: PostgresStandby;
+  /** Starts a cluster's servers, of its own major, and puts their URIs into its secret. */
+  startSource(cluster: string): Promise<Postgres>;
+  /** Puts servers' URIs into a cluster's secret, whatever their major. */
+  connectSource(cluster: string, servers: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
   readonly principals: { readonly admin: Identity; readonly restore: Identity };
   /** Acts as any role of the templates. */
   asRole(name: string): Identity;
@@ -102,7 +107,7 @@ export async function startLocalCloud(options: Partial<StartOptions> = {}): Prom
 }
 
 function faceOf(started: Started, environment: string, stop: () => Promise<void>): LocalCloud {
-  const { run, model, principals, platform, image, endpoints, caFile, administrator } = started;
+  const { run, model, principals, platform, imageOf, endpoints, caFile, administrator } = started;
   trust(started.caPem);
   const scheduler = new Scheduler(model, principals, endpoints.AWS_ENDPOINT_URL_LAMBDA);
   const identity = ({ accessKeyId, secretAccessKey }: KeyPair): Identity => ({
@@ -138,6 +143,8 @@ function faceOf(started: Started, environment: string, stop: () => Promise<void>
     s3: started.s3,
     primary: started.postgres.primary,
     standby: started.postgres.standby,
+    startSource: (cluster) => started.startSource(cluster),
+    connectSource: (cluster, servers) => started.connectSource(cluster, servers),
     principals: { admin: identity(administrator), restore },
     asRole: (name) => identity(principals.get(name).keys),
     fireSchedule: async (cluster, name, scheduledTime) =>
@@ -165,9 +172,9 @@ function faceOf(started: Started, environment: string, stop: () => Promise<void>
     },
     stopTask: (arn, reason = 'Task stopped by user') => platform.tasks.stop(find(arn), reason),
     withoutPermission: (role, action) => principals.withoutPermission(role, action),
-    holdfast: async (args, { stdin, env } = {}) =>
+    holdfast: async (args, { cluster, stdin, env } = {}) =>
       await runHoldfast({
-        image: await image,
+        image: await imageOf(cluster),
         run: run.id,
         args,
         caFile,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { LambdaClient } from '@aws-sdk/client-lambda';
+import { BuildArgument, postgresMajor } from '../../contract/postgres-majors.ts';
 import { emptyModel, type Model } from './model.ts';
 import { Images } from './platform/images.ts';
 import { type Platform, servePlatform } from './platform/platform.ts';
@@ -36,6 +37,7 @@ export class PlatformFixture {
     const hash = createHash('sha256')
       .update(readFileSync(join(IMAGE, 'Dockerfile')))
       .digest('hex');
+    const buildArguments = { [BuildArgument.PostgresImage]: postgresMajor(17).image };
     this.platform = servePlatform({
       run: { id: basename(directory).slice(-6).toLowerCase(), directory },
       model: fixtureModel(hash),
@@ -43,7 +45,7 @@ export class PlatformFixture {
         forArn: (arn) => this.roles.find((each) => each.arn === arn) ?? roleNamed('nobody', []),
         byAccessKey: (id) => this.roles.find(({ keys }) => keys.accessKeyId === id),
       },
-      images: new Images(new Map([[hash, { hash, directory: IMAGE }]]), directory),
+      images: new Images(new Map([[hash, { hash, directory: IMAGE, buildArguments }]]), directory),
       server,
       administrator: { accessKeyId: 'AKIAADMIN', secretAccessKey: 'secret' },
       environment: { AWS_REGION: PLACE.region, AWS_ENDPOINT_URL_ECS: server.endpoint },

@@ -12,19 +12,14 @@ export async function prepareSource(primary: PostgresServer): Promise<void> {
   );
 }
 
-/** Secrets by name, as the environment's clusters refer to them. */
-export async function connectionSecrets(
-  environment: string,
-  postgres: Postgres,
+/** A cluster's secret, as the runner reads it. */
+export function connectionSecret(
+  postgres: Pick<Postgres, 'primary' | 'standby'>,
   caPem: string,
-): Promise<Map<string, string>> {
-  const { default: configuration } = (await import(
-    `../../infra/environments/${environment}.ts`
-  )) as { default: { clusters: readonly { secretName: string }[] } };
-  const content = JSON.stringify({
+): string {
+  return JSON.stringify({
     replica: postgres.standby.uriFor(BACKUP_ROLE),
     primary: postgres.primary.uriFor(BACKUP_ROLE),
     ca: caPem,
   });
-  return new Map(configuration.clusters.map(({ secretName }) => [secretName, content]));
 }

@@ -45,6 +45,33 @@ export async function createShop(primary: PostgresServer): Promise<void> {
 }
 
 /**
+ * Adds what a dump may trip over: large objects (one empty, one of several pages), and names that hold
+ * quotes, blanks, line breaks and words of `pg_restore --list`.
+ */
+export async function addOddities(primary: PostgresServer, database: string): Promise<void> {
+  await primary.query(
+    `create role "Odd ""Reader";
+     create schema "s p";
+     create table "s p"."we""ird\nname" ("a;b" int primary key, "ü\\" text);
+     insert into "s p"."we""ird\nname" select i, repeat(chr(228), i) from generate_series(1, 100) i;
+     create table "TABLE DATA public x" (id int primary key);
+     insert into "TABLE DATA public x" values (1);
+     create materialized view "BLOBS - 1" as select * from "TABLE DATA public x";
+     create statistics "s p"."st at" on "a;b", "ü\\" from "s p"."we""ird\nname";
+     grant select on "s p"."we""ird\nname" to "Odd ""Reader";
+     select lo_from_bytea(0, decode(repeat('ab', 5000), 'hex'));
+     select lo_from_bytea(0, '');
+     do $$ declare o record; begin
+       for o in select oid from pg_largeobject_metadata loop
+         execute format('grant select on large object %s to holdfast', o.oid);
+       end loop;
+     end $$;
+     analyze`,
+    { database },
+  );
+}
+
+/**
  * Makes a database `bulk` whose dump takes a few seconds: rows that compress about 2:1.
  *
  * @param mib size of each of its two tables, MiB, roughly.

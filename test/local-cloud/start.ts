@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { taskFamily } from '../../contract/environment-names.ts';
 import type { Assembly } from './assembly.ts';
 import { killTools } from './command.ts';
 import { bootstrap, deploy, synthesize } from './deploy.ts';
@@ -13,13 +13,13 @@ import { type Platform, servePlatform } from './platform/platform.ts';
 import { PlatformServer } from './platform/server.ts';
 import { Principals } from './principals.ts';
 import { buildModel } from './resources/adapters.ts';
-import { connectionSecrets, prepareSource } from './seed.ts';
 import { type Certificates, makeCertificates } from './servers/certificates.ts';
 import type { KeyPair } from './servers/key-pair.ts';
 import { type Moto, startMoto } from './servers/moto.ts';
-import { type Postgres, startPostgres } from './servers/postgres.ts';
+import type { Postgres } from './servers/postgres.ts';
 import { type Run, startRun } from './servers/run.ts';
 import { startVersitygw, type Versitygw } from './servers/versitygw.ts';
+import { readClusters, Sources } from './sources.ts';
 import type { Teardown } from './teardown.ts';
 import { makeBuckets, rootS3Client } from './vault-server.ts';
 
@@ -47,18 +47,24 @@ export interface Started {
   readonly principals: Principals;
   readonly administrator: KeyPair;
   readonly platform: Platform;
+  /** Of the environment's first cluster. */
   readonly postgres: Postgres;
+  /** Starts another cluster's servers, and puts their URIs into its secret. */
+  startSource(cluster: string): Promise<Postgres>;
+  /** Puts servers' URIs into another cluster's secret. */
+  connectSource(cluster: string, postgres: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
   readonly endpoints: Endpoints;
   readonly caFile: string;
   readonly caPem: string;
   readonly s3: S3Client;
-  /** The tasks' image, once it is built. */
-  readonly image: Promise<string>;
+  /** The image of a cluster's tasks. @default the first cluster's */
+  imageOf(cluster?: string): Promise<string>;
 }
 
 interface Servers {
   readonly certificates: Certificates;
   readonly versitygw: Versitygw;
+  readonly sources: Sources;
   readonly postgres: Postgres;
   readonly moto: Moto;
   readonly platformServer: PlatformServer;
@@ -78,7 +84,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   await sweepVolumes();
   say(`the run's directory is ${run.directory}`);
   const [servers, assembly] = await Promise.all([
-    startServers(run, teardown, say),
+    startServers(environment, run, teardown, say),
     synthesize({
       environment,
       output: join(run.directory, 'cdk.out'),
@@ -90,13 +96,12 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
       return synthesized;
     }),
   ]);
-  const { certificates, versitygw, postgres, moto, platformServer } = servers;
+  const { certificates, versitygw, sources, postgres, moto, platformServer } = servers;
   const images = new Images(assembly.images, run.directory);
-  const image = buildImage(images, assembly, say);
+  const built = buildImages(images, assembly, say);
   // Awaited further down: until then a failure is nobody's yet.
-  image.catch(() => undefined);
-  await prepareSource(postgres.primary);
-  await putSecrets(moto, await connectionSecrets(environment, postgres, certificates.caPem));
+  built.catch(() => undefined);
+  await sources.connect(sources.first, postgres, moto);
   const deployment = await deploy({ ...moto, directory: run.directory }, assembly);
   say('cdk deploy has put the stacks into the control plane');
 
@@ -133,7 +138,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   });
   await teardown.add('functions', () => platform.functions.stopAll());
   await teardown.add('tasks', () => platform.tasks.stopAll());
-  await image;
+  await built;
   say('the local cloud is ready');
   return {
     run,
@@ -147,7 +152,13 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     caFile,
     caPem,
     s3,
-    image,
+    startSource: async (cluster) => {
+      const source = await sources.start(cluster);
+      await sources.connect(cluster, source, moto);
+      return source;
+    },
+    connectSource: (cluster, source) => sources.connect(cluster, source, moto),
+    imageOf: (cluster = sources.first) => images.build(imageHash(model, environment, cluster)),
   };
 }
 
@@ -157,6 +168,7 @@ const EVERYTHING = {
 };
 
 async function startServers(
+  environment: string,
   run: Run,
   teardown: Teardown,
   say: (line: string) => void,
@@ -171,6 +183,8 @@ async function startServers(
     return server;
   };
   const certificates = await makeCertificates(run);
+  const clusters = await readClusters(environment);
+  const sources = new Sources({ run, certificates, teardown, clusters });
   const platformServer = await PlatformServer.listen();
   await teardown.add('the platform', () => platformServer.close());
   const [versitygw, postgres, moto] = await Promise.all([
@@ -178,34 +192,34 @@ async function startServers(
       'S3 with Object Lock (versitygw)',
       startVersitygw({ run, certificates, region: REGION }),
     ),
-    stoppable('PostgreSQL primary and standby', startPostgres({ run, certificates })),
+    sources.start(sources.first).then((servers) => {
+      say('PostgreSQL primary and standby: running');
+      return servers;
+    }),
     stoppable('control plane (moto)', startMoto({ run, region: REGION })).then(async (server) => {
       await bootstrap({ ...server, directory: run.directory });
       return server;
     }),
   ]);
-  return { certificates, versitygw, postgres, moto, platformServer };
+  return { certificates, versitygw, sources, postgres, moto, platformServer };
 }
 
-async function buildImage(
+async function buildImages(
   images: Images,
   assembly: Assembly,
   say: (line: string) => void,
-): Promise<string> {
-  const built = await Promise.all([...assembly.images.keys()].map((hash) => images.build(hash)));
-  const [image] = built;
-  if (image === undefined) throw new Error('The templates name no image.');
-  say(`the task's image is built (${image.slice(0, 40)}…)`);
-  return image;
+): Promise<void> {
+  for (const hash of assembly.images.keys()) {
+    const image = await images.build(hash);
+    say(`the task's image is built (${image.slice(0, 40)}…)`);
+  }
 }
 
-async function putSecrets(moto: Moto, secrets: ReadonlyMap<string, string>): Promise<void> {
-  const { endpoint, region, admin: credentials } = moto;
-  const client = new SecretsManagerClient({ endpoint, region, credentials });
-  for (const [Name, SecretString] of secrets) {
-    await client.send(new CreateSecretCommand({ Name, SecretString }));
-  }
-  client.destroy();
+function imageHash(model: Model, environment: string, cluster: string): string {
+  const family = taskFamily(environment, cluster);
+  const definition = [...model.taskDefinitions.values()].find((one) => one.family === family);
+  if (definition === undefined) throw new Error(`The templates have no task ${family}.`);
+  return definition.container.image;
 }
 
 function onlyBucket(model: Model): string {

@@ -1,5 +1,6 @@
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
 import { conninfo } from '../source/server.ts';
+import { compressArgument } from './compress-argument.ts';
 
 /** What every `pg_dump` of one database has in common. */
 export interface DumpTarget {
@@ -20,7 +21,7 @@ export function directoryArguments(options: LogicalOptions, target: DirectoryTar
     '--format=directory',
     `--file=${target.directory}`,
     `--jobs=${target.jobs}`,
-    `--compress=${target.compression}`,
+    compressArgument(target.compression),
     // Files are opened once, and not again for an fsync of what is uploaded by then.
     '--no-sync',
     ...filterArguments(options),
@@ -35,7 +36,7 @@ export function customArguments(
 ): string[] {
   return [
     '--format=custom',
-    `--compress=${target.compression}`,
+    compressArgument(target.compression),
     ...filterArguments(options),
     ...commonArguments(options, target),
   ];

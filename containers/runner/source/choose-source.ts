@@ -1,5 +1,6 @@
 import type { ClusterOptions } from '../../../contract/cluster-options.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { whatServes } from '../../../contract/postgres-majors.ts';
 import type { Log } from '../log.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
@@ -85,7 +86,7 @@ function refuse(found: Survey, server: Server, options: Refusal): HoldfastError 
     return new HoldfastError(
       'SOURCE_VERSION',
       `${where} runs PostgreSQL ${found.major}; this image is for ${options.postgresMajor}.`,
-      { hint: `Set the cluster's postgresMajor to ${found.major} and deploy again.` },
+      { hint: whatServes(found.major) },
     );
   }
   if (!found.inRecovery) return undefined;

@@ -1,14 +1,18 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { NODE_IMAGE, POSTGRES_MAJORS } from '../../../contract/postgres-majors.ts';
 import type { ImageAsset } from '../assembly.ts';
 import { runTool, toolEnvironment } from '../command.ts';
+import { postgresBaseImage } from '../servers/container.ts';
 
-/** Bases that stand for the registry's images: the setup makes them, since no registry is asked. */
-const BASES = {
-  POSTGRES_IMAGE: 'localhost/holdfast-postgres-base:17',
-  NODE_IMAGE: 'localhost/holdfast-node-base:24',
-};
+/** What stands for each of the registry's images: the setup makes it, since no registry is asked. */
+const BASES = new Map([
+  ...POSTGRES_MAJORS.filter(({ tested }) => tested).map(
+    ({ image, major }) => [image, postgresBaseImage(major)] as const,
+  ),
+  [NODE_IMAGE, 'localhost/holdfast-node-base:24'],
+]);
 
 /** What runc needs here, at build as at run. */
 export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
@@ -49,11 +53,22 @@ export class Images {
         'bud',
         ...['--isolation', 'chroot', '--network', 'host', '--layers'],
         ...LIMITS,
-        ...Object.entries(BASES).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]),
+        ...Object.entries(asset.buildArguments).flatMap(([key, image]) => [
+          '--build-arg',
+          `${key}=${baseFor(image)}`,
+        ]),
         ...['--tag', name, asset.directory],
       ],
       { env: toolEnvironment(), logFile },
     );
     return name;
   }
+}
+
+function baseFor(image: string): string {
+  const base = BASES.get(image);
+  if (base !== undefined) return base;
+  throw new Error(
+    `Nothing here stands for the image ${image}: there is only ${[...BASES.keys()].join(', ')}.`,
+  );
 }

@@ -1,7 +1,12 @@
 import { execa } from 'execa';
 import { RUN_LABEL, type Run } from './run.ts';
 
-export const POSTGRES_IMAGE = 'localhost/holdfast-postgres-base:17';
+/** Server and client programs of one major version; `scripts/setup/images.sh` makes those that are tested. */
+export function postgresBaseImage(major: number): string {
+  return `localhost/holdfast-postgres-base:${major}`;
+}
+
+export const POSTGRES_IMAGE = postgresBaseImage(17);
 
 /** What every container needs here, whatever it runs. */
 export function containerArguments(run: Run): string[] {

@@ -1,6 +1,5 @@
 /** What runs inside the containers: each ends by becoming the server. */
 
-const BIN = '/usr/lib/postgresql/17/bin';
 const DATA = '/var/lib/postgresql/data';
 
 /** As root: hands the mounted certificate to the server's user, for the key must be his alone. */
@@ -42,26 +41,36 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 hostssl replication all 127.0.0.1/32 scram-sha-256
 `;
 
-const SERVE = `exec setpriv --reuid=postgres --regid=postgres --init-groups ${BIN}/postgres -D ${DATA}`;
+function programs(major: number): string {
+  return `/usr/lib/postgresql/${major}/bin`;
+}
+
+function serve(major: number): string {
+  return `exec setpriv --reuid=postgres --regid=postgres --init-groups ${programs(major)}/postgres -D ${DATA} -p "$PORT"`;
+}
 
 /** Expects PORT and PASSWORD in the environment. */
-export const PRIMARY_SCRIPT = `${PREPARE}
+export function primaryScript(major: number): string {
+  return `${PREPARE}
 printf '%s' "$PASSWORD" > /run/postgresql/password
 chown postgres /run/postgresql/password
-as_postgres ${BIN}/initdb --no-sync --no-instructions -D ${DATA} -U postgres \\
+as_postgres ${programs(major)}/initdb --no-sync --no-instructions -D ${DATA} -U postgres \\
   --pwfile=/run/postgresql/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
 rm /run/postgresql/password
 cat >> ${DATA}/postgresql.conf <<'END'
 ${SETTINGS}END
 cat > ${DATA}/pg_hba.conf <<'END'
 ${HBA}END
-${SERVE} -p "$PORT"
+${serve(major)}
 `;
+}
 
 /** Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment. */
-export const STANDBY_SCRIPT = `${PREPARE}
-as_postgres ${BIN}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S standby -D ${DATA} \\
+export function standbyScript(major: number): string {
+  return `${PREPARE}
+as_postgres ${programs(major)}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S standby -D ${DATA} \\
   -d "host=127.0.0.1 port=$PRIMARY_PORT user=postgres sslmode=verify-full sslrootcert=/var/lib/postgresql/tls/ca.pem application_name=standby"
 unset PGPASSWORD
-${SERVE} -p "$PORT"
+${serve(major)}
 `;
+}

@@ -4,8 +4,8 @@ import type { Certificates } from './certificates.ts';
 import {
   containerArguments,
   containerExists,
-  POSTGRES_IMAGE,
   podman,
+  postgresBaseImage,
   removeContainer,
 } from './container.ts';
 import { freePort } from './free-port.ts';
@@ -16,7 +16,7 @@ import {
   runQuery,
   type UriParts,
 } from './postgres-connection.ts';
-import { PRIMARY_SCRIPT, STANDBY_SCRIPT } from './postgres-scripts.ts';
+import { primaryScript, standbyScript } from './postgres-scripts.ts';
 import type { Run } from './run.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -57,16 +57,21 @@ export interface Postgres {
 export interface PostgresOptions {
   readonly run: Run;
   readonly certificates: Certificates;
+  /** @default 17 */
+  readonly major?: number;
+  /** Tells the servers of one run apart, in containers' and logs' names. @default '' */
+  readonly prefix?: string;
 }
 
 /** Everything that a URI, a shell, a .pgpass file or a connection string would trip over. */
 const PASSWORD = `p@ss:w/rd#1 %41'"\\&=?ü`;
 
-/** Starts PostgreSQL 17, a primary and a streaming standby, each in a container of its own. */
+/** Starts PostgreSQL, a primary and a streaming standby, each in a container of its own. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const primary = await startServer(options, 'primary', PRIMARY_SCRIPT, {});
+  const { major = 17 } = options;
+  const primary = await startServer(options, 'primary', primaryScript(major), {});
   try {
-    const server = await startServer(options, 'standby', STANDBY_SCRIPT, {
+    const server = await startServer(options, 'standby', standbyScript(major), {
       PRIMARY_PORT: String(primary.port),
       PGPASSWORD: PASSWORD,
     });
@@ -86,11 +91,12 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 }
 
 async function startServer(
-  { run, certificates }: PostgresOptions,
-  name: string,
+  { run, certificates, major = 17, prefix = '' }: PostgresOptions,
+  role: string,
   script: string,
   more: Readonly<Record<string, string>>,
 ): Promise<PostgresServer> {
+  const name = `${prefix}${role}`;
   const port = await freePort();
   const address: PostgresAddress = {
     host: '127.0.0.1',
@@ -108,12 +114,12 @@ async function startServer(
     // PostgreSQL's parallel queries need more shared memory than a container's 63 MB.
     ...['--shm-size', '256m', '--log-driver', 'k8s-file', '--log-opt', `path=${logFile}`],
     ...Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
-    ...[POSTGRES_IMAGE, 'sh', '-c', script],
+    ...[postgresBaseImage(major), 'sh', '-c', script],
   ]);
   const stop = () => removeContainer(container);
   try {
     await waitUntil(async () => (await runQuery(address, 'SELECT 1')).rowCount === 1, {
-      what: `the PostgreSQL ${name} to answer`,
+      what: `the PostgreSQL ${major} ${name} to answer`,
       timeoutMs: 30_000,
       intervalMs: 100,
       givenUp: async () =>

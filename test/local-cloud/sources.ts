@@ -1,0 +1,88 @@
+import {
+  CreateSecretCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import type { Environment } from '../../infra/environment.ts';
+import { connectionSecret, prepareSource } from './seed.ts';
+import type { Certificates } from './servers/certificates.ts';
+import type { Moto } from './servers/moto.ts';
+import { type Postgres, startPostgres } from './servers/postgres.ts';
+import type { Run } from './servers/run.ts';
+import type { Teardown } from './teardown.ts';
+
+type Cluster = Pick<Environment['clusters'][number], 'name' | 'postgresMajor' | 'secretName'>;
+
+type Servers = Pick<Postgres, 'primary' | 'standby'>;
+
+export interface SourcesOptions {
+  readonly run: Run;
+  readonly certificates: Certificates;
+  readonly teardown: Teardown;
+  readonly clusters: readonly Cluster[];
+}
+
+/** The environment's clusters, in the order of its file. */
+export async function readClusters(environment: string): Promise<readonly Cluster[]> {
+  const module: { readonly default: Environment } = await import(
+    `../../infra/environments/${environment}.ts`
+  );
+  return module.default.clusters;
+}
+
+/** The clusters' PostgreSQL servers: a primary and a standby each, started when they are asked for. */
+export class Sources {
+  readonly #options: SourcesOptions;
+  readonly #started = new Map<string, Promise<Postgres>>();
+  readonly #connected = new Set<string>();
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+  }
+
+  /** The cluster whose servers are there from the start. */
+  get first(): string {
+    const [cluster] = this.#options.clusters;
+    if (cluster === undefined) throw new Error('The environment has no cluster.');
+    return cluster.name;
+  }
+
+  /** Starts the servers of the major that the cluster is configured for; the second time, names them. */
+  start(name: string): Promise<Postgres> {
+    const started = this.#started.get(name) ?? this.#launch(name);
+    this.#started.set(name, started);
+    return started;
+  }
+
+  /** Puts servers' URIs into the cluster's secret. */
+  async connect(name: string, postgres: Servers, moto: Moto): Promise<void> {
+    const { endpoint, region, admin: credentials } = moto;
+    const client = new SecretsManagerClient({ endpoint, region, credentials });
+    const SecretString = connectionSecret(postgres, this.#options.certificates.caPem);
+    const { secretName } = this.#cluster(name);
+    if (this.#connected.has(name)) {
+      await client.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+    } else await client.send(new CreateSecretCommand({ Name: secretName, SecretString }));
+    this.#connected.add(name);
+    client.destroy();
+  }
+
+  async #launch(name: string): Promise<Postgres> {
+    const { run, certificates, teardown } = this.#options;
+    const postgres = await startPostgres({
+      run,
+      certificates,
+      major: this.#cluster(name).postgresMajor,
+      prefix: name === this.first ? '' : `${name}-`,
+    });
+    await teardown.add(`PostgreSQL of ${name}`, () => postgres.stop());
+    await prepareSource(postgres.primary);
+    return postgres;
+  }
+
+  #cluster(name: string): Cluster {
+    const cluster = this.#options.clusters.find((one) => one.name === name);
+    if (cluster === undefined) throw new Error(`The environment has no cluster ${name}.`);
+    return cluster;
+  }
+}
