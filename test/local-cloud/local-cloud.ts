@@ -35,6 +35,8 @@ export interface TaskEnd {
   /** The container's own: `OutOfMemoryError: …`. */
   readonly reason: string | undefined;
   readonly logFile: string;
+  /** From the start of the container to its removal; absent when it never started. Seconds. */
+  readonly seconds: number | undefined;
 }
 
 /** A task while it runs, seen from the host. */
@@ -56,6 +58,12 @@ export interface LocalCloud {
   readonly account: string;
   readonly bucket: string;
   readonly s3Endpoint: string;
+  /** What the tasks run. */
+  readonly image: string;
+  /** Names the run's containers and volumes. */
+  readonly run: string;
+  /** The local authority's certificate, on the host. */
+  readonly caFile: string;
   readonly model: Model;
   /** May do everything to the vault that anybody may. */
   readonly s3: S3Client;
@@ -81,7 +89,7 @@ export interface LocalCloud {
 
 /** Starts servers, deploys what `cdk synth` wrote, and answers with everything in place. */
 export async function startLocalCloud(options: Partial<StartOptions> = {}): Promise<LocalCloud> {
-  const { environment = 'local', log = () => undefined, keep = false } = options;
+  const { environment = 'local', log = () => undefined, keep = false, ...rest } = options;
   const teardown = new Teardown();
   const stop = (): Promise<void> => teardown.run(log);
   const interrupted = (signal: NodeJS.Signals): void => {
@@ -94,14 +102,19 @@ export async function startLocalCloud(options: Partial<StartOptions> = {}): Prom
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
   });
   try {
-    return faceOf(await startEverything({ environment, log, keep }, teardown), environment, stop);
+    const started = await startEverything({ environment, log, keep, ...rest }, teardown);
+    return faceOf({ ...started, image: await started.image }, environment, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function faceOf(started: Started, environment: string, stop: () => Promise<void>): LocalCloud {
+function faceOf(
+  started: Omit<Started, 'image'> & { readonly image: string },
+  environment: string,
+  stop: () => Promise<void>,
+): LocalCloud {
   const { run, model, principals, platform, image, endpoints, caFile, administrator } = started;
   trust(started.caPem);
   const scheduler = new Scheduler(model, principals, endpoints.AWS_ENDPOINT_URL_LAMBDA);
@@ -134,6 +147,9 @@ function faceOf(started: Started, environment: string, stop: () => Promise<void>
     account: model.account,
     bucket: started.bucket,
     s3Endpoint: endpoints.AWS_ENDPOINT_URL_S3,
+    image,
+    run: run.id,
+    caFile,
     model,
     s3: started.s3,
     primary: started.postgres.primary,
@@ -165,9 +181,9 @@ function faceOf(started: Started, environment: string, stop: () => Promise<void>
     },
     stopTask: (arn, reason = 'Task stopped by user') => platform.tasks.stop(find(arn), reason),
     withoutPermission: (role, action) => principals.withoutPermission(role, action),
-    holdfast: async (args, { stdin, env } = {}) =>
-      await runHoldfast({
-        image: await image,
+    holdfast: (args, { stdin, env } = {}) =>
+      runHoldfast({
+        image,
         run: run.id,
         args,
         caFile,
@@ -211,6 +227,10 @@ async function ended(task: Task, timeoutSeconds: number): Promise<TaskEnd> {
   } finally {
     clearTimeout(timer);
   }
-  const { arn, exitCode, stopCode, stoppedReason, reason, logFile } = task;
-  return { arn, exitCode, stopCode, stoppedReason, reason, logFile };
+  const { arn, exitCode, stopCode, stoppedReason, reason, logFile, startedAt, stoppedAt } = task;
+  const seconds =
+    startedAt === undefined || stoppedAt === undefined
+      ? undefined
+      : (stoppedAt.getTime() - startedAt.getTime()) / 1000;
+  return { arn, exitCode, stopCode, stoppedReason, reason, logFile, seconds };
 }

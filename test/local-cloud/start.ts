@@ -29,6 +29,8 @@ export interface StartOptions {
   readonly log: (line: string) => void;
   /** Keeps the run's directory with its logs after the end. @default false */
   readonly keep: boolean;
+  /** Directory that keeps the PostgreSQL servers' data. @default none: they start empty */
+  readonly dataDirectory?: string;
 }
 
 /** Where each service answers, as the variables that every AWS SDK reads. */
@@ -78,7 +80,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   await sweepVolumes();
   say(`the run's directory is ${run.directory}`);
   const [servers, assembly] = await Promise.all([
-    startServers(run, teardown, say),
+    startServers(run, teardown, say, options.dataDirectory),
     synthesize({
       environment,
       output: join(run.directory, 'cdk.out'),
@@ -160,6 +162,7 @@ async function startServers(
   run: Run,
   teardown: Teardown,
   say: (line: string) => void,
+  dataDirectory: string | undefined,
 ): Promise<Servers> {
   const stoppable = async <T extends { stop(): Promise<void> }>(
     what: string,
@@ -178,7 +181,14 @@ async function startServers(
       'S3 with Object Lock (versitygw)',
       startVersitygw({ run, certificates, region: REGION }),
     ),
-    stoppable('PostgreSQL primary and standby', startPostgres({ run, certificates })),
+    stoppable(
+      'PostgreSQL primary and standby',
+      startPostgres({
+        run,
+        certificates,
+        ...(dataDirectory === undefined ? {} : { dataDirectory }),
+      }),
+    ),
     stoppable('control plane (moto)', startMoto({ run, region: REGION })).then(async (server) => {
       await bootstrap({ ...server, directory: run.directory });
       return server;
