@@ -74,9 +74,9 @@ export class ArtifactUpload implements OpenUpload {
   /** Opens the multipart upload, locked from its first byte on. */
   static async start(vault: BackupVault, name: string): Promise<ArtifactUpload> {
     const key = artifactKey(vault.cluster, vault.label, name);
-    const upload = new ArtifactUpload(vault, name, key, await createUpload(vault, key));
-    vault.ledger.add(upload);
-    return upload;
+    return await vault.ledger.open(
+      async () => new ArtifactUpload(vault, name, key, await createUpload(vault, key)),
+    );
   }
 
   /** Plain text written so far, bytes. */
