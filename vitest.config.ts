@@ -11,7 +11,11 @@ const shared = {
 };
 
 /** Tests that start a whole local cloud: one after the other, and alone on the machine. */
-const WITH_A_CLOUD = ['test/e2e/**/*.test.ts', 'test/local-cloud/**/*.test.ts'];
+const WITH_A_CLOUD = [
+  'test/bench/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/local-cloud/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {

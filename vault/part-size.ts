@@ -1,7 +1,10 @@
 /** Length of every part but an upload's last: 10,000 of them make an artifact of 78 GiB. */
 export const PART_BYTES = 8 * 1024 * 1024;
 
-/** Part buffers for a dump by so many workers: what bounds the runner's memory. */
+/**
+ * Part buffers for a dump by so many workers: what bounds the runner's memory. One is being filled
+ * for each worker's file, one for a file just closed and one for the pack; two are on their way.
+ */
 export function partBuffers(jobs: number): number {
-  return jobs + 6;
+  return jobs + 4;
 }

@@ -49,6 +49,13 @@ export class StreamUpload {
   async write(chunk: Buffer): Promise<void> {
     let offset = 0;
     while (offset < chunk.length) {
+      // A frame that lies in the chunk whole needs no copy: it is encrypted before this returns.
+      if (this.#framed === 0 && chunk.length - offset >= FRAME_BYTES) {
+        this.#bytes += FRAME_BYTES;
+        await this.#writeFrame(chunk.subarray(offset, offset + FRAME_BYTES));
+        offset += FRAME_BYTES;
+        continue;
+      }
       this.#frame ??= Buffer.allocUnsafeSlow(FRAME_BYTES);
       const copied = chunk.copy(this.#frame, this.#framed, offset);
       offset += copied;
@@ -71,11 +78,15 @@ export class StreamUpload {
     const frame = this.#frame;
     if (frame === undefined || this.#framed === 0) return;
     const whole = this.#framed === FRAME_BYTES;
-    const current = this.#current ?? (await this.#open());
-    await current.write(frame.subarray(0, this.#framed));
+    await this.#writeFrame(frame.subarray(0, this.#framed));
     // The encryptor keeps a frame that is not full until it ends.
     if (!whole) this.#frame = undefined;
     this.#framed = 0;
+  }
+
+  async #writeFrame(frame: Buffer): Promise<void> {
+    const current = this.#current ?? (await this.#open());
+    await current.write(frame);
     if (current.plainBytes >= this.#maxPlainBytes) {
       this.#done.push(await current.finish());
       this.#current = undefined;

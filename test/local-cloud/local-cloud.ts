@@ -35,6 +35,8 @@ export interface TaskEnd {
   /** The container's own: `OutOfMemoryError: …`. */
   readonly reason: string | undefined;
   readonly logFile: string;
+  /** From the start of the container to its removal; absent when it never started. Seconds. */
+  readonly seconds: number | undefined;
 }
 
 /** A task while it runs, seen from the host. */
@@ -56,6 +58,12 @@ export interface LocalCloud {
   readonly account: string;
   readonly bucket: string;
   readonly s3Endpoint: string;
+  /** What the tasks run. */
+  readonly image: string;
+  /** Names the run's containers and volumes. */
+  readonly run: string;
+  /** The local authority's certificate, on the host. */
+  readonly caFile: string;
   readonly model: Model;
   /** May do everything to the vault that anybody may. */
   readonly s3: S3Client;
@@ -86,7 +94,7 @@ export interface LocalCloud {
 
 /** Starts servers, deploys what `cdk synth` wrote, and answers with everything in place. */
 export async function startLocalCloud(options: Partial<StartOptions> = {}): Promise<LocalCloud> {
-  const { environment = 'local', log = () => undefined, keep = false } = options;
+  const { environment = 'local', log = () => undefined, keep = false, ...rest } = options;
   const teardown = new Teardown();
   const stop = (): Promise<void> => teardown.run(log);
   const interrupted = (signal: NodeJS.Signals): void => {
@@ -99,15 +107,21 @@ export async function startLocalCloud(options: Partial<StartOptions> = {}): Prom
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
   });
   try {
-    return faceOf(await startEverything({ environment, log, keep }, teardown), environment, stop);
+    const started = await startEverything({ environment, log, keep, ...rest }, teardown);
+    return faceOf({ ...started, image: await started.imageOf() }, environment, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function faceOf(started: Started, environment: string, stop: () => Promise<void>): LocalCloud {
-  const { run, model, principals, platform, imageOf, endpoints, caFile, administrator } = started;
+function faceOf(
+  started: Started & { readonly image: string },
+  environment: string,
+  stop: () => Promise<void>,
+): LocalCloud {
+  const { run, image, model, principals, platform, imageOf, endpoints, caFile, administrator } =
+    started;
   trust(started.caPem);
   const scheduler = new Scheduler(model, principals, endpoints.AWS_ENDPOINT_URL_LAMBDA);
   const identity = ({ accessKeyId, secretAccessKey }: KeyPair): Identity => ({
@@ -139,6 +153,9 @@ function faceOf(started: Started, environment: string, stop: () => Promise<void>
     account: model.account,
     bucket: started.bucket,
     s3Endpoint: endpoints.AWS_ENDPOINT_URL_S3,
+    image,
+    run: run.id,
+    caFile,
     model,
     s3: started.s3,
     primary: started.postgres.primary,
@@ -218,6 +235,10 @@ async function ended(task: Task, timeoutSeconds: number): Promise<TaskEnd> {
   } finally {
     clearTimeout(timer);
   }
-  const { arn, exitCode, stopCode, stoppedReason, reason, logFile } = task;
-  return { arn, exitCode, stopCode, stoppedReason, reason, logFile };
+  const { arn, exitCode, stopCode, stoppedReason, reason, logFile, startedAt, stoppedAt } = task;
+  const seconds =
+    startedAt === undefined || stoppedAt === undefined
+      ? undefined
+      : (stoppedAt.getTime() - startedAt.getTime()) / 1000;
+  return { arn, exitCode, stopCode, stoppedReason, reason, logFile, seconds };
 }

@@ -6,6 +6,11 @@ export const BACKUP_ROLE = { user: 'holdfast', password: 'p@ss:w/ord?#%&\' "é' 
 /** Makes what every source needs on its primary; the standby gets it by replication. */
 export async function prepareSource(primary: PostgresServer): Promise<void> {
   const literal = `'${BACKUP_ROLE.password.replaceAll("'", "''")}'`;
+  const { rowCount } = await primary.query(
+    `SELECT FROM pg_roles WHERE rolname = '${BACKUP_ROLE.user}'`,
+  );
+  // Kept data has it already.
+  if (rowCount === 1) return;
   await primary.query(
     `CREATE ROLE ${BACKUP_ROLE.user} LOGIN NOSUPERUSER BYPASSRLS PASSWORD ${literal};
      GRANT pg_read_all_data, pg_read_all_settings, pg_monitor TO ${BACKUP_ROLE.user};`,

@@ -20,6 +20,8 @@ export interface SourcesOptions {
   readonly certificates: Certificates;
   readonly teardown: Teardown;
   readonly clusters: readonly Cluster[];
+  /** Directory that keeps the servers' data. @default none: they start empty */
+  readonly dataDirectory?: string | undefined;
 }
 
 /** The environment's clusters, in the order of its file. */
@@ -68,12 +70,13 @@ export class Sources {
   }
 
   async #launch(name: string): Promise<Postgres> {
-    const { run, certificates, teardown } = this.#options;
+    const { run, certificates, teardown, dataDirectory } = this.#options;
     const postgres = await startPostgres({
       run,
       certificates,
       major: this.#cluster(name).postgresMajor,
       prefix: name === this.first ? '' : `${name}-`,
+      ...(dataDirectory === undefined ? {} : { dataDirectory }),
     });
     await teardown.add(`PostgreSQL of ${name}`, () => postgres.stop());
     await prepareSource(postgres.primary);

@@ -29,6 +29,8 @@ export interface StartOptions {
   readonly log: (line: string) => void;
   /** Keeps the run's directory with its logs after the end. @default false */
   readonly keep: boolean;
+  /** Directory that keeps the PostgreSQL servers' data. @default none: they start empty */
+  readonly dataDirectory?: string;
 }
 
 /** Where each service answers, as the variables that every AWS SDK reads. */
@@ -84,7 +86,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   await sweepVolumes();
   say(`the run's directory is ${run.directory}`);
   const [servers, assembly] = await Promise.all([
-    startServers(environment, run, teardown, say),
+    startServers(environment, run, teardown, say, options.dataDirectory),
     synthesize({
       environment,
       output: join(run.directory, 'cdk.out'),
@@ -172,6 +174,7 @@ async function startServers(
   run: Run,
   teardown: Teardown,
   say: (line: string) => void,
+  dataDirectory: string | undefined,
 ): Promise<Servers> {
   const stoppable = async <T extends { stop(): Promise<void> }>(
     what: string,
@@ -184,7 +187,7 @@ async function startServers(
   };
   const certificates = await makeCertificates(run);
   const clusters = await readClusters(environment);
-  const sources = new Sources({ run, certificates, teardown, clusters });
+  const sources = new Sources({ run, certificates, teardown, clusters, dataDirectory });
   const platformServer = await PlatformServer.listen();
   await teardown.add('the platform', () => platformServer.close());
   const [versitygw, postgres, moto] = await Promise.all([

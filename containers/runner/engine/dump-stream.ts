@@ -68,9 +68,10 @@ export class DumpStream {
     this.#options = options;
     this.#throttle = new Throttle(options.child.pid, options.spool);
     this.#packBelow = Math.min(PACK_BELOW_BYTES, options.spool.capBytes / 16);
-    // Four buffers stay free: for the pack, and for parts on their way. Closed files always come to
-    // their end and make room, so open ones, of which there are fewer, never wait for ever.
-    this.#maxTails = options.vault.parts.size - 4;
+    // Three buffers stay free: for the pack, and for parts on their way. That leaves one tail more
+    // than there are workers: with as many, a closed file could wait for open ones to end while
+    // their writers are stopped because that file fills the spool.
+    this.#maxTails = options.vault.parts.size - 3;
     this.#pack = new PackWriter({
       directory: options.directory,
       upload: new StreamUpload(options.vault, `${options.prefix}/pack.tar`),

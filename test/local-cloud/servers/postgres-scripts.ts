@@ -1,6 +1,7 @@
 /** What runs inside the containers: each ends by becoming the server. */
 
-const DATA = '/var/lib/postgresql/data';
+/** Where a server keeps its data, inside its container. */
+export const DATA = '/var/lib/postgresql/data';
 
 /** As root: hands the mounted certificate to the server's user, for the key must be his alone. */
 const PREPARE = `set -eu
@@ -23,6 +24,8 @@ password_encryption = 'scram-sha-256'
 unix_socket_directories = '/run/postgresql'
 shared_buffers = '64MB'
 max_connections = 60
+# A dump locks every table: room for some ten thousand.
+max_locks_per_transaction = 256
 fsync = off
 wal_level = replica
 max_wal_senders = 10
@@ -52,6 +55,7 @@ function serve(major: number): string {
 /** Expects PORT and PASSWORD in the environment. */
 export function primaryScript(major: number): string {
   return `${PREPARE}
+if [ ! -s ${DATA}/PG_VERSION ]; then
 printf '%s' "$PASSWORD" > /run/postgresql/password
 chown postgres /run/postgresql/password
 as_postgres ${programs(major)}/initdb --no-sync --no-instructions -D ${DATA} -U postgres \\
@@ -61,6 +65,7 @@ cat >> ${DATA}/postgresql.conf <<'END'
 ${SETTINGS}END
 cat > ${DATA}/pg_hba.conf <<'END'
 ${HBA}END
+fi
 ${serve(major)}
 `;
 }
@@ -68,8 +73,12 @@ ${serve(major)}
 /** Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment. */
 export function standbyScript(major: number): string {
   return `${PREPARE}
+if [ ! -s ${DATA}/PG_VERSION ]; then
 as_postgres ${programs(major)}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S standby -D ${DATA} \\
   -d "host=127.0.0.1 port=$PRIMARY_PORT user=postgres sslmode=verify-full sslrootcert=/var/lib/postgresql/tls/ca.pem application_name=standby"
+fi
+# Kept data knows the port that the primary had then.
+sed -i "s/port=[0-9]*/port=$PRIMARY_PORT/" ${DATA}/postgresql.auto.conf
 unset PGPASSWORD
 ${serve(major)}
 `;

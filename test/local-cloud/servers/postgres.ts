@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { QueryResult } from 'pg';
 import type { Certificates } from './certificates.ts';
@@ -16,7 +17,7 @@ import {
   runQuery,
   type UriParts,
 } from './postgres-connection.ts';
-import { primaryScript, standbyScript } from './postgres-scripts.ts';
+import { DATA, primaryScript, standbyScript } from './postgres-scripts.ts';
 import type { Run } from './run.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -61,6 +62,12 @@ export interface PostgresOptions {
   readonly major?: number;
   /** Tells the servers of one run apart, in containers' and logs' names. @default '' */
   readonly prefix?: string;
+  /**
+   * Directory on the host that keeps both servers' data: what lies in it is served again, what is
+   * missing is made. One run at a time.
+   * @default each server's data ends with its container
+   */
+  readonly dataDirectory?: string;
 }
 
 /** Everything that a URI, a shell, a .pgpass file or a connection string would trip over. */
@@ -90,8 +97,16 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
+/** Starts a server of its own that nothing streams from, empty. */
+export async function startLoneServer(
+  options: Pick<PostgresOptions, 'run' | 'certificates'>,
+  name: string,
+): Promise<PostgresServer> {
+  return await startServer(options, name, primaryScript(17), {});
+}
+
 async function startServer(
-  { run, certificates, major = 17, prefix = '' }: PostgresOptions,
+  { run, certificates, major = 17, prefix = '', dataDirectory }: PostgresOptions,
   role: string,
   script: string,
   more: Readonly<Record<string, string>>,
@@ -107,10 +122,16 @@ async function startServer(
   const container = `holdfast-${run.id}-${name}`;
   const logFile = join(run.directory, `${name}.log`);
   const environment = { PORT: String(port), PASSWORD, ...more };
-  const mount = `${dirname(certificates.caFile)}:/certificates:ro`;
+  const mounts = [`${dirname(certificates.caFile)}:/certificates:ro`];
+  if (dataDirectory !== undefined) {
+    const data = join(dataDirectory, name);
+    await mkdir(data, { recursive: true });
+    mounts.push(`${data}:${DATA}`);
+  }
   await podman([
     ...containerArguments(run),
-    ...['--detach', '--name', container, '--volume', mount],
+    ...['--detach', '--name', container],
+    ...mounts.flatMap((mount) => ['--volume', mount]),
     // PostgreSQL's parallel queries need more shared memory than a container's 63 MB.
     ...['--shm-size', '256m', '--log-driver', 'k8s-file', '--log-opt', `path=${logFile}`],
     ...Object.entries(environment).flatMap(([key, value]) => ['--env', `${key}=${value}`]),

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type BenchCloud, startBenchCloud } from './bench-cloud.ts';
+import { rowsDataset } from './dataset.ts';
+import { fallsShort, inTurn, ratio, table } from './figures.ts';
+import { measureBackup } from './measure.ts';
+
+const silent = (): void => undefined;
+
+describe('the benchmark', () => {
+  let bench: BenchCloud;
+  beforeAll(async () => {
+    bench = await startBenchCloud(rowsDataset(0.002), silent);
+  });
+  afterAll(() => bench?.stop());
+
+  test('measures a backup and each alternative to it', async () => {
+    const measured = await measureBackup(bench, { rounds: 1, log: silent });
+    expect(measured.figures).toHaveLength(4);
+    for (const { name, value } of measured.figures) {
+      expect(value, name).toBeGreaterThan(0);
+      expect(Number.isFinite(value), name).toBe(true);
+    }
+    expect(Object.values(measured.rounds).map(({ length }) => length)).toEqual([1, 1, 1, 1]);
+  });
+});
+
+describe('figures', () => {
+  test('fall short above their limit, or when they are no number', () => {
+    const figure = { name: 'size', unit: '×', atMost: 1 } as const;
+    expect(fallsShort({ ...figure, value: 1 })).toBe(false);
+    expect(fallsShort({ ...figure, value: 1.01 })).toBe(true);
+    expect(fallsShort({ ...figure, value: Number.NaN })).toBe(true);
+    expect(fallsShort({ name: 'size', unit: '×', value: 9 })).toBe(false);
+  });
+
+  test('compare the best of each', () => {
+    expect(ratio([3, 2, 4], [5, 4, 8])).toBe(0.5);
+  });
+
+  test('are measured in turn', async () => {
+    const order: string[] = [];
+    const alternative = (name: string) => async (): Promise<number> => order.push(name);
+    const seconds = await inTurn(2, { a: alternative('a'), b: alternative('b') }, silent);
+    expect(order).toEqual(['a', 'b', 'a', 'b']);
+    expect(seconds).toEqual({ a: [1, 3], b: [2, 4] });
+  });
+
+  test('are shown with their limits', () => {
+    const figures = [{ name: 'size', value: 2, unit: '×', atMost: 1 }] as const;
+    expect(table([{ title: 'Title', figures, rounds: {}, notes: {} }])).toBe(
+      'Title\n  size  2.00 ×  ≤ 1 ×  FALLS SHORT',
+    );
+  });
+});

@@ -1,0 +1,118 @@
+/**
+ * `npm run bench`: the figures that Holdfast promises, measured against the local cloud. Ends with
+ * exit status 1 when one falls short.
+ */
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findAwsCli } from './aws-cli.ts';
+import { type BenchCloud, startBenchCloud } from './bench-cloud.ts';
+import { type Dataset, rowsDataset, tablesDataset } from './dataset.ts';
+import { fallsShort, type Measurement, table } from './figures.ts';
+import {
+  type MeasureOptions,
+  measureBackup,
+  measureMemory,
+  measureRestore,
+  measureTables,
+} from './measure.ts';
+
+const FIGURES = ['backup', 'memory', 'tables', 'restore'] as const;
+type FigureName = (typeof FIGURES)[number];
+
+const HELP = `npm run bench [-- OPTIONS]
+
+  --scale N      size of the data; 1 is about 2 GB, and 8 GB and 10,000 tables for the figures
+                 that ask for those; 0.02 is a smoke run  [1]
+  --only FIGURE  one of ${FIGURES.join(', ')}; may be given several times  [all]
+  --rounds N     of which the best counts  [3]
+  --json FILE    where the numbers go  [bench.json]
+  --help
+
+The data is loaded once and kept in the cache. Nothing else should run on the machine.
+`;
+
+const { values } = parseArgs({
+  options: {
+    scale: { type: 'string', default: '1' },
+    only: { type: 'string', multiple: true },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'string', default: 'bench.json' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const scale = positive('--scale', values.scale);
+const rounds = positive('--rounds', values.rounds);
+const only = (values.only ?? FIGURES).map(figureName);
+
+const log = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
+const measurements: Measurement[] = [];
+const options: MeasureOptions = {
+  rounds,
+  log,
+  awsCli: only.includes('backup') ? await findAwsCli(log) : undefined,
+};
+
+await on(rowsDataset(scale), 'rows', [
+  ['backup', measureBackup],
+  ['memory', measureMemory],
+  ['restore', measureRestore],
+]);
+await on(rowsDataset(4 * scale), 'four times the rows', [['memory', measureMemory]]);
+await on(tablesDataset(scale), 'tables', [['tables', measureTables]]);
+
+const short = measurements.flatMap(({ figures }) => figures).filter(fallsShort);
+const [cpu] = cpus();
+const report = {
+  measuredAt: new Date().toISOString(),
+  scale,
+  machine: { cpus: cpus().length, model: cpu?.model, memoryMiB: Math.round(totalmem() / 2 ** 20) },
+  passed: short.length === 0,
+  measurements,
+};
+await writeFile(resolve(values.json), `${JSON.stringify(report, null, 2)}\n`);
+process.stdout.write(`${table(measurements)}\n\nThe numbers are in ${resolve(values.json)}.\n`);
+if (short.length > 0) process.exitCode = 1;
+
+async function on(
+  dataset: Dataset,
+  what: string,
+  wanted: readonly (readonly [
+    FigureName,
+    (bench: BenchCloud, options: MeasureOptions) => Promise<Measurement>,
+  ])[],
+): Promise<void> {
+  const asked = wanted.filter(([name]) => only.includes(name));
+  if (asked.length === 0) return;
+  log(`starting the local cloud with ${what}`);
+  const bench = await startBenchCloud(dataset, log);
+  try {
+    for (const [name, measure] of asked) {
+      log(`measuring: ${name}`);
+      measurements.push(await measure(bench, options));
+    }
+  } finally {
+    await bench.stop();
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  return wrong(`${option} is ${JSON.stringify(text)}: give a number above 0.`);
+}
+
+function figureName(text: string): FigureName {
+  const name = FIGURES.find((each) => each === text);
+  return name ?? wrong(`--only is ${JSON.stringify(text)}: give one of ${FIGURES.join(', ')}.`);
+}
+
+function wrong(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}

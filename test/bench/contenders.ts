@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { execa } from 'execa';
+import { createVolume, removeContainer, runContainer } from '../local-cloud/platform/container.ts';
+import { CA_PATH } from '../local-cloud/platform/tasks.ts';
+import { BACKUP_ROLE } from '../local-cloud/seed.ts';
+import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
+import { type BenchCloud, PLAIN_BUCKET } from './bench-cloud.ts';
+import { DATABASE } from './dataset.ts';
+
+const run = promisify(execFile);
+
+const DIRECTORY_DUMP = `pg_dump -Fd -j2 -Z zstd:1 --no-sync -f /spool/dump ${DATABASE}`;
+
+/** `pg_dump` to local disk and nothing else. Seconds. */
+export async function bareDump(bench: BenchCloud): Promise<number> {
+  return await inContainer(bench, DIRECTORY_DUMP, sourceEnvironment(bench));
+}
+
+/** The same, and then a plain upload of its files with the SDK, four parts at a time. Seconds. */
+export async function dumpThenUpload(bench: BenchCloud): Promise<number> {
+  const key = randomBytes(4).toString('hex');
+  const upload = `node /bench-tools/upload.mjs ${PLAIN_BUCKET} ${key} /spool/dump/*`;
+  return await inContainer(bench, `${DIRECTORY_DUMP} && ${upload}`, {
+    ...sourceEnvironment(bench),
+    ...uploaderEnvironment(bench),
+  });
+}
+
+/**
+ * What many do today: one dump, through openssl, into a multipart upload of standard input. Seconds.
+ *
+ * @param awsCli the `aws` program; without it the SDK uploads, in the container.
+ */
+export async function pipedDump(bench: BenchCloud, awsCli: string | undefined): Promise<number> {
+  const key = randomBytes(4).toString('hex');
+  const dump = `pg_dump -Fc -Z zstd:1 ${DATABASE}`;
+  const encrypt = 'openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench';
+  if (awsCli === undefined) {
+    const upload = `node /bench-tools/upload.mjs ${PLAIN_BUCKET} ${key} -`;
+    return await inContainer(bench, `set -o pipefail; ${dump} | ${encrypt} | ${upload}`, {
+      ...sourceEnvironment(bench),
+      ...uploaderEnvironment(bench),
+    });
+  }
+  // A named pipe: podman's own forwarding of output would slow it down.
+  const pipes = join(bench.tools, key);
+  await mkdir(pipes);
+  await run('mkfifo', ['-m', '666', join(pipes, 'pipe')]);
+  await chmod(pipes, 0o755);
+  const { environment } = bench.cloud.principals.admin;
+  const uploading = execa(
+    'sh',
+    ['-c', `exec "$0" s3 cp - "$1" --only-show-errors < "$2"`, awsCli].concat(
+      `s3://${PLAIN_BUCKET}/${key}`,
+      join(pipes, 'pipe'),
+    ),
+    {
+      env: { ...environment, AWS_CA_BUNDLE: bench.cloud.caFile, PATH: process.env.PATH },
+      extendEnv: false,
+    },
+  );
+  const began = performance.now();
+  await Promise.all([
+    inContainer(
+      bench,
+      `set -o pipefail; ${dump} | ${encrypt} > /bench-tools/${key}/pipe`,
+      sourceEnvironment(bench),
+    ),
+    uploading,
+  ]);
+  return (performance.now() - began) / 1000;
+}
+
+/** A dump on a local disk that outlives its container. */
+export async function dumpToVolume(bench: BenchCloud): Promise<string> {
+  const volume = `holdfast-${bench.cloud.run}-bench-dump`;
+  await createVolume(volume, bench.cloud.run);
+  await inContainer(bench, DIRECTORY_DUMP, sourceEnvironment(bench), volume);
+  return volume;
+}
+
+/** `pg_restore -j2` from local disk into an empty database. Seconds. */
+export async function bareRestore(
+  bench: BenchCloud,
+  target: PostgresServer,
+  volume: string,
+): Promise<number> {
+  const { password } = new URL(target.uri);
+  return await inContainer(
+    bench,
+    `pg_restore --exit-on-error -j2 --no-owner -d ${DATABASE} /spool/dump`,
+    libpqEnvironment(target, 'postgres', decodeURIComponent(password)),
+    volume,
+  );
+}
+
+function sourceEnvironment({ cloud }: BenchCloud): Record<string, string> {
+  return libpqEnvironment(cloud.standby, BACKUP_ROLE.user, BACKUP_ROLE.password);
+}
+
+function libpqEnvironment(
+  { host, port }: PostgresServer,
+  user: string,
+  password: string,
+): Record<string, string> {
+  return {
+    PGHOST: host,
+    PGPORT: String(port),
+    PGUSER: user,
+    PGPASSWORD: password,
+    PGSSLMODE: 'verify-full',
+    PGSSLROOTCERT: CA_PATH,
+  };
+}
+
+function uploaderEnvironment({ cloud }: BenchCloud): Record<string, string> {
+  return { ...cloud.principals.admin.environment, NODE_EXTRA_CA_CERTS: CA_PATH };
+}
+
+/** Runs a script as the backup's task runs: same image, same limits, a volume of its own. Seconds. */
+async function inContainer(
+  { cloud, tools }: BenchCloud,
+  script: string,
+  environment: Readonly<Record<string, string>>,
+  kept?: string,
+): Promise<number> {
+  const [definition] = cloud.model.taskDefinitions.values();
+  if (definition === undefined) throw new Error('The templates have no task definition.');
+  const name = `holdfast-${cloud.run}-bench-${randomBytes(4).toString('hex')}`;
+  const logFile = join(cloud.directory, `${name}.log`);
+  const began = performance.now();
+  const volume = kept ?? `${name}-spool`;
+  if (kept === undefined) await createVolume(volume, cloud.run);
+  let exitCode: number;
+  try {
+    ({ exitCode } = await runContainer(
+      {
+        name,
+        image: cloud.image,
+        run: cloud.run,
+        environment: {
+          ...environment,
+          PATH: '/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin',
+        },
+        command: ['bash', '-c', script],
+        memoryMiB: definition.memoryMiB,
+        cpu: definition.cpu,
+        readOnly: definition.container.readOnly,
+        mounts: [
+          { from: cloud.caFile, path: CA_PATH, readOnly: true },
+          { from: tools, path: '/bench-tools', readOnly: false },
+          { from: volume, path: '/spool', readOnly: false },
+        ],
+      },
+      logFile,
+    ));
+  } finally {
+    await removeContainer(name, kept === undefined ? [volume] : []);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  if (exitCode === 0) return seconds;
+  throw new Error(`${script} ended with ${exitCode}: ${readFileSync(logFile, 'utf8')}`);
+}

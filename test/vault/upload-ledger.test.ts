@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { type OpenUpload, UploadLedger } from '../../vault/upload-ledger.ts';
+
+function upload(uploadId: string, aborted: string[]): OpenUpload {
+  return {
+    uploadId,
+    abort: async () => {
+      aborted.push(uploadId);
+      return undefined;
+    },
+  };
+}
+
+test('an upload that is being opened while all are aborted is aborted too', async () => {
+  const ledger = new UploadLedger();
+  const aborted: string[] = [];
+  await ledger.add(Promise.resolve(upload('open', aborted)));
+  const answer = Promise.withResolvers<OpenUpload>();
+  const opening = ledger.add(answer.promise);
+  const abortion = ledger.abortAll(new Error('failed'));
+  answer.resolve(upload('late', aborted));
+  await Promise.all([opening, abortion]);
+  expect(aborted.sort()).toEqual(['late', 'open']);
+  expect(ledger.size).toBe(0);
+});
+
+test('a completed one is not aborted', async () => {
+  const ledger = new UploadLedger();
+  const aborted: string[] = [];
+  const { uploadId } = await ledger.add(Promise.resolve(upload('done', aborted)));
+  ledger.completed(uploadId);
+  await ledger.abortAll(new Error('failed'));
+  expect(aborted).toEqual([]);
+});
