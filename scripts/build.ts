@@ -14,6 +14,10 @@ await mkdir(out, { recursive: true });
 await build({
   entryPoints: [
     { in: `${root}containers/runner/runner.ts`, out: 'runner' },
+    {
+      in: `${root}containers/runner/engine/spool-guard-thread.ts`,
+      out: 'spool-guard-thread',
+    },
     { in: `${root}cli/holdfast.ts`, out: 'holdfast' },
   ],
   outdir: out,

@@ -5,12 +5,10 @@ import type { Child, ChildExit } from '../process/child.ts';
 import { FileTail } from './file-tail.ts';
 import { type ObservedFile, observeDirectory } from './observe-directory.ts';
 import { PackWriter } from './pack-writer.ts';
-import { Throttle } from './throttle.ts';
+import { SpoolGuard } from './spool-guard.ts';
 
-/** Longest pause between two looks at the directory, ms. */
+/** Pause between two looks at the directory, ms. */
 const LOOK_EVERY_MS = 20;
-/** Faster than dumps write, bytes per ms: by it, a look is due before the spool can be full. */
-const FASTEST_WRITE = 1024 * 1024;
 /** A file that outgrows this while it is written gets artifacts of its own. */
 const PACK_BELOW_BYTES = 16 * 1024 * 1024;
 
@@ -52,7 +50,7 @@ export interface StreamedDump {
  */
 export class DumpStream {
   readonly #options: DumpStreamOptions;
-  readonly #throttle: Throttle;
+  readonly #guard: SpoolGuard;
   readonly #pack: PackWriter;
   readonly #tails = new Map<string, FileTail>();
   readonly #running = new Map<string, Promise<void>>();
@@ -66,7 +64,11 @@ export class DumpStream {
 
   constructor(options: DumpStreamOptions) {
     this.#options = options;
-    this.#throttle = new Throttle(options.child.pid, options.spool);
+    this.#guard = new SpoolGuard({
+      directory: options.directory,
+      group: options.child.pid,
+      limits: { capBytes: options.spool.capBytes },
+    });
     this.#packBelow = Math.min(PACK_BELOW_BYTES, options.spool.capBytes / 16);
     // Three buffers stay free: for the pack, and for parts on their way. That leaves one tail more
     // than there are workers: with as many, a closed file could wait for open ones to end while
@@ -92,14 +94,10 @@ export class DumpStream {
       await Promise.all(this.#running.values());
       const pack = await this.#pack.finish();
       this.#throwIfFailed();
-      return {
-        pack,
-        files: this.#files,
-        peakSpoolBytes: this.#throttle.peakBytes,
-        pausedSeconds: this.#throttle.pausedSeconds,
-      };
+      const { peakBytes, pausedSeconds } = await this.#guard.stop();
+      return { pack, files: this.#files, peakSpoolBytes: peakBytes, pausedSeconds };
     } catch (error) {
-      this.#throttle.resume();
+      await this.#guard.stop();
       this.#pack.abort(error);
       vault.signal.throwIfAborted();
       throw error;
@@ -118,20 +116,12 @@ export class DumpStream {
       );
       for (const file of files) this.#take(file);
       this.#throwIfFailed();
-      const used = sum(files);
-      this.#throttle.update(used);
       const waiting = files.some(
         (file) => !this.#tails.has(file.name) && !this.#packed.has(file.name),
       );
       if (last && !waiting) return;
-      await sleep(this.#throttle.holds ? LOOK_EVERY_MS : this.#untilNextLook(used));
+      await sleep(LOOK_EVERY_MS);
     }
-  }
-
-  /** The fuller the spool, the sooner. */
-  #untilNextLook(used: number): number {
-    const room = this.#options.spool.capBytes / 2 - used;
-    return Math.min(LOOK_EVERY_MS, Math.max(1, room / FASTEST_WRITE));
   }
 
   #take(file: ObservedFile): void {
@@ -168,11 +158,8 @@ export class DumpStream {
   }
 
   #throwIfFailed(): void {
+    this.#guard.throwIfFailed();
     this.#pack.throwIfFailed();
     if (this.#failure !== undefined) throw this.#failure.reason;
   }
-}
-
-function sum(files: readonly ObservedFile[]): number {
-  return files.reduce((total, file) => total + file.allocated, 0);
 }

@@ -6,8 +6,6 @@ export interface ObservedFile {
   readonly name: string;
   /** Bytes that can be read. */
   readonly size: number;
-  /** Bytes that the file takes on the disk; less than `size` once its start has been freed. */
-  readonly allocated: number;
   /** Whether some process of the dump may still write to it. */
   readonly open: boolean;
 }
@@ -52,5 +50,5 @@ function observeFile(
   // Packed files are removed after they have been listed.
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
-  return { name, size: found.size, allocated: found.blocks * 512, open: held?.has(path) ?? true };
+  return { name, size: found.size, open: held?.has(path) ?? true };
 }

@@ -9,6 +9,9 @@ import { groupMembers, sendSignal, signalGroup } from '../process/process-group.
  */
 export const MAX_PAUSE_SECONDS = 300;
 
+/** What should stay free for what is written between two looks, bytes. */
+const ROOM = 64 * 1024 * 1024;
+
 export interface SpoolLimits {
   /** What the spool may hold, bytes. */
   readonly capBytes: number;
@@ -17,7 +20,8 @@ export interface SpoolLimits {
 
 /**
  * Holds a dump back while its spool is full: the processes that write are stopped and go on when
- * enough has been uploaded. They are stopped at half the cap, because they write on between two looks.
+ * enough has been uploaded. They are stopped well below the cap, because they write on between two
+ * looks.
  */
 export class Throttle {
   readonly #group: number;
@@ -30,19 +34,19 @@ export class Throttle {
 
   constructor(group: number, limits: SpoolLimits) {
     this.#group = group;
-    this.#high = limits.capBytes / 2;
-    this.#low = limits.capBytes / 4;
+    // Half the cap; of a small one less, because what a dump writes between two looks on a busy
+    // machine does not depend on the cap.
+    this.#high = Math.max(
+      limits.capBytes / 4,
+      Math.min(limits.capBytes / 2, limits.capBytes - ROOM),
+    );
+    this.#low = this.#high / 2;
     this.#maxPauseMs = (limits.maxPauseSeconds ?? MAX_PAUSE_SECONDS) * 1000;
   }
 
   /** The most that the spool has held, bytes. */
   get peakBytes(): number {
     return this.#peak;
-  }
-
-  /** Whether the dump stands still now. */
-  get holds(): boolean {
-    return this.#stoppedAt !== undefined;
   }
 
   /** How long the dump has been held back, seconds. */
