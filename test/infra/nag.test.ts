@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { expect, it } from 'vitest';
 import type { Environment } from '../../infra/environment.ts';
 import { addHoldfastStacks, type HoldfastStacks } from '../../infra/holdfast-stacks.ts';
 import { resolveEnvironment } from '../../infra/resolve-environment.ts';
 import { ENVIRONMENT } from './example-environment.ts';
+import { newApp } from './new-app.ts';
 
 /**
  * What cdk-nag and CloudFormation's own rules say about an environment, as JSON.
@@ -14,7 +14,7 @@ import { ENVIRONMENT } from './example-environment.ts';
  * @throws when one of them finds an error that nobody has acknowledged with a reason.
  */
 function findings(environment: Environment, change: (stacks: HoldfastStacks) => void): string {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const app = newApp();
   change(addHoldfastStacks(app, resolveEnvironment(environment)));
   const { directory } = app.synth();
   const report = JSON.parse(readFileSync(join(directory, 'validation-report.json'), 'utf8'));

@@ -1,9 +1,10 @@
-import { App, type Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { Environment } from '../../infra/environment.ts';
 import { addHoldfastStacks } from '../../infra/holdfast-stacks.ts';
 import { resolveEnvironment } from '../../infra/resolve-environment.ts';
 import { ENVIRONMENT } from './example-environment.ts';
+import { newApp } from './new-app.ts';
 
 export interface Synthesized {
   readonly vaultStack: Stack;
@@ -13,7 +14,7 @@ export interface Synthesized {
 
 /** Synthesizes without bundling, which only the functions' own code depends on. */
 export function synthesize(environment: Environment): Synthesized {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const app = newApp();
   const stacks = addHoldfastStacks(app, resolveEnvironment(environment));
   return {
     vaultStack: stacks.vault,
