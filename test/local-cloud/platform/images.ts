@@ -51,7 +51,7 @@ export class Images {
       'buildah',
       [
         'bud',
-        ...['--isolation', 'chroot', '--network', 'host', '--layers'],
+        ...['--isolation', 'chroot', '--network', 'host', '--layers', '--force-rm'],
         ...LIMITS,
         ...Object.entries(asset.buildArguments).flatMap(([key, image]) => [
           '--build-arg',
