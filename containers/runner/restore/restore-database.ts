@@ -4,6 +4,7 @@ import { type DatabaseEntry, type Manifest, streamsOf } from '../../../contract/
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
 import { createTemporary, replayProperties } from './database-properties.ts';
+import type { DumpToc } from './dump-toc.ts';
 import { findDatabase } from './find-database.ts';
 import { analyzeInStages } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
@@ -111,6 +112,7 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
   };
   const staged = await stage(counting, manifest, entry, directory);
   const { toc } = staged;
+  assertDumpOf(entry.name, toc, manifest.label);
   const fetchedAt = Date.now();
   const selection = selectEntries(toc, facts, request);
   if (!staged.selectable) assertLoadsWhole(selection, request);
@@ -203,4 +205,14 @@ function failed(cause: unknown, what: string): HoldfastError {
     hint: 'Mend the cause, then run it again: it starts by dropping what an earlier run left.',
     cause,
   });
+}
+
+/** The manifest is not authenticated; the dump is, and it names the database that it was made of. */
+function assertDumpOf(name: string, toc: DumpToc, label: string): void {
+  if (toc.database === name) return;
+  throw new HoldfastError(
+    'VAULT_INTEGRITY',
+    `The manifest of ${label} gives a dump of database "${toc.database}" for "${name}".`,
+    { hint: 'The manifest has been forged: look who wrote it, and at its older versions.' },
+  );
 }

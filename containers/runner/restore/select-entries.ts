@@ -52,6 +52,13 @@ export function selectEntries(
       why: `the target lacks ${roles.join(', ')}`,
     });
   }
+  for (const entry of toc.entries.filter(belongsToSubscription)) {
+    notRestored.push({
+      what: nameOfEntry(entry),
+      why: 'a copy must not take part in replication: create it by hand where it should',
+    });
+    leftOut.add(entry);
+  }
   for (const [entry, why] of brokenForeignKeys(toc)) {
     if (!leftOut.has(entry)) notRestored.push({ what: nameOfEntry(entry), why });
     leftOut.add(entry);
@@ -74,6 +81,11 @@ export function selectEntries(
     noTablespaces: tablespaces.length > 0,
     notRestored,
   };
+}
+
+/** Subscriptions, and what is said of them; besides, a database that has one cannot be dropped. */
+function belongsToSubscription({ desc, tag }: TocEntry): boolean {
+  return desc.startsWith('SUBSCRIPTION') || tag.startsWith('SUBSCRIPTION ');
 }
 
 function nameOfEntry({ desc, namespace, tag }: TocEntry): string {

@@ -86,3 +86,21 @@ test('refuses when roles are missing, or leaves out what needs them and tells of
     notRestored: [],
   });
 });
+
+test('leaves subscriptions out, with what is said of them, and tells of it', () => {
+  const [entry] = toc.entries;
+  if (entry === undefined) throw new Error('the fixture is empty');
+  const subscription = { ...entry, dumpId: 9001, desc: 'SUBSCRIPTION', namespace: '', tag: 'feed' };
+  const comment = { ...subscription, dumpId: 9002, desc: 'COMMENT', tag: 'SUBSCRIPTION feed' };
+  const target = {
+    roles: new Set(['postgres', 'pg_database_owner', 'shop', 'Odd "Reader', 'bob']),
+    tablespaces: new Set(['pg_default']),
+  };
+  const entries = [...toc.entries, subscription, comment];
+  const { dumpIds, notRestored } = selectEntries({ ...toc, entries }, target, { noOwner: false });
+  expect(dumpIds).toEqual(toc.entries.map(({ dumpId }) => dumpId));
+  expect(notRestored.map(({ what }) => what)).toEqual([
+    'SUBSCRIPTION feed',
+    'COMMENT SUBSCRIPTION feed',
+  ]);
+});

@@ -173,6 +173,16 @@ test('the first error of pg_restore ends it, and the next run succeeds', async (
   await postgres.primary.query('DROP DATABASE copy');
 });
 
+test('a manifest that gives one database for another is found out, and nothing is left', async () => {
+  const databasesOfForger = good.databases.map((entry) => ({ ...entry, name: 'payroll' }));
+  const forged: Manifest = { ...good, databases: databasesOfForger };
+  await expect(restore(forged, 'copy_forged', { database: 'payroll' })).rejects.toMatchObject({
+    code: 'VAULT_INTEGRITY',
+    message: expect.stringContaining(`"${SOURCE}" for "payroll"`),
+  });
+  expect(await databases()).not.toContain('copy_forged');
+});
+
 test('missing roles are refused with their names, or done without', async () => {
   await postgres.primary.query('ALTER ROLE "Odd ""Reader" RENAME TO gone');
   try {
