@@ -6,7 +6,7 @@ import type { Environment } from '../../infra/environment.ts';
 import { addHoldfastStacks, type HoldfastStacks } from '../../infra/holdfast-stacks.ts';
 import { resolveEnvironment } from '../../infra/resolve-environment.ts';
 import { ENVIRONMENT } from './example-environment.ts';
-import { newApp } from './new-app.ts';
+import { withApp } from './new-app.ts';
 
 /**
  * What cdk-nag and CloudFormation's own rules say about an environment, as JSON.
@@ -14,11 +14,12 @@ import { newApp } from './new-app.ts';
  * @throws when one of them finds an error that nobody has acknowledged with a reason.
  */
 function findings(environment: Environment, change: (stacks: HoldfastStacks) => void): string {
-  const app = newApp();
-  change(addHoldfastStacks(app, resolveEnvironment(environment)));
-  const { directory } = app.synth();
-  const report = JSON.parse(readFileSync(join(directory, 'validation-report.json'), 'utf8'));
-  return JSON.stringify(report.pluginReports);
+  return withApp((app) => {
+    change(addHoldfastStacks(app, resolveEnvironment(environment)));
+    const { directory } = app.synth();
+    const report = JSON.parse(readFileSync(join(directory, 'validation-report.json'), 'utf8'));
+    return JSON.stringify(report.pluginReports);
+  });
 }
 
 it.each([

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 
-/** An app without bundling, whose output goes with this process. */
-export function newApp(): App {
+/** Runs `work` with an app without bundling, whose output is gone afterwards. */
+export function withApp<T>(work: (app: App) => T): T {
   const outdir = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
-  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
-  return new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
+  try {
+    return work(new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } }));
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
 }

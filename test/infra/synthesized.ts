@@ -4,7 +4,7 @@ import type { Environment } from '../../infra/environment.ts';
 import { addHoldfastStacks } from '../../infra/holdfast-stacks.ts';
 import { resolveEnvironment } from '../../infra/resolve-environment.ts';
 import { ENVIRONMENT } from './example-environment.ts';
-import { newApp } from './new-app.ts';
+import { withApp } from './new-app.ts';
 
 export interface Synthesized {
   readonly vaultStack: Stack;
@@ -14,13 +14,14 @@ export interface Synthesized {
 
 /** Synthesizes without bundling, which only the functions' own code depends on. */
 export function synthesize(environment: Environment): Synthesized {
-  const app = newApp();
-  const stacks = addHoldfastStacks(app, resolveEnvironment(environment));
-  return {
-    vaultStack: stacks.vault,
-    vault: Template.fromStack(stacks.vault),
-    backup: Template.fromStack(stacks.backup),
-  };
+  return withApp((app) => {
+    const stacks = addHoldfastStacks(app, resolveEnvironment(environment));
+    return {
+      vaultStack: stacks.vault,
+      vault: Template.fromStack(stacks.vault),
+      backup: Template.fromStack(stacks.backup),
+    };
+  });
 }
 
 let shared: Synthesized | undefined;
