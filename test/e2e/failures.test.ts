@@ -154,6 +154,52 @@ describe('a permission that is missing', () => {
   });
 });
 
+describe('a right that the role lacks', () => {
+  test.each([
+    [
+      'to read tables',
+      'revoke pg_read_all_data from holdfast',
+      'grant pg_read_all_data to holdfast',
+      'public.one',
+      'GRANT pg_read_all_data TO holdfast;',
+    ],
+    [
+      'to see past row security',
+      'alter table one enable row level security; alter role holdfast nobypassrls',
+      'alter table one disable row level security; alter role holdfast bypassrls',
+      'public.one',
+      'ALTER ROLE holdfast BYPASSRLS;',
+    ],
+    [
+      'to read large objects',
+      'select lo_create(4711)',
+      'select lo_unlink(4711)',
+      '4711',
+      'GRANT SELECT ON LARGE OBJECT <oid> TO holdfast;',
+    ],
+  ])(
+    '%s is named with the statement that gives it, before anything is dumped',
+    async (_, take, give, object, statement) => {
+      await cloud.primary.query(take, { database: 'bulk' });
+      await cloud.standby.waitForReplay();
+      try {
+        const started = await start();
+        const end = await finish(started);
+        expect(end.exitCode).toBe(ExitCode.SourceRefused);
+        expect(failureIn(end)).toMatchObject({
+          code: 'SOURCE_RIGHTS',
+          message: expect.stringContaining(object),
+          hint: expect.stringContaining(statement),
+        });
+        await expectNothingOf(started.label);
+      } finally {
+        await cloud.primary.query(give, { database: 'bulk' });
+        await cloud.standby.waitForReplay();
+      }
+    },
+  );
+});
+
 describe('SIGKILL in mid-dump', () => {
   test('of the task leaves no manifest, and the next run succeeds', async () => {
     const started = await start();
