@@ -4,9 +4,8 @@ import { type ConnectionOptions, checkServerIdentity, getCACertificates } from '
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
 
-const SSL_MODES = ['verify-full', 'verify-ca', 'require', 'disable'] as const;
-type SslMode = (typeof SSL_MODES)[number];
 const KNOWN_PARAMETERS = [
   'sslmode',
   'sslrootcert',
@@ -214,10 +213,6 @@ async function readOptional(file: string | undefined): Promise<string | undefine
       cause,
     });
   });
-}
-
-function isSslMode(value: string): value is SslMode {
-  return (SSL_MODES as readonly string[]).includes(value);
 }
 
 function invalid(found: string, hint: string): HoldfastError {

@@ -1,7 +1,5 @@
 import { HoldfastError } from '../../../contract/errors.ts';
-
-const SSL_MODES = ['verify-full', 'verify-ca', 'require', 'disable'] as const;
-export type SslMode = (typeof SSL_MODES)[number];
+import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
 
 /** One server to connect to. Never print it: it holds the password. */
 export interface ConnectionTarget {
@@ -60,10 +58,6 @@ export function parseConnectionUri(uri: string, index: number): ConnectionTarget
     database: database === '' ? 'postgres' : database,
     sslmode,
   };
-}
-
-function isSslMode(value: string): value is SslMode {
-  return (SSL_MODES as readonly string[]).includes(value);
 }
 
 function decode(text: string): string | undefined {
