@@ -51,7 +51,13 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
       'Server',
       `PostgreSQL ${source.serverVersion}, system ${source.systemIdentifier}, timeline ${source.timeline}, at ${source.lsn}, sslmode ${source.sslmode}`,
     ],
-    ['Attempts', String(manifest.attempts)],
+    [
+      'Attempts',
+      [
+        String(manifest.attempts),
+        ...manifest.tried.map(({ host, port, code }) => `${host}:${port} in vain (${code})`),
+      ].join('; '),
+    ],
     ['Stored', stored(manifest)],
     [
       'Encrypted',

@@ -15,6 +15,8 @@ export const ClusterOptions = z.strictObject({
   allowPrimary: z.boolean(),
   /** A replica whose replay is further behind is refused. Seconds. */
   maxReplayLagSeconds: z.int().min(0),
+  /** Pause before the second try of a dump that failed; doubled for each further one. Seconds. */
+  retryPauseSeconds: z.number().min(0),
   /** Parallel workers of pg_dump. */
   jobs: z.int().min(1).max(64),
   /** Compression of the dump: `zstd:1` (16 and later) or `gzip:1`. */

@@ -158,6 +158,20 @@ export const Source = z.strictObject({
 });
 export type Source = z.infer<typeof Source>;
 
+/** A server that did not serve, or failed to: refused before the dump, or left after an attempt. */
+export const Tried = z.strictObject({
+  /** During which attempt, from 1. */
+  attempt: z.int().min(1),
+  host: z.string(),
+  port: z.int(),
+  /** Place among the secret's URIs, from 0. */
+  uriIndex: z.int().min(0),
+  /** An error code. */
+  code: z.string(),
+  reason: z.string(),
+});
+export type Tried = z.infer<typeof Tried>;
+
 /** Something that a reader might expect in the backup and will not find. */
 export const NotIncluded = z.strictObject({
   what: z.string(),
@@ -180,6 +194,8 @@ export const Manifest = z.strictObject({
   /** How many tries it took, this one included. */
   attempts: z.int().min(1),
   source: Source,
+  /** Which servers were tried in vain before, and why, in order. */
+  tried: z.array(Tried),
   versions: z.strictObject({ holdfast: z.string(), pgDump: z.string(), node: z.string() }),
   /** `pg_dumpall --globals-only`, plain SQL. */
   globals: ArtifactStream.extend({ rolePasswords: z.boolean() }),

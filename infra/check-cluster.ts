@@ -21,6 +21,7 @@ const CLUSTER_KNOWN = [
   'retention',
   'allowPrimary',
   'maxReplayLagSeconds',
+  'retryPauseSeconds',
   'jobs',
   'compression',
   'maxDurationMinutes',
@@ -99,6 +100,7 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
     'Give true or false.',
   );
   problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);
+  problems.requireInteger(`${where}.retryPauseSeconds`, cluster.retryPauseSeconds, 1, 3600);
   problems.requireInteger(`${where}.jobs`, cluster.jobs, 1, 64);
   problems.requireInteger(`${where}.maxDurationMinutes`, cluster.maxDurationMinutes, 1, 1440);
   problems.requireInteger(`${where}.stallMinutes`, cluster.stallMinutes, 1, 1440);

@@ -108,6 +108,12 @@ export interface ClusterEnvironment {
    */
   readonly maxReplayLagSeconds?: number;
   /**
+   * Pause before the second try of a dump that failed; doubled for each further one. Seconds, 1 to
+   * 3600.
+   * @default 5
+   */
+  readonly retryPauseSeconds?: number;
+  /**
    * Parallel workers of pg_dump, 1 to 64.
    * @default 2
    */

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '../../contract/error-codes.ts';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
+import type { Tried } from '../../contract/manifest.ts';
 import type { Log } from './log.ts';
 import type { Candidate, ChosenSource } from './source/choose-source.ts';
+import { whereabouts } from './source/connection-error.ts';
 import { countConflicts, recogniseConflict } from './source/recovery-conflicts.ts';
 
 /** Tries on one replica that cancels the dump, before the next one is asked. */
 const TRIES_PER_REPLICA = 2;
-/** Pause before the second try, ms; doubled for each further one. */
-const FIRST_PAUSE_MS = 5_000;
+/** How much of a reason the manifest keeps, characters. */
+const REASON_LENGTH = 500;
 
 /** What may pass by itself, once; rights, versions and disks do not. */
 const WORTH_ONE_MORE: ReadonlySet<ErrorCode> = new Set([
@@ -18,25 +20,29 @@ const WORTH_ONE_MORE: ReadonlySet<ErrorCode> = new Set([
   'SOURCE_CHANGED',
 ]);
 
+/** Says that a candidate will not do. */
+export type Refused = (candidate: Candidate, why: HoldfastError) => void;
+
 export interface AttemptOptions<T> {
   readonly candidates: readonly Candidate[];
   /** Chooses among those that are left. */
-  readonly choose: (candidates: readonly Candidate[]) => Promise<ChosenSource>;
+  readonly choose: (candidates: readonly Candidate[], refused: Refused) => Promise<ChosenSource>;
   /** Does the work on one source; leaves nothing behind when it throws. */
   readonly work: (source: ChosenSource) => Promise<T>;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** @default 5000 */
-  readonly firstPauseMs?: number;
+  /** Pause before the second try; doubled for each further one. Seconds. */
+  readonly pauseSeconds: number;
   /** @default - asks the replica */
   readonly count?: typeof countConflicts;
 }
 
-/** What came of it, and how many tries it took. */
+/** What came of it, how many tries it took, and what was tried in vain. */
 export interface Attempted<T> {
   readonly source: ChosenSource;
   readonly result: T;
   readonly attempts: number;
+  readonly tried: readonly Tried[];
 }
 
 /**
@@ -46,28 +52,35 @@ export interface Attempted<T> {
  * @throws HoldfastError the last failure of the work, or why no source was left.
  */
 export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attempted<T>> {
-  const { choose, work, log, signal, count = countConflicts } = options;
-  const conflicts = new Map<number, number>();
+  const { choose, work, log, signal, pauseSeconds, count = countConflicts } = options;
+  const conflicts = new Map<ChosenSource['server']['target'], number>();
+  const tried: Tried[] = [];
   let candidates = options.candidates;
   let oneMore = true;
   let failure: HoldfastError | undefined;
   for (let attempts = 1; ; attempts += 1) {
+    const refused: Refused = (candidate, why) => {
+      const { code, message: reason } = why;
+      log.warn('source refused', { server: whereabouts(candidate), code, reason });
+      tried.push(inVain(attempts, candidate, why));
+    };
     // When nobody else may serve, what the last one said tells more than that.
-    const source = await choose(candidates).catch((error: unknown) => {
+    const source = await choose(candidates, refused).catch((error: unknown) => {
       throw failure ?? error;
     });
     const before = await count(source.server);
     try {
-      return { source, result: await work(source), attempts };
+      return { source, result: await work(source), attempts, tried };
     } catch (error) {
       signal.throwIfAborted();
       failure = recogniseConflict(asHoldfastError(error), before, await count(source.server));
     }
-    const { uriIndex } = source.server;
-    const others = candidates.filter((candidate) => candidate.uriIndex !== uriIndex);
+    tried.push(inVain(attempts, source.server, failure));
+    const { target } = source.server;
+    const others = candidates.filter((candidate) => candidate.target !== target);
     if (failure.code === 'SOURCE_CONFLICT') {
-      const seen = (conflicts.get(uriIndex) ?? 0) + 1;
-      conflicts.set(uriIndex, seen);
+      const seen = (conflicts.get(target) ?? 0) + 1;
+      conflicts.set(target, seen);
       if (seen >= TRIES_PER_REPLICA) candidates = others;
     } else if (oneMore && WORTH_ONE_MORE.has(failure.code)) {
       oneMore = false;
@@ -75,7 +88,7 @@ export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attem
       throw failure;
     }
     if (candidates.length === 0) throw failure;
-    const pause = (options.firstPauseMs ?? FIRST_PAUSE_MS) * 2 ** (attempts - 1);
+    const pause = pauseSeconds * 1000 * 2 ** (attempts - 1);
     log.warn('trying again', {
       attempt: attempts,
       code: failure.code,
@@ -84,4 +97,12 @@ export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attem
     });
     await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+function inVain(
+  attempt: number,
+  { target: { host, port }, uriIndex }: Candidate,
+  { code, message }: HoldfastError,
+): Tried {
+  return { attempt, host, port, uriIndex, code, reason: message.slice(0, REASON_LENGTH) };
 }

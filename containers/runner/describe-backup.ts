@@ -1,4 +1,4 @@
-import type { Manifest } from '../../contract/manifest.ts';
+import type { Manifest, Tried } from '../../contract/manifest.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { ALGORITHM_SUITE_NAME } from '../../vault/encrypt.ts';
 import type { LogicalBackup } from './logical-backup.ts';
@@ -13,6 +13,7 @@ export interface FinishedBackup {
   readonly source: ChosenSource;
   readonly backup: LogicalBackup;
   readonly attempts: number;
+  readonly tried: readonly Tried[];
   readonly artifacts: Manifest['artifacts'];
   readonly pgDumpVersion: string;
   readonly vault: BackupVault;
@@ -36,6 +37,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
     finishedAt: finishedAt.toISOString(),
     attempts: finished.attempts,
     source: describeSource(finished.source),
+    tried: [...finished.tried],
     versions: {
       holdfast: VERSION,
       pgDump: finished.pgDumpVersion,

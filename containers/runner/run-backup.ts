@@ -11,7 +11,7 @@ import { lockFor } from '../../vault/retention.ts';
 import { createS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
-import { tryOnSources } from './attempts.ts';
+import { type AttemptOptions, tryOnSources } from './attempts.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
 import { type LogicalBackup, stopwatch, takeLogicalBackup } from './logical-backup.ts';
@@ -103,12 +103,13 @@ async function backUp(run: Run): Promise<Manifest> {
     pgRestore: await findProgram('pg_restore', postgresMajor),
   };
   const { candidates, choose } = await findCandidates(run);
-  const { source, result, attempts } = await tryOnSources({
+  const { source, result, attempts, tried } = await tryOnSources({
     candidates,
     choose,
     work: (chosen) => attempt(run, chosen, programs),
     log,
     signal: vault.signal,
+    pauseSeconds: task.options.retryPauseSeconds,
   });
   const { backup, attemptVault } = result;
   vault.signal.throwIfAborted();
@@ -117,7 +118,7 @@ async function backUp(run: Run): Promise<Manifest> {
   backup.durations.completion = clock();
   const pgDumpVersion = programs.pgDump.version;
   const manifest = describeBackup({
-    ...{ task, source, backup, attempts, artifacts, pgDumpVersion, vault, spool, startedAt },
+    ...{ task, source, backup, attempts, tried, artifacts, pgDumpVersion, vault, spool, startedAt },
   });
   await writeManifest(vault, manifest);
   return manifest;
@@ -149,20 +150,19 @@ async function attempt(
 
 async function findCandidates({ task, spool, log }: Run): Promise<{
   candidates: Candidate[];
-  choose: (among: readonly Candidate[]) => Promise<ChosenSource>;
+  choose: AttemptOptions<unknown>['choose'];
 }> {
   const secret = await readSecret(new SecretsManagerClient(), task.secretId);
   for (const uri of secret.uris) log.hide(uri);
-  const candidates = secret.uris.map((uri, uriIndex) => ({
-    target: parseConnectionUri(uri, uriIndex),
-    uriIndex,
-  }));
+  const candidates = secret.uris.flatMap((uri, uriIndex) =>
+    parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
+  );
   for (const { target } of candidates) log.hide(target.password);
   const trust = await trustFor(secret.ca, spool.directory);
   return {
     candidates,
-    choose: async (among) => {
-      const source = await chooseSource(among, trust, task.options, log);
+    choose: async (among, refused) => {
+      const source = await chooseSource(among, trust, task.options, refused);
       const { server, survey } = source;
       log.info('source chosen', {
         server: `${server.target.host}:${server.target.port}`,

@@ -74,6 +74,10 @@ export interface LocalCloud {
   startSource(cluster: string): Promise<Postgres>;
   /** Puts servers' URIs into a cluster's secret, whatever their major. */
   connectSource(cluster: string, servers: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
+  /** Gives a cluster's secret a content of its own. */
+  putSecret(cluster: string, secret: string): Promise<void>;
+  /** Starts another standby of `primary`, which streams through a slot of its name. */
+  startStandby(name: string): Promise<PostgresStandby>;
   readonly principals: { readonly admin: Identity; readonly restore: Identity };
   /** Acts as any role of the templates. */
   asRole(name: string): Identity;
@@ -162,6 +166,8 @@ function faceOf(
     standby: started.postgres.standby,
     startSource: (cluster) => started.startSource(cluster),
     connectSource: (cluster, servers) => started.connectSource(cluster, servers),
+    putSecret: (cluster, secret) => started.putSecret(cluster, secret),
+    startStandby: (name) => started.postgres.startStandby(name),
     principals: { admin: identity(administrator), restore },
     asRole: (name) => identity(principals.get(name).keys),
     fireSchedule: async (cluster, name, scheduledTime) =>

@@ -58,9 +58,13 @@ export class Sources {
 
   /** Puts servers' URIs into the cluster's secret. */
   async connect(name: string, postgres: Servers, moto: Moto): Promise<void> {
+    await this.putSecret(name, connectionSecret(postgres, this.#options.certificates.caPem), moto);
+  }
+
+  /** Makes the cluster's secret what it is told, or anew. */
+  async putSecret(name: string, SecretString: string, moto: Moto): Promise<void> {
     const { endpoint, region, admin: credentials } = moto;
     const client = new SecretsManagerClient({ endpoint, region, credentials });
-    const SecretString = connectionSecret(postgres, this.#options.certificates.caPem);
     const { secretName } = this.#cluster(name);
     if (this.#connected.has(name)) {
       await client.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));

@@ -55,6 +55,8 @@ export interface Started {
   startSource(cluster: string): Promise<Postgres>;
   /** Puts servers' URIs into another cluster's secret. */
   connectSource(cluster: string, postgres: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
+  /** Gives a cluster's secret a content of its own. */
+  putSecret(cluster: string, secret: string): Promise<void>;
   readonly endpoints: Endpoints;
   readonly caFile: string;
   readonly caPem: string;
@@ -160,6 +162,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
       return source;
     },
     connectSource: (cluster, source) => sources.connect(cluster, source, moto),
+    putSecret: (cluster, secret) => sources.putSecret(cluster, secret, moto),
     imageOf: (cluster = sources.first) => images.build(imageHash(model, environment, cluster)),
   };
 }

@@ -1,7 +1,6 @@
 import type { ClusterOptions } from '../../../contract/cluster-options.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { whatServes } from '../../../contract/postgres-majors.ts';
-import type { Log } from '../log.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 import { connect, disconnect, pinServer, type Server, type Trust } from './server.ts';
@@ -26,44 +25,42 @@ type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds'>;
  * Takes the first replica that is up, of the image's major version and not too far behind; the
  * primary only if no replica will do and the configuration allows it.
  *
+ * @param refused told of each server that will not do, and why.
  * @throws HoldfastError the last refusal, naming all of them.
  */
 export async function chooseSource(
   candidates: readonly Candidate[],
   trust: Trust,
   options: Refusal & Pick<ClusterOptions, 'allowPrimary'>,
-  log: Log,
+  refused: (candidate: Candidate, why: HoldfastError) => void,
 ): Promise<ChosenSource> {
   const refusals: HoldfastError[] = [];
   let primary: ChosenSource | undefined;
-  for (const { target, uriIndex } of candidates) {
-    const answer = await ask(target, uriIndex, trust);
+  const refuseCandidate = (candidate: Candidate, why: HoldfastError): void => {
+    refused(candidate, why);
+    refusals.push(why);
+  };
+  for (const candidate of candidates) {
+    const answer = await ask(candidate, trust);
     const refusal =
       answer instanceof HoldfastError ? answer : refuse(answer.survey, answer.server, options);
-    if (refusal !== undefined) {
-      log.warn('source refused', {
-        server: whereabouts({ target }),
-        code: refusal.code,
-        reason: refusal.message,
-      });
-      refusals.push(refusal);
-    } else if (!(answer instanceof HoldfastError)) {
+    if (refusal !== undefined) refuseCandidate(candidate, refusal);
+    else if (!(answer instanceof HoldfastError)) {
       if (answer.survey.inRecovery) return answer;
       primary ??= answer;
     }
   }
   if (primary !== undefined && options.allowPrimary) return primary;
-  if (primary !== undefined) refusals.push(notReplica(primary.server));
+  if (primary !== undefined) refuseCandidate(primary.server, notReplica(primary.server));
   throw together(refusals);
 }
 
 async function ask(
-  target: ConnectionTarget,
-  index: number,
+  { target, uriIndex }: Candidate,
   trust: Trust,
 ): Promise<ChosenSource | HoldfastError> {
   try {
-    const server = await pinServer(target, index, trust);
+    const server = await pinServer(target, uriIndex, trust);
     return { server, survey: await surveyServer(server) };
   } catch (error) {
     return connectionError(error, { target });

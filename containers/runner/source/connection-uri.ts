@@ -12,21 +12,23 @@ export interface ConnectionTarget {
   readonly sslmode: SslMode;
 }
 
+/** Scheme and user, hosts with their ports, and the rest. */
+const PARTS = /^(postgres(?:ql)?:\/\/(?:[^/?]*@)?)([^/?]*)(.*)$/s;
+
 /**
- * Takes a URI apart.
+ * Takes a URI apart: one server for each host that it names.
  *
  * @param index the URI's place in the secret, which errors name instead of the URI.
  * @throws HoldfastError SECRET_INVALID
  */
-export function parseConnectionUri(uri: string, index: number): ConnectionTarget {
+export function parseConnectionUri(uri: string, index: number): ConnectionTarget[] {
+  const [, before = uri, hosts = '', after = ''] = PARTS.exec(uri) ?? [];
+  return hosts.split(',').map((host) => parseSingleHost(`${before}${host}${after}`, index));
+}
+
+function parseSingleHost(uri: string, index: number): ConnectionTarget {
   const refuse = (found: string, hint: string): HoldfastError =>
     new HoldfastError('SECRET_INVALID', `URI ${index + 1} of the secret ${found}.`, { hint });
-  if (/^postgres(ql)?:\/\/([^@/]*@)?[^/?]*,/.test(uri)) {
-    throw refuse(
-      'names several hosts',
-      'Give each server a URI of its own, in "uris", replica first.',
-    );
-  }
   let url: URL;
   try {
     url = new URL(uri);

@@ -117,6 +117,7 @@ export async function putExampleBackup(
     startedAt: TIME,
     finishedAt: '2026-11-20T03:01:00Z',
     attempts: 1,
+    tried: [],
     source: {
       role: 'replica',
       host: 'replica.example',

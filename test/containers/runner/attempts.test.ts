@@ -6,7 +6,9 @@ import type { ConflictCount } from '../../../containers/runner/source/recovery-c
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 
-const CANDIDATES = [0, 1].map((uriIndex) => ({ uriIndex }) as Candidate);
+const CANDIDATES = [0, 1].map(
+  (uriIndex) => ({ uriIndex, target: { host: `server${uriIndex}`, port: 5432 } }) as Candidate,
+);
 
 function failure(code: ErrorCode, message = 'it failed'): HoldfastError {
   return new HoldfastError(code, message, { hint: 'none' });
@@ -23,7 +25,7 @@ async function run(
     candidates: CANDIDATES,
     choose: async ([first]) => {
       if (first === undefined) throw failure('SOURCE_NOT_REPLICA');
-      return { server: { uriIndex: first.uriIndex } } as ChosenSource;
+      return { server: first } as ChosenSource;
     },
     work: async ({ server }) => {
       servers.push(server.uriIndex);
@@ -33,7 +35,7 @@ async function run(
     },
     log: createLog(() => undefined),
     signal: new AbortController().signal,
-    firstPauseMs: 1,
+    pauseSeconds: 0.001,
     count: async (): Promise<ConflictCount> => {
       const cancelled = counts[asked] ?? 0;
       asked += 1;
@@ -54,7 +56,16 @@ describe('tryOnSources', () => {
       servers: [0, 0],
       outcome: { attempts: 2 },
     });
-    expect(await run([conflict, conflict, 'done'])).toMatchObject({ servers: [0, 0, 1] });
+    expect(await run([conflict, conflict, 'done'])).toMatchObject({
+      servers: [0, 0, 1],
+      outcome: {
+        attempts: 3,
+        tried: [
+          { attempt: 1, host: 'server0', port: 5432, uriIndex: 0, code: 'SOURCE_CONFLICT' },
+          { attempt: 2, host: 'server0', port: 5432, uriIndex: 0, code: 'SOURCE_CONFLICT' },
+        ],
+      },
+    });
     const { servers, outcome } = await run([conflict, conflict, conflict, conflict]);
     expect(servers).toEqual([0, 0, 1, 1]);
     expect(outcome).toMatchObject({ code: 'SOURCE_CONFLICT' });

@@ -6,30 +6,42 @@ describe('parseConnectionUri', () => {
   test('decodes every part, and verifies the host unless told otherwise', () => {
     const password = 'p@ss/w:ö%?#[]';
     const uri = `postgresql://back%40up:${encodeURIComponent(password)}@db.example:6432/my%20db`;
-    expect(parseConnectionUri(uri, 0)).toEqual({
-      host: 'db.example',
-      port: 6432,
-      user: 'back@up',
-      password,
-      database: 'my db',
-      sslmode: 'verify-full',
-    });
+    expect(parseConnectionUri(uri, 0)).toEqual([
+      {
+        host: 'db.example',
+        port: 6432,
+        user: 'back@up',
+        password,
+        database: 'my db',
+        sslmode: 'verify-full',
+      },
+    ]);
   });
 
   test('fills in port and database, and takes IPv6', () => {
-    expect(parseConnectionUri('postgres://u:p@[::1]', 0)).toMatchObject({
-      host: '::1',
-      port: 5432,
-      database: 'postgres',
-    });
+    expect(parseConnectionUri('postgres://u:p@[::1]', 0)).toMatchObject([
+      { host: '::1', port: 5432, database: 'postgres' },
+    ]);
   });
 
   test('a weaker sslmode is an explicit choice', () => {
-    expect(parseConnectionUri('postgres://u:p@h/d?sslmode=require', 0).sslmode).toBe('require');
+    expect(parseConnectionUri('postgres://u:p@h/d?sslmode=require', 0)).toMatchObject([
+      { sslmode: 'require' },
+    ]);
+  });
+
+  test('several hosts are as many servers, in their order, however odd the password', () => {
+    const uri = 'postgresql://u:p,a%2Cs@a:1,b,[::1]:3/db?sslmode=verify-ca';
+    const common = { user: 'u', password: 'p,a,s', database: 'db', sslmode: 'verify-ca' };
+    expect(parseConnectionUri(uri, 0)).toEqual([
+      { host: 'a', port: 1, ...common },
+      { host: 'b', port: 5432, ...common },
+      { host: '::1', port: 3, ...common },
+    ]);
   });
 
   test.each([
-    ['several hosts', 'postgresql://u:hunter2@a:1,b:2/db', /several hosts/],
+    ['a host left out among several', 'postgresql://u:hunter2@a:1,/db', /cannot be parsed/],
     ['no host', 'postgresql:///db', /no host or no user/],
     ['no user', 'postgresql://h/db', /no host or no user/],
     [

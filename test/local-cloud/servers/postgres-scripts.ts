@@ -70,16 +70,42 @@ ${serve(major)}
 `;
 }
 
-/** Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment. */
-export function standbyScript(major: number): string {
+/**
+ * Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment.
+ *
+ * @param slot the physical slot that it makes, and its application_name.
+ */
+export function standbyScript(major: number, slot = 'standby'): string {
   return `${PREPARE}
 if [ ! -s ${DATA}/PG_VERSION ]; then
-as_postgres ${programs(major)}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S standby -D ${DATA} \\
-  -d "host=127.0.0.1 port=$PRIMARY_PORT user=postgres sslmode=verify-full sslrootcert=/var/lib/postgresql/tls/ca.pem application_name=standby"
+as_postgres ${programs(major)}/pg_basebackup --no-sync --checkpoint=fast -X stream -R -C -S ${slot} -D ${DATA} \\
+  -d "${primaryConninfo(slot)}"
 fi
 # Kept data knows the port that the primary had then.
 sed -i "s/port=[0-9]*/port=$PRIMARY_PORT/" ${DATA}/postgresql.auto.conf
 unset PGPASSWORD
 ${serve(major)}
 `;
+}
+
+/**
+ * A standby that no primary streams to: it has the WAL that is put into /archive, and no other.
+ * Expects PORT, PRIMARY_PORT and PGPASSWORD in the environment.
+ */
+export function archiveStandbyScript(major: number): string {
+  return `${PREPARE}
+as_postgres ${programs(major)}/pg_basebackup --no-sync --checkpoint=fast -X fetch -D ${DATA} \\
+  -d "${primaryConninfo('archive')}"
+as_postgres touch ${DATA}/standby.signal
+cat >> ${DATA}/postgresql.conf <<'END'
+restore_command = 'cp /archive/%f %p'
+wal_retrieve_retry_interval = '100ms'
+END
+unset PGPASSWORD
+${serve(major)}
+`;
+}
+
+function primaryConninfo(name: string): string {
+  return `host=127.0.0.1 port=$PRIMARY_PORT user=postgres sslmode=verify-full sslrootcert=/var/lib/postgresql/tls/ca.pem application_name=${name}`;
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { QueryResult } from 'pg';
 import type { Certificates } from './certificates.ts';
@@ -17,7 +17,7 @@ import {
   runQuery,
   type UriParts,
 } from './postgres-connection.ts';
-import { DATA, primaryScript, standbyScript } from './postgres-scripts.ts';
+import { archiveStandbyScript, DATA, primaryScript, standbyScript } from './postgres-scripts.ts';
 import type { Run } from './run.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -51,8 +51,17 @@ export interface Postgres {
   readonly primary: PostgresServer;
   /** Streams from the primary through the physical slot `standby`. */
   readonly standby: PostgresStandby;
-  /** Stops both. */
+  /** Starts another standby of the primary, in a container of its own, that streams through a slot of its name. */
+  startStandby(name: string): Promise<PostgresStandby>;
+  /** Starts a standby that is fed by an archive alone. */
+  startArchiveStandby(name: string): Promise<ArchiveStandby>;
+  /** Stops all of them. */
   stop(): Promise<void>;
+}
+
+export interface ArchiveStandby extends PostgresServer {
+  /** Ends the primary's WAL segment, puts it into the archive, and returns once it has been replayed. */
+  archive(): Promise<void>;
 }
 
 export interface PostgresOptions {
@@ -77,20 +86,32 @@ const PASSWORD = `p@ss:w/rd#1 %41'"\\&=?ü`;
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const { major = 17 } = options;
   const primary = await startServer(options, 'primary', primaryScript(major), {});
+  const feed = { PRIMARY_PORT: String(primary.port), PGPASSWORD: PASSWORD };
   try {
-    const server = await startServer(options, 'standby', standbyScript(major), {
-      PRIMARY_PORT: String(primary.port),
-      PGPASSWORD: PASSWORD,
-    });
-    const standby = { ...server, waitForReplay: () => waitForReplay(primary, server) };
+    const started = [primary];
     const stop = async () => {
-      await Promise.all([standby.stop(), primary.stop()]);
+      await Promise.all(started.map((server) => server.stop()));
     };
+    const startStandby = async (name: string): Promise<PostgresStandby> => {
+      const server = await startServer(options, name, standbyScript(major, name), feed);
+      started.push(server);
+      return { ...server, waitForReplay: () => waitForReplay(primary, server) };
+    };
+    const startArchiveStandby = async (name: string): Promise<ArchiveStandby> => {
+      const archive = join(options.run.directory, `${name}-archive`);
+      await mkdir(archive);
+      const server = await startServer(options, name, archiveStandbyScript(major), feed, [
+        `${archive}:/archive:ro`,
+      ]);
+      started.push(server);
+      return { ...server, archive: () => archiveSegment(primary, server, archive) };
+    };
+    const standby = await startStandby('standby');
     await standby.waitForReplay().catch(async (error: unknown) => {
       await stop();
       throw error;
     });
-    return { primary, standby, stop };
+    return { primary, standby, startStandby, startArchiveStandby, stop };
   } catch (error) {
     await primary.stop();
     throw error;
@@ -110,6 +131,7 @@ async function startServer(
   role: string,
   script: string,
   more: Readonly<Record<string, string>>,
+  volumes: readonly string[] = [],
 ): Promise<PostgresServer> {
   const name = `${prefix}${role}`;
   const port = await freePort();
@@ -122,7 +144,7 @@ async function startServer(
   const container = `holdfast-${run.id}-${name}`;
   const logFile = join(run.directory, `${name}.log`);
   const environment = { PORT: String(port), PASSWORD, ...more };
-  const mounts = [`${dirname(certificates.caFile)}:/certificates:ro`];
+  const mounts = [`${dirname(certificates.caFile)}:/certificates:ro`, ...volumes];
   if (dataDirectory !== undefined) {
     const data = join(dataDirectory, name);
     await mkdir(data, { recursive: true });
@@ -169,11 +191,36 @@ async function startServer(
 }
 
 async function waitForReplay(primary: PostgresServer, standby: PostgresServer): Promise<void> {
-  // A record of our own: after a switch of segments the current position lies behind a header that no
-  // record follows yet, and the standby would reach it only with the next one.
+  await waitForPosition(standby, await writtenPosition(primary));
+}
+
+/** Where the primary's WAL ends once a record of our own is in it. */
+async function writtenPosition(primary: PostgresServer): Promise<string> {
+  // After a switch of segments the current position lies behind a header that no record follows yet,
+  // and the standby would reach it only with the next one.
   await primary.query(`SELECT pg_logical_emit_message(true, 'holdfast', 'wait for replay')`);
   const { rows } = await primary.query('SELECT pg_current_wal_flush_lsn() AS lsn');
-  const lsn = String((rows[0] as { lsn: unknown }).lsn);
+  return String((rows[0] as { lsn: unknown }).lsn);
+}
+
+async function archiveSegment(
+  primary: PostgresServer,
+  standby: PostgresServer,
+  archive: string,
+): Promise<void> {
+  const lsn = await writtenPosition(primary);
+  const { rows } = await primary.query(
+    `SELECT pg_walfile_name('${lsn}'::pg_lsn - 1) AS file, pg_switch_wal()`,
+  );
+  const { file } = rows[0] as { file: string };
+  // Renamed when it is whole: the standby looks for it all the time.
+  await podman(['cp', `${primary.container}:${DATA}/pg_wal/${file}`, join(archive, 'partial')]);
+  await chmod(join(archive, 'partial'), 0o644);
+  await rename(join(archive, 'partial'), join(archive, file));
+  await waitForPosition(standby, lsn);
+}
+
+async function waitForPosition(standby: PostgresServer, lsn: string): Promise<void> {
   await waitUntil(
     async () => {
       const replayed = await standby.query(

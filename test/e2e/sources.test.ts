@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTaskFunctionName } from '../../contract/environment-names.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import { StartTaskAnswer } from '../../contract/request.ts';
+import { keepVacuuming } from '../local-cloud/churn.ts';
+import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
+import { BACKUP_ROLE } from '../local-cloud/seed.ts';
+import type { PostgresServer, PostgresStandby } from '../local-cloud/servers/postgres.ts';
+import { createBulk } from '../local-cloud/shop.ts';
+
+let cloud: LocalCloud;
+let second: PostgresStandby;
+
+beforeAll(async () => {
+  cloud = await startLocalCloud({ environment: 'local-sources' });
+  await createBulk(cloud.primary, 20);
+  await cloud.primary.query('create table churn as select generate_series(1, 1000) id', {
+    database: 'bulk',
+  });
+  second = await cloud.startStandby('second');
+  await Promise.all([cloud.standby.waitForReplay(), second.waitForReplay()]);
+}, 300_000);
+afterAll(() => cloud.stop(), 60_000);
+
+interface Ended extends TaskEnd {
+  readonly label: string;
+}
+
+/** Backs a cluster up from these servers, in this order. */
+async function backUp(cluster: string, ...servers: readonly PostgresServer[]): Promise<Ended> {
+  return await backUpFrom(
+    cluster,
+    servers.map((server) => server.uriFor(BACKUP_ROLE)),
+  );
+}
+
+async function backUpFrom(cluster: string, uris: readonly string[]): Promise<Ended> {
+  const ca = readFileSync(cloud.caFile, 'utf8');
+  await cloud.putSecret(cluster, JSON.stringify({ uris, ca }));
+  const { payload } = await cloud.invoke(startTaskFunctionName('local-sources'), {
+    action: 'backup',
+    cluster,
+    kind: 'logical',
+  });
+  const { label, taskArn } = StartTaskAnswer.parse(payload);
+  return { label, ...(await cloud.waitForTask(taskArn, { timeoutSeconds: 180 })) };
+}
+
+async function manifestOf(cluster: string, end: Ended): Promise<Manifest> {
+  expect(end.exitCode, readFileSync(end.logFile, 'utf8')).toBe(0);
+  const { stdout } = await cloud.holdfast(['show', end.label, '--cluster', cluster, '--json']);
+  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+}
+
+/** The end that a failed task's log tells of; and nobody can list a backup of it. */
+async function failureOf(cluster: string, end: Ended): Promise<Record<string, unknown>> {
+  const { stdout } = await cloud.holdfast(['list', '--cluster', cluster, '--json']);
+  expect(stdout).not.toContain(end.label);
+  const lines = readFileSync(end.logFile, 'utf8').trim().split('\n');
+  return JSON.parse(lines.findLast((line) => line.includes('"task failed"')) ?? '{}');
+}
+
+describe('replay that cancels every dump', () => {
+  let stopVacuuming: () => Promise<void>;
+  beforeAll(async () => {
+    await set(cloud.standby, 'max_standby_streaming_delay', '0');
+    await set(second, 'max_standby_streaming_delay', '-1');
+    stopVacuuming = keepVacuuming(cloud.primary, 'bulk', 'churn');
+  });
+  afterAll(async () => {
+    await stopVacuuming();
+    await set(cloud.standby, 'max_standby_streaming_delay', '30s');
+  });
+
+  test('on the first replica is tried there again, and then the second URI serves', async () => {
+    const manifest = await manifestOf('replicas', await backUp('replicas', cloud.standby, second));
+    expect(manifest).toMatchObject({
+      attempts: 3,
+      source: { role: 'replica', port: second.port, uriIndex: 1 },
+      tried: [1, 2].map((attempt) => ({
+        attempt,
+        port: cloud.standby.port,
+        uriIndex: 0,
+        code: 'SOURCE_CONFLICT',
+        reason: expect.stringContaining('for the sake of replay'),
+      })),
+    });
+  });
+
+  test('is served by the primary in the end, where that is allowed', async () => {
+    const end = await backUp('or-primary', cloud.standby, cloud.primary);
+    const manifest = await manifestOf('or-primary', end);
+    expect(manifest).toMatchObject({
+      attempts: 3,
+      source: { role: 'primary', port: cloud.primary.port, uriIndex: 1, replayLagSeconds: 0 },
+      tried: [{ code: 'SOURCE_CONFLICT' }, { code: 'SOURCE_CONFLICT' }],
+    });
+    const text = await cloud.holdfast(['show', end.label, '--cluster', 'or-primary']);
+    expect(text.stdout).toContain(`3; 127.0.0.1:${cloud.standby.port} in vain (SOURCE_CONFLICT); `);
+  });
+
+  test('fails the backup with what to set, where the primary is not allowed', async () => {
+    const end = await backUp('replicas', cloud.standby, cloud.primary);
+    expect(end.exitCode).toBe(ExitCode.SourceUnavailable);
+    expect(await failureOf('replicas', end)).toMatchObject({
+      code: 'SOURCE_CONFLICT',
+      retryable: true,
+      hint: expect.stringContaining('max_standby_streaming_delay=0'),
+    });
+  });
+});
+
+async function set(server: PostgresServer, name: string, value: string): Promise<void> {
+  await server.query(`alter system set ${name} = '${value}'`);
+  await server.query('select pg_reload_conf()');
+}
