@@ -4,6 +4,10 @@ import { explainIssues } from './explain-issues.ts';
 import { LogicalOptions } from './logical-options.ts';
 import { LockMode } from './names.ts';
 
+/** `refuse`: such a replica is refused; `accept`: it may serve, and the manifest says so. */
+export const UNKNOWN_LAG = ['refuse', 'accept'] as const;
+export type UnknownLag = (typeof UNKNOWN_LAG)[number];
+
 /**
  * How one cluster is backed up: written by the stack into the task definition, read by the runner.
  * Defaults are filled in where the stack builds it, so that the task definition shows every value.
@@ -15,6 +19,8 @@ export const ClusterOptions = z.strictObject({
   allowPrimary: z.boolean(),
   /** A replica whose replay is further behind is refused. Seconds. */
   maxReplayLagSeconds: z.int().min(0),
+  /** What becomes of a replica that cannot say how far it is behind. */
+  unknownLag: z.enum(UNKNOWN_LAG),
   /** Pause before the second try of a dump that failed; doubled for each further one. Seconds. */
   retryPauseSeconds: z.number().min(0),
   /** Parallel workers of pg_dump. */

@@ -69,6 +69,16 @@ export const ERROR_CODES = {
     false,
     "The server's major version is not the image's.",
   ),
+  SOURCE_BALANCED: entry(
+    ExitCode.SourceRefused,
+    false,
+    'Connections to one address land on different servers.',
+  ),
+  SOURCE_POOLER: entry(
+    ExitCode.SourceRefused,
+    false,
+    'The address is that of a pooler that switches servers between transactions.',
+  ),
   SOURCE_RIGHTS: entry(
     ExitCode.SourceRefused,
     false,

@@ -138,6 +138,13 @@ export function streamsOf(entry: DatabaseEntry): ArtifactStream[] {
   }
 }
 
+/**
+ * What a replay lag was found by: the living receiver of a replica that has replayed all it received;
+ * the newest thing replayed, of one that streams or is fed by an archive; Aurora's own status.
+ */
+export const LagProbe = z.enum(['primary', 'receiver', 'replayed', 'archive', 'aurora']);
+export type LagProbe = z.infer<typeof LagProbe>;
+
 export const Source = z.strictObject({
   role: z.enum(['replica', 'primary']),
   host: z.string(),
@@ -153,6 +160,7 @@ export const Source = z.strictObject({
   lsn: z.string(),
   /** `null`: unknown. Seconds. */
   replayLagSeconds: Seconds.nullable(),
+  lagProbe: LagProbe,
   /** libpq's `sslmode`; anything but `verify-full` was an explicit choice. */
   sslmode: z.string(),
 });

@@ -1,4 +1,4 @@
-import { ClusterOptions } from '../contract/cluster-options.ts';
+import { ClusterOptions, UNKNOWN_LAG } from '../contract/cluster-options.ts';
 import { BACKUP_KINDS, ClusterName, ScheduleName } from '../contract/names.ts';
 import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
 import { checkLogical } from './check-logical.ts';
@@ -21,6 +21,7 @@ const CLUSTER_KNOWN = [
   'retention',
   'allowPrimary',
   'maxReplayLagSeconds',
+  'unknownLag',
   'retryPauseSeconds',
   'jobs',
   'compression',
@@ -100,6 +101,7 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
     'Give true or false.',
   );
   problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);
+  problems.requireOneOf(`${where}.unknownLag`, cluster.unknownLag, UNKNOWN_LAG);
   problems.requireInteger(`${where}.retryPauseSeconds`, cluster.retryPauseSeconds, 1, 3600);
   problems.requireInteger(`${where}.jobs`, cluster.jobs, 1, 64);
   problems.requireInteger(`${where}.maxDurationMinutes`, cluster.maxDurationMinutes, 1, 1440);

@@ -1,3 +1,4 @@
+import type { UnknownLag } from '../contract/cluster-options.ts';
 import type { BackupKind, LockMode } from '../contract/names.ts';
 import type { LogicalEnvironment } from './logical-environment.ts';
 
@@ -107,6 +108,11 @@ export interface ClusterEnvironment {
    * @default 300
    */
   readonly maxReplayLagSeconds?: number;
+  /**
+   * What becomes of a replica that cannot say how far it is behind: `refuse`, or `accept`.
+   * @default 'refuse'
+   */
+  readonly unknownLag?: UnknownLag;
   /**
    * Pause before the second try of a dump that failed; doubled for each further one. Seconds, 1 to
    * 3600.

@@ -18,6 +18,7 @@ const DEFAULTS = {
 const CLUSTER_DEFAULTS = {
   allowPrimary: false,
   maxReplayLagSeconds: 300,
+  unknownLag: 'refuse' as const,
   retryPauseSeconds: 5,
   jobs: 2,
   maxDurationMinutes: 720,

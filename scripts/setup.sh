@@ -41,5 +41,6 @@ need_versitygw
 need_moto
 need_node_image
 joined
+need_pgbouncer_image
 
 if [ -n "${WORKED:-}" ]; then say "done after $SECONDS s."; fi

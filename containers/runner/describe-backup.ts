@@ -78,6 +78,7 @@ function describeSource({ server, survey }: ChosenSource): Manifest['source'] {
     postmasterStartedAt: survey.postmasterStartedAt.toISOString(),
     lsn: survey.lsn,
     replayLagSeconds: survey.replayLagSeconds ?? null,
+    lagProbe: survey.lagProbe,
     sslmode: server.target.sslmode,
   };
 }

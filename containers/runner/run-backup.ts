@@ -158,11 +158,16 @@ async function findCandidates({ task, spool, log }: Run): Promise<{
     parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
   );
   for (const { target } of candidates) log.hide(target.password);
-  const trust = await trustFor(secret.ca, spool.directory);
+  const access = {
+    ...(await trustFor(secret.ca, spool.directory)),
+    applicationName: `holdfast ${task.request.label}`,
+  };
   return {
     candidates,
     choose: async (among, refused) => {
-      const source = await chooseSource(among, trust, task.options, refused);
+      const source = await chooseSource({
+        ...{ candidates: among, access, options: task.options, refused },
+      });
       const { server, survey } = source;
       log.info('source chosen', {
         server: `${server.target.host}:${server.target.port}`,

@@ -6,6 +6,7 @@ RECIPE_LABEL=holdfast.recipe
 # Each tested major of PostgreSQL, and the Debian release that has it.
 POSTGRES_MAJORS=(15:bookworm 17:trixie 18:sid)
 NODE_IMAGE=localhost/holdfast-node-base:24
+PGBOUNCER_IMAGE=localhost/holdfast-pgbouncer:17
 
 made_by() {
   [ "$(podman image inspect --format "{{index .Labels \"$RECIPE_LABEL\"}}" "$1" 2>/dev/null)" = "$2" ]
@@ -105,6 +106,22 @@ bootstrap_debian() {
     --essential-hook='echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/log/*' \
     "$1" "$3"
+}
+
+# What tests of poolers start: the image of PostgreSQL 17 with PgBouncer in it.
+need_pgbouncer_image() {
+  local base=17:trixie recipe containerfile
+  containerfile="FROM $(postgres_image "$base")
+RUN apt-get update && \\
+    apt-get install --yes --no-install-recommends pgbouncer && rm -rf /var/lib/apt/lists/*"
+  recipe=$(echo "$(postgres_recipe "$base") $containerfile" | hash_of)
+  made_by "$PGBOUNCER_IMAGE" "$recipe" && return
+  say "making the image $PGBOUNCER_IMAGE; this takes a few seconds."
+  echo "$containerfile" >"$CACHE/pgbouncer.Containerfile"
+  retried buildah bud --isolation chroot --network host \
+    --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 \
+    --label "$RECIPE_LABEL=$recipe" --tag "$PGBOUNCER_IMAGE" \
+    --file "$CACHE/pgbouncer.Containerfile" "$(mktemp -d)"
 }
 
 hash_of() {

@@ -11,6 +11,7 @@ const OPTIONS: ClusterOptions = {
   postgresMajor: 17,
   allowPrimary: false,
   maxReplayLagSeconds: 300,
+  unknownLag: 'refuse',
   retryPauseSeconds: 5,
   jobs: 2,
   compression: 'zstd:1',

@@ -7,6 +7,7 @@ import { StartTaskAnswer } from '../../contract/request.ts';
 import { keepVacuuming } from '../local-cloud/churn.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import { BACKUP_ROLE } from '../local-cloud/seed.ts';
+import { startBalancer } from '../local-cloud/servers/balancer.ts';
 import type { PostgresServer, PostgresStandby } from '../local-cloud/servers/postgres.ts';
 import { createBulk } from '../local-cloud/shop.ts';
 
@@ -39,6 +40,10 @@ async function backUp(cluster: string, ...servers: readonly PostgresServer[]): P
 async function backUpFrom(cluster: string, uris: readonly string[]): Promise<Ended> {
   const ca = readFileSync(cloud.caFile, 'utf8');
   await cloud.putSecret(cluster, JSON.stringify({ uris, ca }));
+  return await startBackup(cluster);
+}
+
+async function startBackup(cluster: string): Promise<Ended> {
   const { payload } = await cloud.invoke(startTaskFunctionName('local-sources'), {
     action: 'backup',
     cluster,
@@ -111,6 +116,64 @@ describe('replay that cancels every dump', () => {
     });
   });
 });
+
+describe('an address that is not one server', () => {
+  test('behind which two replicas take turns is refused, with what to give instead', async () => {
+    const balancer = await startBalancer([cloud.standby.port, second.port]);
+    try {
+      const end = await backUpFrom('replicas', [uriOf(balancer.port)]);
+      expect(end.exitCode).toBe(ExitCode.SourceRefused);
+      expect(await failureOf('replicas', end)).toMatchObject({
+        code: 'SOURCE_BALANCED',
+        hint: expect.stringContaining("each server's own address"),
+      });
+    } finally {
+      await balancer.stop();
+    }
+  });
+
+  test('but several hosts: the first that will do serves', async () => {
+    const hosts = [cloud.primary, cloud.standby].map(({ port }) => `127.0.0.1:${port}`).join(',');
+    const end = await backUpFrom('replicas', [uriOf(0).replace('127.0.0.1:0', hosts)]);
+    expect(await manifestOf('replicas', end)).toMatchObject({
+      attempts: 1,
+      source: { port: cloud.standby.port, uriIndex: 0 },
+      tried: [],
+    });
+  });
+});
+
+describe('what is wrong before any server is asked', () => {
+  test('a malformed secret is told without quoting it', async () => {
+    await cloud.putSecret('replicas', '{"replica": "postgresql://u:hunter2@h/');
+    const end = await startBackup('replicas');
+    expect(end.exitCode).toBe(ExitCode.Configuration);
+    expect(await failureOf('replicas', end)).toMatchObject({
+      code: 'SECRET_INVALID',
+      hint: expect.stringContaining('{"replica":"postgresql://…"'),
+    });
+    expect(readFileSync(end.logFile, 'utf8')).not.toContain('hunter2');
+  });
+
+  test('an unknown cluster is refused by the function, which names those that there are', async () => {
+    const answer = await cloud.invoke(startTaskFunctionName('local-sources'), {
+      action: 'backup',
+      cluster: 'nowhere',
+      kind: 'logical',
+    });
+    expect(answer).toMatchObject({
+      failed: true,
+      payload: {
+        errorType: 'CLUSTER_UNKNOWN',
+        errorMessage: expect.stringContaining('or-primary'),
+      },
+    });
+  });
+});
+
+function uriOf(port: number): string {
+  return cloud.standby.uriFor(BACKUP_ROLE).replace(/@[^/]*/, `@127.0.0.1:${port}`);
+}
 
 async function set(server: PostgresServer, name: string, value: string): Promise<void> {
   await server.query(`alter system set ${name} = '${value}'`);

@@ -40,6 +40,7 @@ describe('a task', () => {
       postgresMajor: 17,
       allowPrimary: false,
       maxReplayLagSeconds: 300,
+      unknownLag: 'refuse',
       retryPauseSeconds: 5,
       maxDurationMinutes: 720,
       stallMinutes: 30,

@@ -1,7 +1,10 @@
 import type { Postgres, PostgresServer } from './servers/postgres.ts';
 
 /** The role that backups connect as: no superuser, and a password that a URI has to escape. */
-export const BACKUP_ROLE = { user: 'holdfast', password: 'p@ss:w/ord?#%&\' "é' } as const;
+export const BACKUP_ROLE = {
+  user: 'holdfast',
+  password: `p@ss:w/ord?#%&' "é\\$!*()[]{}<>|;,=+~^-_.\``,
+} as const;
 
 /** Makes what every source needs on its primary; the standby gets it by replication. */
 export async function prepareSource(primary: PostgresServer): Promise<void> {

@@ -27,6 +27,11 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
     "The cluster's options schemas and tables apply to each of its databases: name the databases that have them, in the option databases.",
   ],
   [
+    /invalid snapshot identifier|snapshot "[^"]*" does not exist/,
+    'SOURCE_BALANCED',
+    'Give the URI of one server, not of a balancer or a reader endpoint. If it is one, somebody ended the session that holds the snapshot.',
+  ],
+  [
     /No space left on device/,
     'SPOOL_UNUSABLE',
     "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",

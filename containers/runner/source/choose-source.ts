@@ -3,7 +3,8 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import { whatServes } from '../../../contract/postgres-majors.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
-import { connect, disconnect, pinServer, type Server, type Trust } from './server.ts';
+import { findSharedAddress } from './one-server.ts';
+import { type Access, addressesOf, connect, disconnect, type Server } from './server.ts';
 import { type Survey, survey } from './survey.ts';
 
 /** The server that serves this backup. */
@@ -19,21 +20,26 @@ export interface Candidate {
   readonly uriIndex: number;
 }
 
-type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds'>;
+type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds' | 'unknownLag'>;
+
+export interface ChooseOptions {
+  readonly candidates: readonly Candidate[];
+  readonly access: Access;
+  readonly options: Refusal & Pick<ClusterOptions, 'allowPrimary'>;
+  /** Told of each server that will not do, and why. */
+  readonly refused: (candidate: Candidate, why: HoldfastError) => void;
+  /** @default - asks the system's resolver */
+  readonly resolve?: typeof addressesOf;
+}
 
 /**
  * Takes the first replica that is up, of the image's major version and not too far behind; the
  * primary only if no replica will do and the configuration allows it.
  *
- * @param refused told of each server that will not do, and why.
  * @throws HoldfastError the last refusal, naming all of them.
  */
-export async function chooseSource(
-  candidates: readonly Candidate[],
-  trust: Trust,
-  options: Refusal & Pick<ClusterOptions, 'allowPrimary'>,
-  refused: (candidate: Candidate, why: HoldfastError) => void,
-): Promise<ChosenSource> {
+export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource> {
+  const { candidates, options, refused } = choice;
   const refusals: HoldfastError[] = [];
   let primary: ChosenSource | undefined;
   const refuseCandidate = (candidate: Candidate, why: HoldfastError): void => {
@@ -41,9 +47,11 @@ export async function chooseSource(
     refusals.push(why);
   };
   for (const candidate of candidates) {
-    const answer = await ask(candidate, trust);
+    const answer = await ask(candidate, choice);
     const refusal =
-      answer instanceof HoldfastError ? answer : refuse(answer.survey, answer.server, options);
+      answer instanceof HoldfastError
+        ? answer
+        : (refuse(answer.survey, answer.server, options) ?? (await refuseShared(answer)));
     if (refusal !== undefined) refuseCandidate(candidate, refusal);
     else if (!(answer instanceof HoldfastError)) {
       if (answer.survey.inRecovery) return answer;
@@ -55,15 +63,33 @@ export async function chooseSource(
   throw together(refusals);
 }
 
+/** Resolves the host's name once; of its addresses the first that answers counts for the whole run. */
 async function ask(
   { target, uriIndex }: Candidate,
-  trust: Trust,
+  { access, resolve = addressesOf }: ChooseOptions,
 ): Promise<ChosenSource | HoldfastError> {
+  let failure: HoldfastError | undefined;
   try {
-    const server = await pinServer(target, uriIndex, trust);
-    return { server, survey: await surveyServer(server) };
+    for (const address of await resolve(target.host)) {
+      const server: Server = { target, uriIndex, address, ...access };
+      try {
+        return { server, survey: await surveyServer(server) };
+      } catch (error) {
+        failure = connectionError(error, { target });
+        if (failure.code !== 'SOURCE_UNREACHABLE') return failure;
+      }
+    }
   } catch (error) {
     return connectionError(error, { target });
+  }
+  return failure ?? connectionError(new Error('its name has no address'), { target });
+}
+
+async function refuseShared(source: ChosenSource): Promise<HoldfastError | undefined> {
+  try {
+    return await findSharedAddress(source.server, source.survey);
+  } catch (error) {
+    return connectionError(error, source.server);
   }
 }
 
@@ -87,16 +113,29 @@ function refuse(found: Survey, server: Server, options: Refusal): HoldfastError 
     );
   }
   if (!found.inRecovery) return undefined;
-  const lag = found.replayLagSeconds;
-  if (lag === undefined || lag > options.maxReplayLagSeconds) {
-    const behind = lag === undefined ? 'an unknown time' : `${Math.round(lag)} s`;
+  const { replayLagSeconds: lag, lagProbe } = found;
+  const allowed = options.maxReplayLagSeconds;
+  if (lag !== undefined && lag <= allowed) return undefined;
+  // A quiet primary and a broken archive look the same.
+  if (lag === undefined || lagProbe === 'archive') {
+    if (options.unknownLag === 'accept') return undefined;
+    const known =
+      lag === undefined
+        ? ''
+        : `: nothing streams to it, and the newest that it has replayed is ${Math.round(lag)} s old`;
     return new HoldfastError(
       'SOURCE_LAGGING',
-      `${where} is ${behind} behind its primary; ${options.maxReplayLagSeconds} s are allowed.`,
-      { hint: 'Let the replica catch up, or raise maxReplayLagSeconds.' },
+      `${where} cannot say how far it is behind its primary${known}; ${allowed} s are allowed.`,
+      {
+        hint: 'Let it stream, set archive_timeout on the primary, or raise maxReplayLagSeconds; unknownLag: "accept" takes it as it is.',
+      },
     );
   }
-  return undefined;
+  return new HoldfastError(
+    'SOURCE_LAGGING',
+    `${where} is ${Math.round(lag)} s behind its primary; ${allowed} s are allowed.`,
+    { hint: 'Let the replica catch up, or raise maxReplayLagSeconds.' },
+  );
 }
 
 function notReplica(server: Server): HoldfastError {

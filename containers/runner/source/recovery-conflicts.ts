@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { connect, disconnect, type Server } from './server.ts';
 
@@ -34,6 +35,13 @@ export async function countConflicts(server: Server): Promise<ConflictCount | un
   }
 }
 
+/** What a dump whose sessions were cancelled may look like: the one with the snapshot may go first. */
+const MAY_BE_CONFLICTS: readonly ErrorCode[] = [
+  'DUMP_FAILED',
+  'SOURCE_UNREACHABLE',
+  'SOURCE_BALANCED',
+];
+
 /**
  * Tells a recovery conflict from other failures of a dump: by pg_dump's words, and, because those
  * are in the server's language, by the replica's own count.
@@ -47,7 +55,7 @@ export function recogniseConflict(
 ): HoldfastError {
   const saysSo = /conflict with recovery/.test(failure.message);
   const risen = before !== undefined && after !== undefined && after.cancelled > before.cancelled;
-  const mayBe = failure.code === 'DUMP_FAILED' || failure.code === 'SOURCE_UNREACHABLE';
+  const mayBe = MAY_BE_CONFLICTS.includes(failure.code);
   if (failure.code === 'SOURCE_CONFLICT' || !(mayBe && (saysSo || risen))) return failure;
   const settings =
     after === undefined

@@ -12,6 +12,9 @@ const GOODBYE_MS = 2_000;
 /** How long a connection attempt may take. */
 const CONNECT_TIMEOUT_MS = 15_000;
 
+/** When an idle connection is first asked whether it lives: NAT on AWS forgets it after 350 seconds. */
+const KEEP_ALIVE_AFTER_SECONDS = 30;
+
 /** Which authorities may sign a server's certificate. */
 export interface Trust {
   /** PEM. */
@@ -20,25 +23,28 @@ export interface Trust {
   readonly caFile: string;
 }
 
+/** What every session of a run has in common, wherever it goes. */
+export interface Access extends Trust {
+  /** What the server's own views and logs show of us. */
+  readonly applicationName: string;
+}
+
 /**
  * One server, pinned to one address: every connection of a run goes there, so that a name that
  * resolves to several servers cannot mix their data.
  */
-export interface Server extends Trust {
+export interface Server extends Access {
   readonly target: ConnectionTarget;
   /** Place among the secret's URIs, from 0. */
   readonly uriIndex: number;
   readonly address: string;
 }
 
-/** Resolves a target's name once. */
-export async function pinServer(
-  target: ConnectionTarget,
-  uriIndex: number,
-  trust: Trust,
-): Promise<Server> {
-  const address = isIP(target.host) > 0 ? target.host : (await lookup(target.host)).address;
-  return { target, uriIndex, address, ...trust };
+/** The addresses that a host's name stands for, in the resolver's order; an address stands for itself. */
+export async function addressesOf(host: string): Promise<string[]> {
+  if (isIP(host) > 0) return [host];
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
 }
 
 /** A session of ours on the server. The caller ends it. */
@@ -51,12 +57,11 @@ export async function connect(server: Server, database: string): Promise<pg.Clie
     password: target.password,
     database,
     ssl: tlsOptions(server),
-    application_name: 'holdfast',
+    // And no other parameter: poolers refuse those that they do not know.
+    application_name: server.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    // A snapshot's session idles while the dump runs.
-    idle_in_transaction_session_timeout: 0,
-    statement_timeout: 0,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_SECONDS * 1000,
     // Ours are short questions; one that hangs must not hold the run for ever.
     query_timeout: QUERY_TIMEOUT_MS,
   });
@@ -109,7 +114,7 @@ export function libpqEnvironment(server: Server): Record<string, string> {
     PGPASSWORD: target.password,
     PGSSLMODE: target.sslmode,
     PGSSLROOTCERT: caFile,
-    PGAPPNAME: 'holdfast',
+    PGAPPNAME: server.applicationName,
     PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
   };
 }
@@ -120,5 +125,5 @@ export function libpqEnvironment(server: Server): Record<string, string> {
  */
 export function conninfo(database: string): string {
   const quoted = database.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
-  return `dbname='${quoted}' keepalives_idle=30 keepalives_interval=10 keepalives_count=6`;
+  return `dbname='${quoted}' keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
 }

@@ -30,6 +30,11 @@ export async function takeSnapshot(server: Server, database: string): Promise<Sn
     // Before the snapshot: so position and lag are at worst a little too old, never too new.
     const before = await survey(client);
     await client.query('begin isolation level repeatable read read only');
+    // It idles while the dump runs; not every major has each of these.
+    await client.query(
+      `select set_config(name, '0', true) from pg_settings
+        where name in ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')`,
+    );
     const { rows } = await client.query<{ id: string; taken_at: Date }>(
       'select pg_export_snapshot() as id, clock_timestamp() as taken_at',
     );

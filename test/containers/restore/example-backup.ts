@@ -130,6 +130,7 @@ export async function putExampleBackup(
       postmasterStartedAt: TIME,
       lsn: '0/1',
       replayLagSeconds: 0.5,
+      lagProbe: 'receiver',
       sslmode: 'verify-full',
     },
     versions: { holdfast: '0.1.0', pgDump: '17.11', node: '24.21.0' },
