@@ -56,6 +56,18 @@ const DatabaseFacts = z.strictObject({
   encoding: z.string(),
   collate: z.string(),
   ctype: z.string(),
+  /** `libc`, `icu` or `builtin`. */
+  localeProvider: z.string(),
+  /** ICU's or the built-in provider's; `null` where `collate` says it all. */
+  locale: z.string().nullable(),
+  /**
+   * Of the provider's sort order, when the database was made and on the server at the backup; `null`:
+   * it has none.
+   */
+  collationVersion: z.strictObject({
+    recorded: z.string().nullable(),
+    actual: z.string().nullable(),
+  }),
   /** When the snapshot that the dump shows was taken, by the source's clock. */
   snapshotAt: Instant,
   /** Replay (replica) or insert (primary) position when the snapshot was taken. */
@@ -166,6 +178,19 @@ export const Source = z.strictObject({
 });
 export type Source = z.infer<typeof Source>;
 
+/** What the server is made of: a restore elsewhere may meet other versions of it. */
+export const ServerFacts = z.strictObject({
+  /** `version()`: PostgreSQL's version, the architecture, the compiler. */
+  platform: z.string(),
+  dataChecksums: z.boolean(),
+  walSegmentBytes: Bytes,
+  /** `null`: the role may not see them. */
+  sharedPreloadLibraries: z.array(z.string()).nullable(),
+  /** Of the C library's sort order (glibc: its version) and of ICU's; `null`: it is not there. */
+  collationVersions: z.strictObject({ libc: z.string().nullable(), icu: z.string().nullable() }),
+});
+export type ServerFacts = z.infer<typeof ServerFacts>;
+
 /** A server that did not serve, or failed to: refused before the dump, or left after an attempt. */
 export const Tried = z.strictObject({
   /** During which attempt, from 1. */
@@ -202,6 +227,7 @@ export const Manifest = z.strictObject({
   /** How many tries it took, this one included. */
   attempts: z.int().min(1),
   source: Source,
+  server: ServerFacts,
   /** Which servers were tried in vain before, and why, in order. */
   tried: z.array(Tried),
   versions: z.strictObject({ holdfast: z.string(), pgDump: z.string(), node: z.string() }),

@@ -14,6 +14,8 @@ export interface FinishedBackup {
   readonly backup: LogicalBackup;
   readonly attempts: number;
   readonly tried: readonly Tried[];
+  /** Of the run itself. */
+  readonly warnings: readonly string[];
   readonly artifacts: Manifest['artifacts'];
   readonly pgDumpVersion: string;
   readonly vault: BackupVault;
@@ -37,6 +39,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
     finishedAt: finishedAt.toISOString(),
     attempts: finished.attempts,
     source: describeSource(finished.source),
+    server: backup.server,
     tried: [...finished.tried],
     versions: {
       holdfast: VERSION,
@@ -47,7 +50,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
     databases: backup.databases,
     dumpAll: backup.dumpAll,
     notIncluded: backup.notIncluded,
-    warnings: backup.warnings,
+    warnings: [...finished.warnings, ...backup.warnings],
     encryption: {
       format: 'aws-encryption-sdk',
       algorithmSuite: ALGORITHM_SUITE_NAME,

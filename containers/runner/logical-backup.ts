@@ -9,13 +9,16 @@ import { streamEntry } from './logical/database-facts.ts';
 import { dumpEverything } from './logical/dump-all.ts';
 import { dumpDatabase } from './logical/dump-database.ts';
 import { dumpGlobals } from './logical/dump-globals.ts';
+import { sortWarnings } from './logical/known-warnings.ts';
 import { leftOutBy } from './logical/left-out.ts';
 import { selectDatabases } from './logical/select-databases.ts';
 import type { Program } from './process/program.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import { connectionError } from './source/connection-error.ts';
 import { findDatabases, type SourceDatabase } from './source/databases.ts';
+import { preflightWarnings } from './source/preflight-warnings.ts';
 import { connect, disconnect, type Server } from './source/server.ts';
+import { surveyServerFacts } from './source/server-facts.ts';
 import { takeSnapshot } from './source/snapshot.ts';
 import { assertSameServer, verifyUnchanged } from './source/verify-unchanged.ts';
 import type { Spool } from './spool.ts';
@@ -29,11 +32,16 @@ export interface LogicalBackupOptions {
   readonly spool: Spool;
   readonly vault: BackupVault;
   readonly log: Log;
+  /** The cluster's last backup, if there is one. */
+  readonly previous: Manifest | undefined;
 }
 
 /** Everything a logical backup holds: in S3, proven complete, visible to nobody yet. */
 export interface LogicalBackup
-  extends Pick<Manifest, 'globals' | 'dumpAll' | 'notIncluded' | 'warnings' | 'durations'> {
+  extends Pick<
+    Manifest,
+    'server' | 'globals' | 'dumpAll' | 'notIncluded' | 'warnings' | 'durations'
+  > {
   readonly databases: DatabaseEntry[];
   readonly pending: readonly PendingArtifact[];
   readonly peakSpoolBytes: number;
@@ -44,9 +52,14 @@ export interface LogicalBackup
  * snapshot of its own, or all of them at once by `pg_dumpall`.
  */
 export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<LogicalBackup> {
-  const { source, vault, logical } = options;
-  const survey = await withSession(source.server, findDatabases);
+  const { source, vault, logical, previous, log } = options;
+  const { survey, server } = await withSession(source.server, async (client) => ({
+    survey: await findDatabases(client),
+    server: await surveyServerFacts(client),
+  }));
   const { included, skipped, warnings } = selectDatabases(survey, logical);
+  const found = preflightWarnings({ source, server, included, skipped, previous });
+  for (const warning of found) log.warn('preflight warning', { warning });
   const clock = stopwatch();
   const globals = await dumpGlobals({
     server: source.server,
@@ -60,14 +73,16 @@ export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<
   const run: Run = {
     streams: [globals.stream],
     notIncluded: [...leftOutBy(logical), ...skipped],
-    warnings: [...warnings, ...globals.warnings],
+    warnings: [...warnings, ...found],
     durations: { globals: clock() },
   };
+  takeWarnings(run, globals.warnings);
   const dumped =
     logical.format === 'dumpall'
       ? { databases: [], peakSpoolBytes: 0, dumpAll: await dumpAll(options, run, included) }
       : { ...(await dumpEach(options, run, included)), dumpAll: null };
   return {
+    server: server.facts,
     globals: { ...streamEntry(globals.stream), rolePasswords: logical.rolePasswords },
     ...dumped,
     notIncluded: run.notIncluded,
@@ -85,6 +100,12 @@ interface Run {
   readonly durations: Record<string, number>;
 }
 
+function takeWarnings(run: Run, warnings: readonly string[], database?: string): void {
+  const { notIncluded, unknown } = sortWarnings(warnings, database);
+  run.notIncluded.push(...notIncluded);
+  run.warnings.push(...unknown);
+}
+
 async function dumpEach(
   options: LogicalBackupOptions,
   run: Run,
@@ -99,7 +120,7 @@ async function dumpEach(
     const dumped = await dumpWithSnapshot(options, database, run.notIncluded);
     databases.push(dumped.entry);
     run.streams.push(...dumped.streams);
-    run.warnings.push(...dumped.warnings);
+    takeWarnings(run, dumped.warnings, database.name);
     peakSpoolBytes = Math.max(peakSpoolBytes, dumped.peakSpoolBytes);
     run.durations[`database ${database.name}`] = lap();
     log.info('dump uploaded', {
@@ -136,7 +157,7 @@ async function dumpAll(
     });
   }
   run.streams.push(dumped.stream);
-  run.warnings.push(...dumped.warnings);
+  takeWarnings(run, dumped.warnings);
   run.durations.everything = lap();
   log.info('dump of everything uploaded', { seconds: lap(), bytes: dumped.stream.bytes });
   return dumped.entry;
@@ -157,13 +178,6 @@ async function dumpWithSnapshot(
     // What is left out need not be readable; then pg_dump itself finds out.
     if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
       throw snapshot.missingRights;
-    }
-    if (snapshot.hiddenSubscriptions > 0) {
-      notIncluded.push({
-        what: `subscriptions (${snapshot.hiddenSubscriptions})`,
-        why: 'only a superuser may read them',
-        database: database.name,
-      });
     }
     if (source.survey.inRecovery && snapshot.unloggedTables > 0) {
       notIncluded.push({

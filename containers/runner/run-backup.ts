@@ -14,7 +14,13 @@ import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { type AttemptOptions, tryOnSources } from './attempts.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
-import { type LogicalBackup, stopwatch, takeLogicalBackup } from './logical-backup.ts';
+import {
+  type LogicalBackup,
+  type LogicalBackupOptions,
+  stopwatch,
+  takeLogicalBackup,
+} from './logical-backup.ts';
+import { readPreviousBackup } from './previous-backup.ts';
 import { findProgram } from './process/program.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
@@ -102,11 +108,13 @@ async function backUp(run: Run): Promise<Manifest> {
     pgDumpall: await findProgram('pg_dumpall', postgresMajor),
     pgRestore: await findProgram('pg_restore', postgresMajor),
   };
+  const previous = await readPreviousBackup(vault, task.cluster);
+  for (const warning of previous.warnings) log.warn('preflight warning', { warning });
   const { candidates, choose } = await findCandidates(run);
   const { source, result, attempts, tried } = await tryOnSources({
     candidates,
     choose,
-    work: (chosen) => attempt(run, chosen, programs),
+    work: (chosen) => attempt(run, chosen, { programs, previous: previous.manifest }),
     log,
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,
@@ -118,7 +126,19 @@ async function backUp(run: Run): Promise<Manifest> {
   backup.durations.completion = clock();
   const pgDumpVersion = programs.pgDump.version;
   const manifest = describeBackup({
-    ...{ task, source, backup, attempts, tried, artifacts, pgDumpVersion, vault, spool, startedAt },
+    ...{
+      task,
+      source,
+      backup,
+      attempts,
+      tried,
+      artifacts,
+      warnings: previous.warnings,
+      pgDumpVersion,
+      vault,
+      spool,
+      startedAt,
+    },
   });
   await writeManifest(vault, manifest);
   return manifest;
@@ -128,7 +148,7 @@ async function backUp(run: Run): Promise<Manifest> {
 async function attempt(
   { task, spool, vault, log }: Run,
   source: ChosenSource,
-  programs: Parameters<typeof takeLogicalBackup>[0]['programs'],
+  more: Pick<LogicalBackupOptions, 'programs' | 'previous'>,
 ): Promise<{ backup: LogicalBackup; attemptVault: BackupVault }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([vault.signal, failed.signal]);
@@ -137,7 +157,8 @@ async function attempt(
   try {
     const { jobs, compression, logical } = task.options;
     const backup = await takeLogicalBackup({
-      ...{ source, jobs, compression, logical, programs, spool, vault: attemptVault, log },
+      ...{ source, jobs, compression, logical, spool, vault: attemptVault, log },
+      ...more,
     });
     await verifyUnchanged(source);
     return { backup, attemptVault };

@@ -143,6 +143,78 @@ describe('an address that is not one server', () => {
   });
 });
 
+describe('the role that the documents describe', () => {
+  const ROLE = { user: 'minimal', password: 'minimal' };
+  /** The statements of docs/reference.md, word for word but for the role's name and password. */
+  const [role = '', largeObjects = ''] = [
+    ...readFileSync(new URL('../../docs/reference.md', import.meta.url), 'utf8')
+      .replace(/^.*## A minimal PostgreSQL role/s, '')
+      .matchAll(/```sql\n(.*?)```/gs),
+  ].map(([, sql = '']) => sql.replaceAll('holdfast', ROLE.user).replace("'…'", "'minimal'"));
+
+  const backUpAsMinimal = () => backUpFrom('replicas', [cloud.standby.uriFor(ROLE)]);
+
+  beforeAll(async () => {
+    await cloud.primary.query(role);
+    await cloud.primary.query('create database feed');
+    await cloud.primary.query(
+      `create subscription feed connection 'host=127.0.0.1 dbname=x' publication p
+         with (connect = false, slot_name = none, enabled = false)`,
+      { database: 'feed' },
+    );
+    await cloud.primary.query("select lo_from_bytea(4711, 'x')", { database: 'feed' });
+    await cloud.standby.waitForReplay();
+  });
+
+  test('lacks large objects, which is told with the statement that grants them', async () => {
+    const end = await backUpAsMinimal();
+    expect(end.exitCode).toBe(ExitCode.SourceRefused);
+    expect(await failureOf('replicas', end)).toMatchObject({
+      code: 'SOURCE_RIGHTS',
+      hint: expect.stringContaining('GRANT SELECT ON LARGE OBJECT'),
+    });
+  });
+
+  test('is enough for all else, and the manifest names what only a superuser could read', async () => {
+    await cloud.primary.query(largeObjects, { database: 'feed' });
+    await cloud.standby.waitForReplay();
+    const manifest = await manifestOf('replicas', await backUpAsMinimal());
+    expect(manifest.databases.map(({ name }) => name)).toEqual(['bulk', 'feed', 'postgres']);
+    expect(manifest.notIncluded).toContainEqual({
+      what: 'subscriptions',
+      why: 'only a superuser may read them',
+      database: 'feed',
+    });
+    expect(manifest.server).toMatchObject({
+      platform: expect.stringMatching(/^PostgreSQL 17.* on .*-linux-gnu, compiled by/),
+      dataChecksums: true,
+      walSegmentBytes: 16 * 1024 * 1024,
+      sharedPreloadLibraries: null,
+      collationVersions: { libc: expect.stringMatching(/^2\./), icu: expect.any(String) },
+    });
+    expect(manifest.databases[0]).toMatchObject({
+      localeProvider: 'libc',
+      locale: null,
+      collationVersion: { recorded: null, actual: null },
+    });
+  });
+
+  test('without CONNECT skips a database, and warns because the last backup had it', async () => {
+    await cloud.primary.query('revoke connect on database feed from public');
+    await cloud.standby.waitForReplay();
+    const end = await backUpAsMinimal();
+    const manifest = await manifestOf('replicas', end);
+    expect(manifest.warnings).toEqual([
+      expect.stringMatching(
+        /^The database feed is skipped now, which it was not in the last backup \(.*\): the role has no CONNECT/,
+      ),
+    ]);
+    expect(readFileSync(end.logFile, 'utf8')).toContain('"event":"preflight warning"');
+    // What is known by then warns no more.
+    expect((await manifestOf('replicas', await backUpAsMinimal())).warnings).toEqual([]);
+  });
+});
+
 describe('what is wrong before any server is asked', () => {
   test('a malformed secret is told without quoting it', async () => {
     await cloud.putSecret('replicas', '{"replica": "postgresql://u:hunter2@h/');

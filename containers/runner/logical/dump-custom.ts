@@ -28,7 +28,7 @@ export async function dumpCustom(options: DumpDatabaseOptions): Promise<DumpedDa
       dump: streamEntry(stream),
     },
     streams: [stream],
-    warnings: warnings.map((warning) => `${database.name}: ${warning}`),
+    warnings,
     peakSpoolBytes: 0,
   };
 }

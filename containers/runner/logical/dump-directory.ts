@@ -50,7 +50,7 @@ export async function dumpDirectory(options: DumpDatabaseOptions): Promise<Dumpe
     return {
       entry: describe(options, promised, inventory, stream),
       streams: [stream.pack, ...stream.files.values()],
-      warnings: child.stderr.warnings.map((warning) => `${database.name}: ${warning}`),
+      warnings: child.stderr.warnings,
       peakSpoolBytes: stream.peakSpoolBytes,
     };
   } finally {

@@ -40,7 +40,7 @@ export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDat
       schema: streamEntry(schema.stream),
     },
     streams: [dump.stream, schema.stream],
-    warnings: dump.warnings.map((warning) => `${database.name}: ${warning}`),
+    warnings: dump.warnings,
     peakSpoolBytes: 0,
   };
 }

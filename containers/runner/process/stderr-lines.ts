@@ -10,6 +10,8 @@ export class StderrLines {
   readonly #tail: string[] = [];
   readonly #warnings: string[] = [];
   #warningsCount = 0;
+  /** Whether the last line was part of a warning. */
+  #inWarning = false;
 
   /** Settles once all of it has been read. Never rejects. */
   readonly read: Promise<void>;
@@ -40,12 +42,20 @@ export class StderrLines {
   }
 
   #take(line: string): void {
-    const warning = /^pg_\w+: (?:warning|WARNING): +(.*)$/.exec(line)?.[1];
-    if (warning !== undefined) {
+    const [, kind, text = ''] = /^pg_\w+: (warning|WARNING|detail|hint): +(.*)$/.exec(line) ?? [];
+    if (kind === 'detail' || kind === 'hint') this.#explain(text);
+    else this.#inWarning = kind !== undefined;
+    if (kind !== undefined && kind.toLowerCase() === 'warning') {
       this.#warningsCount += 1;
-      if (this.#warnings.length < KEPT) this.#warnings.push(warning);
+      if (this.#warnings.length < KEPT) this.#warnings.push(text);
     }
     this.#tail.push(line);
     if (this.#tail.length > KEPT) this.#tail.shift();
+  }
+
+  /** Details and hints belong to what came right before them. */
+  #explain(text: string): void {
+    if (!this.#inWarning || this.#warningsCount > this.#warnings.length) return;
+    this.#warnings.push(`${this.#warnings.pop()} ${text}`.slice(0, MAX_LINE));
   }
 }

@@ -10,6 +10,12 @@ export interface SourceDatabase {
   readonly encoding: string;
   readonly collate: string;
   readonly ctype: string;
+  /** `libc`, `icu`, or `builtin`. */
+  readonly localeProvider: string;
+  /** ICU's or the built-in provider's; `null` where `collate` says it all. */
+  readonly locale: string | null;
+  /** Of the provider's sort order: when the database was made, and on the server now; `null`: it has none. */
+  readonly collationVersion: { readonly recorded: string | null; readonly actual: string | null };
 }
 
 export interface DatabaseSurvey {
@@ -25,8 +31,13 @@ const DATABASES = `
          has_database_privilege(oid, 'CONNECT') as may_connect,
          case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid) end as size,
          pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding,
-         datcollate as collate, datctype as ctype
-    from pg_database where not datistemplate order by datname`;
+         datcollate as collate, datctype as ctype,
+         case datlocprovider when 'c' then 'libc' when 'i' then 'icu' when 'b' then 'builtin'
+              else datlocprovider::text end as locale_provider,
+         -- Another name before 17.
+         coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale,
+         datcollversion as recorded, pg_database_collation_actual_version(oid) as actual
+    from pg_database d where not datistemplate order by datname`;
 
 /** All databases that can be dumped, and why the others cannot. */
 export async function findDatabases(client: pg.Client): Promise<DatabaseSurvey> {
@@ -45,6 +56,9 @@ export async function findDatabases(client: pg.Client): Promise<DatabaseSurvey> 
         encoding: row.encoding,
         collate: row.collate,
         ctype: row.ctype,
+        localeProvider: row.locale_provider,
+        locale: row.locale,
+        collationVersion: { recorded: row.recorded, actual: row.actual },
       });
     }
   }

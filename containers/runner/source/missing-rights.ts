@@ -81,13 +81,3 @@ export async function findMissingRights(
     { hint: `Run on the primary, in that database: ${fixes.join(' ')}` },
   );
 }
-
-/** Subscriptions, which pg_dump leaves out with a warning for whoever is no superuser. */
-export async function countHiddenSubscriptions(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ count: number }>(
-    `select count(*)::int as count from pg_subscription
-      where subdbid = (select oid from pg_database where datname = current_database())
-        and not (select rolsuper from pg_roles where rolname = current_user)`,
-  );
-  return rows[0]?.count ?? 0;
-}

@@ -56,7 +56,8 @@ export function recogniseConflict(
   const saysSo = /conflict with recovery/.test(failure.message);
   const risen = before !== undefined && after !== undefined && after.cancelled > before.cancelled;
   const mayBe = MAY_BE_CONFLICTS.includes(failure.code);
-  if (failure.code === 'SOURCE_CONFLICT' || !(mayBe && (saysSo || risen))) return failure;
+  const isOne = failure.code === 'SOURCE_CONFLICT' || (mayBe && (saysSo || risen));
+  if (!isOne) return failure;
   const settings =
     after === undefined
       ? ''

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { HoldfastError } from '../../../contract/errors.ts';
-import { countHiddenSubscriptions, findMissingRights } from './missing-rights.ts';
+import { findMissingRights } from './missing-rights.ts';
 import { connect, disconnect, type Server } from './server.ts';
 import { type Survey, survey } from './survey.ts';
 
@@ -15,7 +15,6 @@ export interface Snapshot {
   readonly unloggedTables: number;
   /** What pg_dump would stumble over. */
   readonly missingRights: HoldfastError | undefined;
-  readonly hiddenSubscriptions: number;
   /** Lets the snapshot go. Never throws. */
   release(): Promise<void>;
 }
@@ -47,7 +46,6 @@ export async function takeSnapshot(server: Server, database: string): Promise<Sn
       extensions: await extensions(client),
       unloggedTables: await unloggedTables(client),
       missingRights: await findMissingRights(client, database),
-      hiddenSubscriptions: await countHiddenSubscriptions(client),
       release: () => disconnect(client),
     };
   } catch (error) {

@@ -84,6 +84,9 @@ export async function putExampleBackup(
     encoding: 'UTF8',
     collate: 'C',
     ctype: 'C',
+    localeProvider: 'libc',
+    locale: null,
+    collationVersion: { recorded: null, actual: null },
     snapshotAt: TIME,
     snapshotLsn: '0/1',
     dataAsOf: TIME,
@@ -117,6 +120,13 @@ export async function putExampleBackup(
     startedAt: TIME,
     finishedAt: '2026-11-20T03:01:00Z',
     attempts: 1,
+    server: {
+      platform: 'PostgreSQL 17.12 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit',
+      dataChecksums: true,
+      walSegmentBytes: 16_777_216,
+      sharedPreloadLibraries: [],
+      collationVersions: { libc: '2.41', icu: '153.128' },
+    },
     tried: [],
     source: {
       role: 'replica',

@@ -8,7 +8,15 @@ const SURVEY = {
 };
 
 function database(name: string): SourceDatabase {
-  const facts = { owner: 'o', encoding: 'UTF8', collate: 'C', ctype: 'C' };
+  const facts = {
+    owner: 'o',
+    encoding: 'UTF8',
+    collate: 'C',
+    ctype: 'C',
+    localeProvider: 'libc',
+    locale: null,
+    collationVersion: { recorded: null, actual: null },
+  };
   return { name, oid: 1, sizeBytes: 1, ...facts };
 }
 

@@ -58,7 +58,7 @@ export function primaryScript(major: number): string {
 if [ ! -s ${DATA}/PG_VERSION ]; then
 printf '%s' "$PASSWORD" > /run/postgresql/password
 chown postgres /run/postgresql/password
-as_postgres ${programs(major)}/initdb --no-sync --no-instructions -D ${DATA} -U postgres \\
+as_postgres ${programs(major)}/initdb --no-sync --no-instructions --data-checksums -D ${DATA} -U postgres \\
   --pwfile=/run/postgresql/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
 rm /run/postgresql/password
 cat >> ${DATA}/postgresql.conf <<'END'

@@ -1,0 +1,29 @@
+import { asHoldfastError } from '../../contract/errors.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import { findBackup, readManifest } from '../../vault/catalog.ts';
+import type { VaultReader } from '../../vault/vault-reader.ts';
+
+export interface PreviousBackup {
+  /** `undefined` where there is none, or where it cannot be read. */
+  readonly manifest: Manifest | undefined;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads what the cluster's last backup says of itself. That it cannot be read is a warning: a backup
+ * is taken all the same.
+ */
+export async function readPreviousBackup(
+  vault: VaultReader,
+  cluster: string,
+): Promise<PreviousBackup> {
+  try {
+    const entry = await findBackup(vault, cluster, undefined);
+    return { manifest: await readManifest(vault, entry), warnings: [] };
+  } catch (thrown) {
+    const { code, message } = asHoldfastError(thrown);
+    const warnings =
+      code === 'BACKUP_UNKNOWN' ? [] : [`The last backup cannot be compared with: ${message}`];
+    return { manifest: undefined, warnings };
+  }
+}
