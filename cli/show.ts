@@ -52,6 +52,12 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
       `PostgreSQL ${source.serverVersion}, system ${source.systemIdentifier}, timeline ${source.timeline}, at ${source.lsn}, sslmode ${source.sslmode}`,
     ],
     [
+      'One point',
+      manifest.commonPoint === null
+        ? 'no: each database has a snapshot of its own'
+        : `${manifest.commonPoint.lsn}, where replay was paused at ${formatInstant(manifest.commonPoint.pausedAt)}`,
+    ],
+    [
       'Attempts',
       [
         String(manifest.attempts),

@@ -21,6 +21,8 @@ export const ClusterOptions = z.strictObject({
   maxReplayLagSeconds: z.int().min(0),
   /** What becomes of a replica that cannot say how far it is behind. */
   unknownLag: z.enum(UNKNOWN_LAG),
+  /** Whether replay is paused on a replica while it is dumped, so that all databases show one point. */
+  pauseReplay: z.boolean(),
   /** Pause before the second try of a dump that failed; doubled for each further one. Seconds. */
   retryPauseSeconds: z.number().min(0),
   /** Parallel workers of pg_dump. */

@@ -94,6 +94,11 @@ export const ERROR_CODES = {
     true,
     'The replica cancelled the dump, because replay needed what it was reading.',
   ),
+  SOURCE_NOT_PAUSED: entry(
+    ExitCode.SourceUnavailable,
+    true,
+    'Replay on the replica did not stand still when it was paused.',
+  ),
   SOURCE_CHANGED: entry(
     ExitCode.SourceUnavailable,
     true,

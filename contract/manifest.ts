@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { HoldfastError } from './errors.ts';
 import { explainIssues } from './explain-issues.ts';
 import { Label } from './label.ts';
+import { CommonPoint, ServerFacts, Source, Tried } from './manifest-source.ts';
 import {
   BackupKind,
   BackupType,
@@ -150,61 +151,6 @@ export function streamsOf(entry: DatabaseEntry): ArtifactStream[] {
   }
 }
 
-/**
- * What a replay lag was found by: the living receiver of a replica that has replayed all it received;
- * the newest thing replayed, of one that streams or is fed by an archive; Aurora's own status.
- */
-export const LagProbe = z.enum(['primary', 'receiver', 'replayed', 'archive', 'aurora']);
-export type LagProbe = z.infer<typeof LagProbe>;
-
-export const Source = z.strictObject({
-  role: z.enum(['replica', 'primary']),
-  host: z.string(),
-  address: z.string(),
-  port: z.int(),
-  /** Place among the secret's URIs, from 0. */
-  uriIndex: z.int().min(0),
-  systemIdentifier: z.string(),
-  timeline: z.int().min(1),
-  serverVersion: z.string(),
-  postmasterStartedAt: Instant,
-  /** Position when the source was chosen. */
-  lsn: z.string(),
-  /** `null`: unknown. Seconds. */
-  replayLagSeconds: Seconds.nullable(),
-  lagProbe: LagProbe,
-  /** libpq's `sslmode`; anything but `verify-full` was an explicit choice. */
-  sslmode: z.string(),
-});
-export type Source = z.infer<typeof Source>;
-
-/** What the server is made of: a restore elsewhere may meet other versions of it. */
-export const ServerFacts = z.strictObject({
-  /** `version()`: PostgreSQL's version, the architecture, the compiler. */
-  platform: z.string(),
-  dataChecksums: z.boolean(),
-  walSegmentBytes: Bytes,
-  /** `null`: the role may not see them. */
-  sharedPreloadLibraries: z.array(z.string()).nullable(),
-  /** Of the C library's sort order (glibc: its version) and of ICU's; `null`: it is not there. */
-  collationVersions: z.strictObject({ libc: z.string().nullable(), icu: z.string().nullable() }),
-});
-export type ServerFacts = z.infer<typeof ServerFacts>;
-
-/** A server that did not serve, or failed to: refused before the dump, or left after an attempt. */
-export const Tried = z.strictObject({
-  /** During which attempt, from 1. */
-  attempt: z.int().min(1),
-  host: z.string(),
-  port: z.int(),
-  /** Place among the secret's URIs, from 0. */
-  uriIndex: z.int().min(0),
-  /** An error code. */
-  code: z.string(),
-  reason: z.string(),
-});
-export type Tried = z.infer<typeof Tried>;
-
 /** Something that a reader might expect in the backup and will not find. */
 export const NotIncluded = z.strictObject({
   what: z.string(),
@@ -228,6 +174,8 @@ export const Manifest = z.strictObject({
   attempts: z.int().min(1),
   source: Source,
   server: ServerFacts,
+  /** `null`: replay went on, and each database has a point of its own. */
+  commonPoint: CommonPoint.nullable(),
   /** Which servers were tried in vain before, and why, in order. */
   tried: z.array(Tried),
   versions: z.strictObject({ holdfast: z.string(), pgDump: z.string(), node: z.string() }),

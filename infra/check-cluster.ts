@@ -22,6 +22,7 @@ const CLUSTER_KNOWN = [
   'allowPrimary',
   'maxReplayLagSeconds',
   'unknownLag',
+  'pauseReplay',
   'retryPauseSeconds',
   'jobs',
   'compression',
@@ -98,6 +99,12 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
     typeof cluster.allowPrimary === 'boolean',
     `${where}.allowPrimary`,
     cluster.allowPrimary,
+    'Give true or false.',
+  );
+  problems.require(
+    typeof cluster.pauseReplay === 'boolean',
+    `${where}.pauseReplay`,
+    cluster.pauseReplay,
     'Give true or false.',
   );
   problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);

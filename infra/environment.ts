@@ -114,6 +114,12 @@ export interface ClusterEnvironment {
    */
   readonly unknownLag?: UnknownLag;
   /**
+   * Whether replay is paused on a replica while it is dumped, so that all databases show one point. Its
+   * role must be granted that.
+   * @default false
+   */
+  readonly pauseReplay?: boolean;
+  /**
    * Pause before the second try of a dump that failed; doubled for each further one. Seconds, 1 to
    * 3600.
    * @default 5

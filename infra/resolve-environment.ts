@@ -19,6 +19,7 @@ const CLUSTER_DEFAULTS = {
   allowPrimary: false,
   maxReplayLagSeconds: 300,
   unknownLag: 'refuse' as const,
+  pauseReplay: false,
   retryPauseSeconds: 5,
   jobs: 2,
   maxDurationMinutes: 720,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorCode } from '../../contract/error-codes.ts';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
-import type { Tried } from '../../contract/manifest.ts';
+import type { Tried } from '../../contract/manifest-source.ts';
 import type { Log } from './log.ts';
 import type { Candidate, ChosenSource } from './source/choose-source.ts';
 import { whereabouts } from './source/connection-error.ts';
@@ -18,6 +18,7 @@ const WORTH_ONE_MORE: ReadonlySet<ErrorCode> = new Set([
   'DUMP_INCOMPLETE',
   'SOURCE_UNREACHABLE',
   'SOURCE_CHANGED',
+  'SOURCE_NOT_PAUSED',
 ]);
 
 /** Says that a candidate will not do. */

@@ -1,9 +1,10 @@
-import type { Manifest, Tried } from '../../contract/manifest.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import type { Tried } from '../../contract/manifest-source.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { ALGORITHM_SUITE_NAME } from '../../vault/encrypt.ts';
-import type { LogicalBackup } from './logical-backup.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import type { Spool } from './spool.ts';
+import type { TakenBackup } from './take-logical-backup.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
 import { VERSION } from './version.ts';
 
@@ -11,7 +12,7 @@ import { VERSION } from './version.ts';
 export interface FinishedBackup {
   readonly task: TaskConfiguration;
   readonly source: ChosenSource;
-  readonly backup: LogicalBackup;
+  readonly backup: TakenBackup;
   readonly attempts: number;
   readonly tried: readonly Tried[];
   /** Of the run itself. */
@@ -40,6 +41,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
     attempts: finished.attempts,
     source: describeSource(finished.source),
     server: backup.server,
+    commonPoint: backup.commonPoint,
     tried: [...finished.tried],
     versions: {
       holdfast: VERSION,

@@ -14,9 +14,11 @@ import { leftOutBy } from './logical/left-out.ts';
 import { selectDatabases } from './logical/select-databases.ts';
 import type { Program } from './process/program.ts';
 import type { ChosenSource } from './source/choose-source.ts';
+import { lagUnder } from './source/common-point.ts';
 import { connectionError } from './source/connection-error.ts';
 import { findDatabases, type SourceDatabase } from './source/databases.ts';
 import { preflightWarnings } from './source/preflight-warnings.ts';
+import { assertStillPaused, type ReplayPause } from './source/replay-pause.ts';
 import { connect, disconnect, type Server } from './source/server.ts';
 import { surveyServerFacts } from './source/server-facts.ts';
 import { takeSnapshot } from './source/snapshot.ts';
@@ -50,8 +52,13 @@ export interface LogicalBackup
 /**
  * Dumps the globals, and then either every selected database, one after the other, each with a
  * snapshot of its own, or all of them at once by `pg_dumpall`.
+ *
+ * @param pause where replay stands still meanwhile, if it does.
  */
-export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<LogicalBackup> {
+export async function dumpLogically(
+  options: LogicalBackupOptions,
+  pause: ReplayPause | undefined,
+): Promise<LogicalBackup> {
   const { source, vault, logical, previous, log } = options;
   const { survey, server } = await withSession(source.server, async (client) => ({
     survey: await findDatabases(client),
@@ -80,7 +87,7 @@ export async function takeLogicalBackup(options: LogicalBackupOptions): Promise<
   const dumped =
     logical.format === 'dumpall'
       ? { databases: [], peakSpoolBytes: 0, dumpAll: await dumpAll(options, run, included) }
-      : { ...(await dumpEach(options, run, included)), dumpAll: null };
+      : { ...(await dumpEach(options, run, included, pause)), dumpAll: null };
   return {
     server: server.facts,
     globals: { ...streamEntry(globals.stream), rolePasswords: logical.rolePasswords },
@@ -110,6 +117,7 @@ async function dumpEach(
   options: LogicalBackupOptions,
   run: Run,
   included: readonly SourceDatabase[],
+  pause: ReplayPause | undefined,
 ): Promise<{ databases: DatabaseEntry[]; peakSpoolBytes: number }> {
   const { log } = options;
   const databases: DatabaseEntry[] = [];
@@ -117,7 +125,7 @@ async function dumpEach(
   for (const database of included) {
     log.info('dump started', { database: database.name, bytes: database.sizeBytes });
     const lap = stopwatch();
-    const dumped = await dumpWithSnapshot(options, database, run.notIncluded);
+    const dumped = await dumpWithSnapshot(options, database, run.notIncluded, pause);
     databases.push(dumped.entry);
     run.streams.push(...dumped.streams);
     takeWarnings(run, dumped.warnings, database.name);
@@ -167,6 +175,7 @@ async function dumpWithSnapshot(
   options: LogicalBackupOptions,
   database: SourceDatabase,
   notIncluded: NotIncluded[],
+  pause: ReplayPause | undefined,
 ): ReturnType<typeof dumpDatabase> {
   const { source, programs, spool } = options;
   const snapshot = await takeSnapshot(source.server, database.name).catch((error: unknown) => {
@@ -175,6 +184,7 @@ async function dumpWithSnapshot(
   try {
     // The very session that the dump's snapshot comes from.
     assertSameServer(source, snapshot.survey);
+    if (pause !== undefined) assertStillPaused(source.server, pause, snapshot.survey.lsn);
     // What is left out need not be readable; then pg_dump itself finds out.
     if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
       throw snapshot.missingRights;
@@ -189,7 +199,10 @@ async function dumpWithSnapshot(
     return await dumpDatabase({
       server: source.server,
       database,
-      snapshot,
+      snapshot:
+        pause === undefined
+          ? snapshot
+          : { ...snapshot, survey: lagUnder(pause, snapshot.takenAt, snapshot.survey) },
       jobs: options.jobs,
       compression: options.compression,
       logical: options.logical,

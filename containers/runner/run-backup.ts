@@ -14,12 +14,7 @@ import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { type AttemptOptions, tryOnSources } from './attempts.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
-import {
-  type LogicalBackup,
-  type LogicalBackupOptions,
-  stopwatch,
-  takeLogicalBackup,
-} from './logical-backup.ts';
+import { stopwatch } from './logical-backup.ts';
 import { readPreviousBackup } from './previous-backup.ts';
 import { findProgram } from './process/program.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
@@ -28,6 +23,11 @@ import { readSecret } from './source/read-secret.ts';
 import { trustFor } from './source/trust.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
 import { openSpool, type Spool } from './spool.ts';
+import {
+  type TakeBackupOptions,
+  type TakenBackup,
+  takeLogicalBackup,
+} from './take-logical-backup.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
 import { watch } from './watchdog.ts';
 
@@ -148,16 +148,16 @@ async function backUp(run: Run): Promise<Manifest> {
 async function attempt(
   { task, spool, vault, log }: Run,
   source: ChosenSource,
-  more: Pick<LogicalBackupOptions, 'programs' | 'previous'>,
-): Promise<{ backup: LogicalBackup; attemptVault: BackupVault }> {
+  more: Pick<TakeBackupOptions, 'programs' | 'previous'>,
+): Promise<{ backup: TakenBackup; attemptVault: BackupVault }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([vault.signal, failed.signal]);
   // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
   const attemptVault = { ...vault, signal };
   try {
-    const { jobs, compression, logical } = task.options;
+    const { jobs, compression, logical, pauseReplay } = task.options;
     const backup = await takeLogicalBackup({
-      ...{ source, jobs, compression, logical, spool, vault: attemptVault, log },
+      ...{ source, jobs, compression, logical, pauseReplay, spool, vault: attemptVault, log },
       ...more,
     });
     await verifyUnchanged(source);

@@ -109,6 +109,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       postgresMajor: cluster.postgresMajor,
       allowPrimary: cluster.allowPrimary,
       maxReplayLagSeconds: cluster.maxReplayLagSeconds,
+      pauseReplay: cluster.pauseReplay,
       unknownLag: cluster.unknownLag,
       retryPauseSeconds: cluster.retryPauseSeconds,
       jobs: cluster.jobs,

@@ -20,7 +20,11 @@ function cluster(name: string, more: Partial<ClusterEnvironment> = {}): ClusterE
 const environment: Environment = {
   name: 'local-sources',
   retentionDays: 7,
-  clusters: [cluster('replicas'), cluster('or-primary', { allowPrimary: true })],
+  clusters: [
+    cluster('replicas'),
+    cluster('or-primary', { allowPrimary: true }),
+    cluster('paused', { pauseReplay: true }),
+  ],
 };
 
 export default environment;

@@ -12,6 +12,7 @@ const OPTIONS: ClusterOptions = {
   allowPrimary: false,
   maxReplayLagSeconds: 300,
   unknownLag: 'refuse',
+  pauseReplay: false,
   retryPauseSeconds: 5,
   jobs: 2,
   compression: 'zstd:1',

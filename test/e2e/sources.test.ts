@@ -9,6 +9,7 @@ import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/l
 import { BACKUP_ROLE } from '../local-cloud/seed.ts';
 import { startBalancer } from '../local-cloud/servers/balancer.ts';
 import type { PostgresServer, PostgresStandby } from '../local-cloud/servers/postgres.ts';
+import { waitUntil } from '../local-cloud/servers/wait-until.ts';
 import { createBulk } from '../local-cloud/shop.ts';
 
 let cloud: LocalCloud;
@@ -44,12 +45,19 @@ async function backUpFrom(cluster: string, uris: readonly string[]): Promise<End
 }
 
 async function startBackup(cluster: string): Promise<Ended> {
+  return await finish(await start(cluster));
+}
+
+async function start(cluster: string): Promise<StartTaskAnswer> {
   const { payload } = await cloud.invoke(startTaskFunctionName('local-sources'), {
     action: 'backup',
     cluster,
     kind: 'logical',
   });
-  const { label, taskArn } = StartTaskAnswer.parse(payload);
+  return StartTaskAnswer.parse(payload);
+}
+
+async function finish({ label, taskArn }: StartTaskAnswer): Promise<Ended> {
   return { label, ...(await cloud.waitForTask(taskArn, { timeoutSeconds: 180 })) };
 }
 
@@ -212,6 +220,90 @@ describe('the role that the documents describe', () => {
     expect(readFileSync(end.logFile, 'utf8')).toContain('"event":"preflight warning"');
     // What is known by then warns no more.
     expect((await manifestOf('replicas', await backUpAsMinimal())).warnings).toEqual([]);
+  });
+});
+
+describe('replay that is paused for the dump', () => {
+  const backUpPaused = () => backUp('paused', cloud.standby);
+  const state = async () =>
+    (await cloud.standby.query('select pg_get_wal_replay_pause_state() as state')).rows[0].state;
+
+  test('needs a right, which is told with the statement that gives it', async () => {
+    const end = await backUpPaused();
+    expect(end.exitCode).toBe(ExitCode.SourceRefused);
+    const { code, hint } = await failureOf('paused', end);
+    expect(code).toBe('SOURCE_RIGHTS');
+    const [grant] = String(hint).match(/GRANT EXECUTE .*? TO holdfast;/) ?? [];
+    await cloud.primary.query(String(grant));
+    await cloud.standby.waitForReplay();
+  });
+
+  test('gives all databases one point, while the primary goes on', async () => {
+    const stopVacuuming = keepVacuuming(cloud.primary, 'bulk', 'churn');
+    const manifest = await manifestOf('paused', await backUpPaused());
+    await stopVacuuming();
+    const { lsn, pausedAt } = manifest.commonPoint ?? {};
+    expect(manifest.databases.length).toBeGreaterThan(1);
+    expect(new Set(manifest.databases.map(({ snapshotLsn }) => snapshotLsn))).toEqual(
+      new Set([lsn]),
+    );
+    const asOf = manifest.databases.map(({ dataAsOf }) => Date.parse(dataAsOf ?? ''));
+    expect(Math.max(...asOf)).toBeLessThanOrEqual(Date.parse(pausedAt ?? ''));
+    expect(Math.max(...asOf) - Math.min(...asOf)).toBeLessThanOrEqual(2);
+    expect(await state()).toBe('not paused');
+    // Without the option it goes on, and so do the snapshots.
+    const other = await manifestOf('replicas', await backUp('replicas', cloud.standby));
+    expect(other.commonPoint).toBeNull();
+  });
+
+  test('goes on after SIGTERM', async () => {
+    const started = await start('paused');
+    await waitUntil(async () => (await state()) === 'paused', {
+      what: 'replay to be paused',
+      timeoutMs: 60_000,
+    });
+    await cloud.stopTask(started.taskArn);
+    expect((await finish(started)).exitCode).toBe(ExitCode.Terminated);
+    expect(await state()).toBe('not paused');
+  });
+
+  test('is resumed by the next run, when the one that paused it was killed', async () => {
+    const started = await start('paused');
+    await waitUntil(async () => (await state()) === 'paused', {
+      what: 'replay to be paused',
+      timeoutMs: 60_000,
+    });
+    process.kill((await cloud.task(started.taskArn)).pid, 'SIGKILL');
+    expect((await finish(started)).exitCode).toBe(137);
+    expect(await state()).toBe('paused');
+    await cloud.primary.query('create table written_meanwhile ()');
+
+    const manifest = await manifestOf('paused', await backUpPaused());
+    expect(manifest.warnings).toEqual([expect.stringContaining('was found paused')]);
+    expect(manifest.commonPoint).not.toBeNull();
+    expect(await state()).toBe('not paused');
+    const { rows } = await cloud.standby.query("select to_regclass('written_meanwhile') as it");
+    expect(rows).toEqual([{ it: 'written_meanwhile' }]);
+  });
+
+  test('is left to another backup of the same server, of which this one is told', async () => {
+    const other = cloud.standby.query(
+      `set application_name = 'holdfast other';
+       select pg_advisory_lock(x'686f6c64'::int, x'66617374'::int), pg_sleep(600)`,
+    );
+    const ended = expect(other).rejects.toThrow('terminating connection');
+    try {
+      const manifest = await manifestOf('paused', await backUpPaused());
+      expect(manifest.commonPoint).toBeNull();
+      expect(manifest.warnings).toEqual([
+        expect.stringMatching(/^Another backup of .* is running \(holdfast other\)/),
+      ]);
+    } finally {
+      await cloud.standby.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holdfast other'",
+      );
+      await ended;
+    }
   });
 });
 

@@ -41,6 +41,7 @@ describe('a task', () => {
       allowPrimary: false,
       maxReplayLagSeconds: 300,
       unknownLag: 'refuse',
+      pauseReplay: false,
       retryPauseSeconds: 5,
       maxDurationMinutes: 720,
       stallMinutes: 30,

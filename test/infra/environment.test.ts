@@ -82,6 +82,7 @@ describe('a wrong value is named with what to write instead', () => {
     [{ maxDurationMinutes: 0 }, 'clusters[0].maxDurationMinutes is 0. Give a whole number'],
     [{ stallMinutes: 1441 }, 'clusters[0].stallMinutes is 1441. Give a whole number'],
     [{ maxReplayLagSeconds: -1 }, 'clusters[0].maxReplayLagSeconds is -1. Give a whole number'],
+    [{ pauseReplay: 'yes' }, 'clusters[0].pauseReplay is "yes". Give true or false.'],
     [{ unknownLag: 'ignore' }, 'clusters[0].unknownLag is "ignore".'],
     [{ retryPauseSeconds: 0 }, 'clusters[0].retryPauseSeconds is 0. Give a whole number from 1'],
     [{ jobs: 0 }, 'clusters[0].jobs is 0. Give a whole number from 1 to 64.'],

@@ -27,10 +27,15 @@ export async function probeAurora(client: pg.Client): Promise<ReplayPosition> {
     STATUS,
   );
   const [row] = rows;
-  if (row === undefined) return { lsn: '0/0', replayLagSeconds: undefined, lagProbe: 'aurora' };
+  // Its storage is shared: there is no replay that could be paused.
+  const replayPaused = false;
+  if (row === undefined) {
+    return { lsn: '0/0', replayLagSeconds: undefined, lagProbe: 'aurora', replayPaused };
+  }
   return {
     lsn: row.lsn ?? '0/0',
     replayLagSeconds: row.reader ? lagOf(row.lag) : 0,
     lagProbe: row.reader ? 'aurora' : 'primary',
+    replayPaused,
   };
 }

@@ -1,16 +1,19 @@
 import type { ClusterOptions } from '../../../contract/cluster-options.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { whatServes } from '../../../contract/postgres-majors.ts';
+import { takeUpReplay } from './abandoned-pause.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 import { findSharedAddress } from './one-server.ts';
-import { type Access, addressesOf, connect, disconnect, type Server } from './server.ts';
-import { type Survey, survey } from './survey.ts';
+import { type Access, addressesOf, type Server } from './server.ts';
+import { type Survey, surveyServer } from './survey.ts';
 
 /** The server that serves this backup. */
 export interface ChosenSource {
   readonly server: Server;
   readonly survey: Survey;
+  /** What was found, and done about it, when it was chosen. */
+  readonly notes?: readonly string[];
 }
 
 /** A server that may be asked. */
@@ -25,7 +28,7 @@ type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds' | 'u
 export interface ChooseOptions {
   readonly candidates: readonly Candidate[];
   readonly access: Access;
-  readonly options: Refusal & Pick<ClusterOptions, 'allowPrimary'>;
+  readonly options: Refusal & Pick<ClusterOptions, 'allowPrimary' | 'pauseReplay'>;
   /** Told of each server that will not do, and why. */
   readonly refused: (candidate: Candidate, why: HoldfastError) => void;
   /** @default - asks the system's resolver */
@@ -66,16 +69,18 @@ export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource>
 /** Resolves the host's name once; of its addresses the first that answers counts for the whole run. */
 async function ask(
   { target, uriIndex }: Candidate,
-  { access, resolve = addressesOf }: ChooseOptions,
+  { access, options, resolve = addressesOf }: ChooseOptions,
 ): Promise<ChosenSource | HoldfastError> {
   let failure: HoldfastError | undefined;
   try {
     for (const address of await resolve(target.host)) {
       const server: Server = { target, uriIndex, address, ...access };
       try {
-        return { server, survey: await surveyServer(server) };
+        const survey = await surveyServer(server);
+        if (!options.pauseReplay || !survey.replayPaused) return { server, survey };
+        return { server, survey, ...(await takeUpReplay(server, options.maxReplayLagSeconds)) };
       } catch (error) {
-        failure = connectionError(error, { target });
+        failure = error instanceof HoldfastError ? error : connectionError(error, { target });
         if (failure.code !== 'SOURCE_UNREACHABLE') return failure;
       }
     }
@@ -90,16 +95,6 @@ async function refuseShared(source: ChosenSource): Promise<HoldfastError | undef
     return await findSharedAddress(source.server, source.survey);
   } catch (error) {
     return connectionError(error, source.server);
-  }
-}
-
-/** Asks a server who it is, in a session of its own. */
-export async function surveyServer(server: Server): Promise<Survey> {
-  const client = await connect(server, server.target.database);
-  try {
-    return await survey(client);
-  } finally {
-    await disconnect(client);
   }
 }
 
@@ -131,10 +126,15 @@ function refuse(found: Survey, server: Server, options: Refusal): HoldfastError 
       },
     );
   }
+  const paused = found.replayPaused ? ', and replay is paused' : '';
   return new HoldfastError(
     'SOURCE_LAGGING',
-    `${where} is ${Math.round(lag)} s behind its primary; ${allowed} s are allowed.`,
-    { hint: 'Let the replica catch up, or raise maxReplayLagSeconds.' },
+    `${where} is ${Math.round(lag)} s behind its primary${paused}; ${allowed} s are allowed.`,
+    {
+      hint: found.replayPaused
+        ? 'If nobody needs it paused: SELECT pg_wal_replay_resume() on it.'
+        : 'Let the replica catch up, or raise maxReplayLagSeconds.',
+    },
   );
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LagProbe } from '../../../contract/manifest.ts';
+import type { LagProbe } from '../../../contract/manifest-source.ts';
 
 /** How far a server has come, and how far behind its primary that is. */
 export interface ReplayPosition {
@@ -9,6 +9,8 @@ export interface ReplayPosition {
   readonly replayLagSeconds: number | undefined;
   /** What the lag was found by. */
   readonly lagProbe: LagProbe;
+  /** Whether somebody has paused replay, or asked for it. */
+  readonly replayPaused: boolean;
 }
 
 /**
@@ -33,6 +35,8 @@ const REPLAY = `
   select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
               else pg_current_wal_insert_lsn() end::text as lsn,
          name as probe,
+         case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() <> 'not paused'
+              else false end as paused,
          case name when 'primary' then 0
                    -- Without pg_read_all_stats the time is hidden, and a living receiver bounds it.
                    when 'receiver' then coalesce(
@@ -45,10 +49,20 @@ const REPLAY = `
 
 /** Asks PostgreSQL's own functions. */
 export async function probeReplay(client: pg.Client): Promise<ReplayPosition> {
-  const { rows } = await client.query<{ lsn: string; probe: LagProbe; lag: number | null }>(REPLAY);
+  const { rows } = await client.query<{
+    lsn: string;
+    probe: LagProbe;
+    paused: boolean;
+    lag: number | null;
+  }>(REPLAY);
   const [row] = rows;
   if (row === undefined) throw new Error('the server did not say how far it has come');
-  return { lsn: row.lsn, lagProbe: row.probe, replayLagSeconds: lagOf(row.lag) };
+  return {
+    lsn: row.lsn,
+    lagProbe: row.probe,
+    replayPaused: row.paused,
+    replayLagSeconds: lagOf(row.lag),
+  };
 }
 
 /** Clocks that differ make a lag below 0. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { ServerFacts } from '../../../contract/manifest.ts';
+import type { ServerFacts } from '../../../contract/manifest-source.ts';
 
 /** What a server is made of, for the manifest, and how it is set, for the warnings. */
 export interface ServerSurvey {

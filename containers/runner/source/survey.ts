@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { isAurora, probeAurora } from './aurora.ts';
 import { probeReplay, type ReplayPosition } from './replay-position.ts';
+import { connect, disconnect, type Server } from './server.ts';
 
 /** What a server says of itself. */
 export interface Survey extends ReplayPosition {
@@ -34,4 +35,14 @@ export async function survey(client: pg.Client): Promise<Survey> {
     postmasterStartedAt: row.postmaster_started_at,
     ...((await isAurora(client)) ? await probeAurora(client) : await probeReplay(client)),
   };
+}
+
+/** Asks a server who it is, in a session of its own. */
+export async function surveyServer(server: Server): Promise<Survey> {
+  const client = await connect(server, server.target.database);
+  try {
+    return await survey(client);
+  } finally {
+    await disconnect(client);
+  }
 }

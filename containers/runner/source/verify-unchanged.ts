@@ -1,19 +1,21 @@
 import { HoldfastError } from '../../../contract/errors.ts';
-import { type ChosenSource, surveyServer } from './choose-source.ts';
+import type { ChosenSource } from './choose-source.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
-import type { Survey } from './survey.ts';
+import { type Survey, surveyServer } from './survey.ts';
 
 /**
  * Makes sure that the server which served is still the one that was chosen: not restarted, promoted
  * or replaced in between, when different databases could show different histories.
  *
+ * @returns what it says of itself now.
  * @throws HoldfastError SOURCE_CHANGED, SOURCE_UNREACHABLE
  */
-export async function verifyUnchanged(source: ChosenSource): Promise<void> {
+export async function verifyUnchanged(source: ChosenSource): Promise<Survey> {
   const now = await surveyServer(source.server).catch((error: unknown) => {
     throw connectionError(error, source.server);
   });
   assertSameServer(source, now);
+  return now;
 }
 
 /**

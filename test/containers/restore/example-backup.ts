@@ -127,6 +127,7 @@ export async function putExampleBackup(
       sharedPreloadLibraries: [],
       collationVersions: { libc: '2.41', icu: '153.128' },
     },
+    commonPoint: null,
     tried: [],
     source: {
       role: 'replica',

@@ -29,7 +29,9 @@ describe('a replica that streams', () => {
     const { outcome } = await sources.choose(of(standby), { maxReplayLagSeconds: 0 });
     expect(outcome).toMatchObject({
       code: 'SOURCE_LAGGING',
-      message: expect.stringMatching(/is \d+ s behind its primary; 0 s are allowed/),
+      message: expect.stringMatching(
+        /is \d+ s behind its primary, and replay is paused; 0 s are allowed/,
+      ),
       retryable: true,
     });
     await standby.query('select pg_wal_replay_resume()');

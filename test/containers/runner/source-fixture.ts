@@ -51,6 +51,7 @@ export async function startSources(): Promise<SourceFixture> {
           maxReplayLagSeconds: 300,
           unknownLag: 'refuse',
           allowPrimary: false,
+          pauseReplay: false,
           ...more,
         },
         refused: (candidate, why) => refused.push({ candidate, why }),

@@ -13,6 +13,7 @@ const SURVEY: Survey = {
   lsn: '0/1',
   replayLagSeconds: 0,
   lagProbe: 'receiver',
+  replayPaused: false,
 };
 const SOURCE = {
   server: { target: { host: 'replica.example', port: 5432 } },
