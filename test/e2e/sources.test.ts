@@ -262,6 +262,11 @@ describe('replay that is paused for the dump', () => {
       what: 'replay to be paused',
       timeoutMs: 60_000,
     });
+    // Whoever looks at the server sees whose sessions these are.
+    const { rows } = await cloud.standby.query(
+      "select distinct application_name as name from pg_stat_activity where usename = 'holdfast'",
+    );
+    expect(rows).toEqual([{ name: `holdfast ${started.label}` }]);
     await cloud.stopTask(started.taskArn);
     expect((await finish(started)).exitCode).toBe(ExitCode.Terminated);
     expect(await state()).toBe('not paused');

@@ -12,8 +12,11 @@ export async function prepareSource(primary: PostgresServer): Promise<void> {
   const { rowCount } = await primary.query(
     `SELECT FROM pg_roles WHERE rolname = '${BACKUP_ROLE.user}'`,
   );
-  // Kept data has it already.
-  if (rowCount === 1) return;
+  if (rowCount === 1) {
+    // Kept data has it already, maybe with the password that it had then.
+    await primary.query(`ALTER ROLE ${BACKUP_ROLE.user} PASSWORD ${literal}`);
+    return;
+  }
   await primary.query(
     `CREATE ROLE ${BACKUP_ROLE.user} LOGIN NOSUPERUSER BYPASSRLS PASSWORD ${literal};
      GRANT pg_read_all_data, pg_read_all_settings, pg_monitor TO ${BACKUP_ROLE.user};`,

@@ -63,6 +63,10 @@ describe('parseConnectionUri', () => {
   });
 });
 
+test('conninfo keeps idle connections alive, well before NAT forgets them', () => {
+  expect(conninfo('shop')).toContain('keepalives_idle=30 keepalives_interval=10');
+});
+
 test('conninfo quotes a database name of odd characters', () => {
   expect(conninfo(`it's \\ "x"`)).toContain(`dbname='it\\'s \\\\ "x"' `);
 });
