@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dumpFailure } from '../../../containers/runner/logical/dump-failure.ts';
 import { BACKUP_ROLE } from '../../local-cloud/seed.ts';
 import { type Balancer, startBalancer } from '../../local-cloud/servers/balancer.ts';
 import { freePort } from '../../local-cloud/servers/free-port.ts';
@@ -106,6 +107,18 @@ describe('an address that leads to several servers', () => {
         },
       },
     ]);
+  });
+});
+
+test('that an address leads elsewhere is known from pg_dump too, when it comes out late', async () => {
+  const unknown = '--snapshot=00000003-0000001B-1';
+  const ca = 'sslrootcert=/var/lib/postgresql/tls/ca.pem';
+  const failed = await second
+    .exec(['pg_dump', unknown, `--dbname=${second.uri}&${ca}`])
+    .catch((error: { stderr: string }) => error);
+  expect(dumpFailure('pg_dump', 'shop', 'exit status 1', failed.stderr)).toMatchObject({
+    code: 'SOURCE_BALANCED',
+    message: expect.stringContaining('snapshot'),
   });
 });
 
