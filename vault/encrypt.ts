@@ -7,6 +7,7 @@ import {
   type KeyringNode,
 } from '@aws-crypto/client-node';
 import { type ArtifactContext, encryptionContext } from '../contract/encryption-context.ts';
+import { kmsClient } from './kms-client.ts';
 
 /**
  * Plain text in one authenticated frame, bytes. From 1 MiB on a core encrypts more than 700 MB/s;
@@ -27,7 +28,10 @@ const client = buildEncrypt(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
  * @param kmsKeyArn ARN of the cluster's key; a multi-Region key can be decrypted in any of its Regions.
  */
 export function encryptionKeyring(kmsKeyArn: string): KeyringNode {
-  return buildAwsKmsMrkAwareStrictMultiKeyringNode({ generatorKeyId: kmsKeyArn }) as KeyringNode;
+  return buildAwsKmsMrkAwareStrictMultiKeyringNode({
+    generatorKeyId: kmsKeyArn,
+    clientProvider: kmsClient,
+  }) as KeyringNode;
 }
 
 /**

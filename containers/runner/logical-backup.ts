@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { HoldfastError } from '../../contract/errors.ts';
 import type { LogicalOptions } from '../../contract/logical-options.ts';
 import type { DatabaseEntry, Manifest, NotIncluded } from '../../contract/manifest.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
@@ -179,7 +180,7 @@ async function dumpWithSnapshot(
 ): ReturnType<typeof dumpDatabase> {
   const { source, programs, spool } = options;
   const snapshot = await takeSnapshot(source.server, database.name).catch((error: unknown) => {
-    throw connectionError(error, source.server);
+    throw vanished(error, database.name) ?? connectionError(error, source.server);
   });
   try {
     // The very session that the dump's snapshot comes from.
@@ -214,6 +215,19 @@ async function dumpWithSnapshot(
   } finally {
     await snapshot.release();
   }
+}
+
+/** SQLSTATE of a database that is not there. */
+const NO_SUCH_DATABASE = '3D000';
+
+/** A database that was listed and is gone: the next try lists anew. */
+function vanished(error: unknown, database: string): HoldfastError | undefined {
+  if ((error as { code?: string }).code !== NO_SUCH_DATABASE) return undefined;
+  return new HoldfastError(
+    'SOURCE_CHANGED',
+    `The database ${database} has gone since the backup began.`,
+    { hint: 'Run the backup again if it does not do so by itself.', cause: error },
+  );
 }
 
 async function withSession<T>(server: Server, work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -84,12 +84,15 @@ export async function canPunchHoles(directory: string): Promise<boolean> {
   const path = `${directory}/.punch-hole-probe`;
   const file = await open(path, 'w');
   try {
-    await file.write(Buffer.alloc(1024 * 1024, 1));
+    // All of it: a single write to a full disk writes what fits, and says nothing.
+    await file.writeFile(Buffer.alloc(1024 * 1024, 1));
     await file.sync();
     const before = (await stat(path)).blocks;
     await punchHole(path, 0, 1024 * 1024);
     return (await stat(path)).blocks < before;
-  } catch {
+  } catch (error) {
+    // Full is something else, and to be told as such.
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
     return false;
   } finally {
     await file.close();
