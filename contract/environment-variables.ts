@@ -18,7 +18,7 @@ export const EnvironmentVariable = {
   ClusterOptions: 'HOLDFAST_CLUSTER_OPTIONS',
   /** Task, set at launch: `TaskRequest` as JSON. */
   Request: 'HOLDFAST_REQUEST',
-  /** start-task: ARN of the ECS cluster. */
+  /** Task and start-task: ARN of the ECS cluster. */
   EcsCluster: 'HOLDFAST_ECS_CLUSTER',
   /** start-task: subnet ids, separated by commas. */
   Subnets: 'HOLDFAST_SUBNETS',

@@ -33,7 +33,7 @@ export class BackupStack extends Stack {
       environment: environment.name,
     });
     const backups = environment.clusters.map((cluster) =>
-      this.addCluster(cluster, environment, executionRole),
+      this.addCluster(cluster, environment, executionRole, ecsCluster),
     );
     new RestoreRole(this, 'RestoreRole', {
       environment: environment.name,
@@ -65,6 +65,7 @@ export class BackupStack extends Stack {
     cluster: ResolvedCluster,
     environment: ResolvedEnvironment,
     executionRole: ExecutionRole,
+    ecsCluster: Cluster,
   ): { task: BackupTask; role: BackupRole; kmsKeyArn: string } {
     // Resolved by CloudFormation when the stack is deployed: an export would keep the vault stack
     // from ever removing the cluster.
@@ -82,12 +83,14 @@ export class BackupStack extends Stack {
       cluster: cluster.name,
       bucketArn: this.bucketArn(environment),
       secretArn: this.secretArnPattern(cluster.secretName),
+      ecsCluster,
       retentionDays: cluster.retention.days,
     });
     const task = new BackupTask(this, `Task-${cluster.name}`, {
       ...shared,
       cluster,
       bucketName: vaultBucketNameIn(this, environment),
+      ecsClusterArn: ecsCluster.clusterArn,
       // Not its ARN without those characters: of a name that itself ends in a hyphen and six, Secrets
       // Manager would take them for the suffix.
       secretName: cluster.secretName,

@@ -227,9 +227,9 @@ export class ArtifactUpload implements OpenUpload {
 }
 
 async function createUpload(vault: BackupVault, key: string): Promise<string> {
-  const { s3, bucket, lock, signal } = vault;
+  const { s3, bucket, lock, signal, ledger } = vault;
   try {
-    const { UploadId } = await s3.send(
+    const { UploadId, $metadata } = await s3.send(
       new CreateMultipartUploadCommand({
         Bucket: bucket,
         Key: key,
@@ -241,8 +241,11 @@ async function createUpload(vault: BackupVault, key: string): Promise<string> {
       { abortSignal: signal },
     );
     if (UploadId === undefined) throw new Error('S3 answered without an upload id');
+    // A try whose answer was lost may have opened another one.
+    if ($metadata.attempts !== 1) ledger.doubt(key);
     return UploadId;
   } catch (error) {
+    ledger.doubt(key);
     throw awsError(error, 's3:PutObject', key);
   }
 }

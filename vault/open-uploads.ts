@@ -48,16 +48,30 @@ export async function* listOpenUploads(
 }
 
 /**
- * Leaves nothing of a run that failed: what it knows to be open, then what S3 still lists under its
- * label, such as an upload whose opening was cut short before its id was known.
+ * Leaves nothing of a run that failed: what it knows to be open, then what it may have opened without
+ * being told.
  *
  * @returns what could not be aborted; never throws.
  */
 export async function abortBackup(vault: BackupVault, reason: unknown): Promise<HoldfastError[]> {
   const failures = await vault.ledger.abortAll(reason);
+  return [...failures, ...(await abortDoubtful(vault))];
+}
+
+/**
+ * Aborts uploads that this run may have opened without being told. Only under its own keys: all else
+ * that is open under its label belongs to another task that was started for the same backup.
+ *
+ * @returns what could not be aborted; never throws.
+ */
+export async function abortDoubtful(vault: BackupVault): Promise<HoldfastError[]> {
+  const { doubtful } = vault.ledger;
+  if (doubtful.size === 0) return [];
+  const failures: HoldfastError[] = [];
   try {
     const prefix = artifactKey(vault.cluster, vault.label, '');
     for await (const { key, uploadId } of listOpenUploads(vault, prefix)) {
+      if (!doubtful.has(key)) continue;
       const failure = await abortUpload(vault, key, uploadId);
       if (failure !== undefined) failures.push(failure);
     }

@@ -10,6 +10,7 @@ export interface OpenUpload {
 export class UploadLedger {
   readonly #open = new Map<string, OpenUpload>();
   readonly #opening = new Set<Promise<unknown>>();
+  readonly #doubtful = new Set<string>();
 
   /** Takes note of an upload that is being opened: whoever aborts waits to know how that ended. */
   async add<T extends OpenUpload>(opening: Promise<T>): Promise<T> {
@@ -21,6 +22,19 @@ export class UploadLedger {
     } finally {
       this.#opening.delete(opening);
     }
+  }
+
+  /**
+   * Takes note of a key under which S3 may hold an upload that nobody here knows: the answer to its
+   * opening was lost.
+   */
+  doubt(key: string): void {
+    this.#doubtful.add(key);
+  }
+
+  /** Keys under which there may be more than is known. */
+  get doubtful(): ReadonlySet<string> {
+    return this.#doubtful;
   }
 
   completed(uploadId: string): void {

@@ -1,10 +1,11 @@
+import { ECSClient } from '@aws-sdk/client-ecs';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
 import { encryptionKeyring } from '../../vault/encrypt.ts';
-import { abortBackup } from '../../vault/open-uploads.ts';
+import { abortBackup, abortDoubtful } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
 import { PART_BYTES, partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
@@ -17,6 +18,7 @@ import type { Log } from './log.ts';
 import { stopwatch } from './logical-backup.ts';
 import { readPreviousBackup } from './previous-backup.ts';
 import { findProgram } from './process/program.ts';
+import { settleWithin } from './settle-within.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
@@ -29,7 +31,24 @@ import {
   takeLogicalBackup,
 } from './take-logical-backup.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
+import { findTaskStates } from './task-states.ts';
 import { watch } from './watchdog.ts';
+
+/**
+ * How long a run that has been told to end may take to come to an end by itself, ms. What it leaves
+ * open is aborted after that, and SIGTERM has to be honoured within 30 s.
+ */
+const END_GRACE_MS = 10_000;
+
+/** Where ECS cannot be reached, the backup goes on without it. */
+const IMPATIENT = {
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 },
+} as const;
+
+/** What it means that the spool's file system punches no holes. */
+const NO_HOLES =
+  'A file is freed once it is uploaded whole: half the cap must hold the largest table.';
 
 /** What all parts of one run share. */
 interface Run {
@@ -55,6 +74,7 @@ export async function runBackup(
   const startedAt = new Date();
   const { maxDurationMinutes, stallMinutes } = task.options;
   const spool = await openSpool(task.spoolDirectory, task.options.spoolCapMiB);
+  if (!spool.punchHole) log.warn('spool cannot free the start of a file', { effect: NO_HOLES });
   const vault = openVault(task, startedAt, abort.signal);
   const stopWatching = watch({
     maxDurationMinutes,
@@ -64,11 +84,13 @@ export async function runBackup(
     abort: (reason) => abort.abort(reason),
   });
   try {
-    const manifest = await backUp({ task, spool, vault, log, startedAt });
+    const work = backUp({ task, spool, vault, log, startedAt });
+    const manifest = await settleWithin(work, abort.signal, END_GRACE_MS);
     log.info('backup published', {
       artifacts: manifest.artifacts.length,
       seconds: manifest.durations.total,
     });
+    reportLeftOpen(await abortDoubtful(vault), log);
     return manifest;
   } catch (error) {
     // The first reason is the true one: what fails after an abort fails because of it.
@@ -140,6 +162,7 @@ async function backUp(run: Run): Promise<Manifest> {
       startedAt,
     },
   });
+  vault.signal.throwIfAborted();
   await writeManifest(vault, manifest);
   return manifest;
 }
@@ -203,12 +226,11 @@ async function findCandidates({ task, spool, log }: Run): Promise<{
 
 /** What a killed run left open costs money and is visible to nobody. */
 async function abortStale({ task, vault, log }: Run): Promise<void> {
-  const { kind } = task.request;
-  const { aborted, failures } = await abortStaleUploads(
-    vault,
-    kind,
-    task.options.maxDurationMinutes,
-  );
+  const { aborted, failures } = await abortStaleUploads(vault, {
+    kind: task.request.kind,
+    maxDurationMinutes: task.options.maxDurationMinutes,
+    taskStates: () => findTaskStates(new ECSClient(IMPATIENT), task),
+  });
   if (aborted > 0) log.info('stale uploads aborted', { uploads: aborted });
   reportLeftOpen(failures, log);
 }

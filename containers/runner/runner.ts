@@ -4,11 +4,19 @@ import { createLog, type Log } from './log.ts';
 import { runBackup } from './run-backup.ts';
 import { readTaskConfiguration } from './task-configuration.ts';
 
+/** How long the end may take after a signal, ms; then the process goes as it is. */
+const END_WITHIN_MS = 25_000;
+
 /** The program of the task's container: does what its environment says, and exits with a status that tells. */
 async function main(log: Log): Promise<ExitCode> {
   const abort = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => abort.abort(terminated(signal)));
+    process.once(signal, () => {
+      const reason = terminated(signal);
+      log.warn('told to stop', { signal });
+      abort.abort(reason);
+      setTimeout(() => process.exit(fail(log, reason)), END_WITHIN_MS).unref();
+    });
   }
   try {
     const task = readTaskConfiguration(process.env);
@@ -17,15 +25,18 @@ async function main(log: Log): Promise<ExitCode> {
     await runBackup(task, log, abort);
     return ExitCode.Ok;
   } catch (thrown) {
-    const error = asHoldfastError(thrown);
-    log.error('task failed', { ...error.toJSON(), cause: causeOf(error) });
-    return error.exitCode;
+    return fail(log, asHoldfastError(thrown));
   }
+}
+
+function fail(log: Log, error: HoldfastError): ExitCode {
+  log.error('task failed', { ...error.toJSON(), cause: causeOf(error) });
+  return error.exitCode;
 }
 
 function terminated(signal: string): HoldfastError {
   return new HoldfastError('TERMINATED', `The task was told to stop by ${signal}.`, {
-    hint: 'Nothing was published. If nobody stopped it, look for a Spot interruption or a deployment.',
+    hint: 'Nothing was published, unless its manifest was being written at that moment: `holdfast list` tells. If nobody stopped it, look for a Spot interruption or a deployment.',
   });
 }
 
@@ -35,4 +46,5 @@ function causeOf(error: HoldfastError): string | undefined {
 }
 
 const log = createLog((line) => process.stdout.write(line));
-process.exitCode = await main(log);
+// Not by itself: a call that nobody answers would keep the process.
+process.exit(await main(log));

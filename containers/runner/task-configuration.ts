@@ -14,6 +14,8 @@ export interface TaskConfiguration {
   readonly secretId: string;
   readonly bucket: string;
   readonly kmsKeyArn: string;
+  /** ARN of the ECS cluster that the task runs in. */
+  readonly ecsCluster: string;
   readonly spoolDirectory: string;
   readonly options: ClusterOptions;
   readonly request: TaskRequest;
@@ -27,6 +29,7 @@ export function readTaskConfiguration(from: EnvironmentSource): TaskConfiguratio
     secretId: readVariable(from, EnvironmentVariable.SecretId),
     bucket: readVariable(from, EnvironmentVariable.VaultBucket),
     kmsKeyArn: readVariable(from, EnvironmentVariable.KmsKeyArn),
+    ecsCluster: readVariable(from, EnvironmentVariable.EcsCluster),
     spoolDirectory: readVariable(from, EnvironmentVariable.SpoolDirectory),
     options: parseClusterOptions(readVariable(from, EnvironmentVariable.ClusterOptions)),
     request: parseTaskRequest(readVariable(from, EnvironmentVariable.Request)),

@@ -1,3 +1,5 @@
+import { Stack } from 'aws-cdk-lib';
+import type { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { backupRoleName, backupRolePath } from '../../contract/environment-names.ts';
@@ -14,6 +16,7 @@ export interface BackupRoleProps {
   readonly kmsKeyArn: string;
   /** ARN pattern of the secret with the connection URIs. */
   readonly secretArn: string;
+  readonly ecsCluster: Cluster;
   readonly lockMode: LockMode;
   /** How long this cluster's backups are locked. Days. */
   readonly retentionDays: number;
@@ -28,12 +31,21 @@ export class BackupRole extends Construct {
 
   constructor(scope: Construct, id: string, props: BackupRoleProps) {
     super(scope, id);
+    const tasks = Stack.of(this).formatArn({
+      service: 'ecs',
+      resource: 'task',
+      resourceName: `${props.ecsCluster.clusterName}/*`,
+    });
     this.role = new Role(this, 'Role', {
       roleName: backupRoleName(props.environment, props.cluster),
       path: backupRolePath(),
       description: `Holdfast ${props.environment}: writes the backups of ${props.cluster}`,
       assumedBy: ecsTasksPrincipal(this),
-      inlinePolicies: { backup: new PolicyDocument({ statements: statements(props) }) },
+      inlinePolicies: {
+        backup: new PolicyDocument({
+          statements: [...statements(props), ...lookAtTasks(props.ecsCluster, tasks)],
+        }),
+      },
     });
     const reason = "A backup writes many objects, all under its own cluster's prefix.";
     acknowledgeWildcard(this.role, `${props.bucketArn}/${clusterPrefix(props.cluster)}*`, reason);
@@ -41,6 +53,12 @@ export class BackupRole extends Construct {
       this.role,
       `${props.bucketArn}/${catalogPrefix(props.cluster)}*`,
       "The catalog is the only part of the vault that a backup reads, and it holds every backup's manifest.",
+    );
+    acknowledgeWildcard(this.role, tasks, "A task's id is drawn when it starts.");
+    acknowledgeWildcard(
+      this.role,
+      '*',
+      'ecs:ListTasks has no resource on Fargate; the condition ties it to one ECS cluster.',
     );
   }
 }
@@ -74,6 +92,15 @@ function statements(props: BackupRoleProps): PolicyStatement[] {
       minDays: props.retentionDays - 2,
       maxDays: props.retentionDays + 1,
     }),
+  ];
+}
+
+/** So that what a task left open is told from what a living one is uploading. */
+function lookAtTasks({ clusterArn }: Cluster, tasks: string): PolicyStatement[] {
+  const inThisCluster = { ArnEquals: { 'ecs:cluster': clusterArn } };
+  return [
+    allow('ListTasks', ['ecs:ListTasks'], '*', inThisCluster),
+    allow('DescribeTasks', ['ecs:DescribeTasks'], tasks, inThisCluster),
   ];
 }
 

@@ -34,6 +34,7 @@ export interface BackupTaskProps {
   readonly cluster: ResolvedCluster;
   readonly bucketName: string;
   readonly kmsKeyArn: string;
+  readonly ecsClusterArn: string;
   /** Name of the secret with the connection URIs. */
   readonly secretName: string;
   readonly lockMode: LockMode;
@@ -104,6 +105,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
     [EnvironmentVariable.SecretId]: props.secretName,
     [EnvironmentVariable.VaultBucket]: props.bucketName,
     [EnvironmentVariable.KmsKeyArn]: props.kmsKeyArn,
+    [EnvironmentVariable.EcsCluster]: props.ecsClusterArn,
     [EnvironmentVariable.SpoolDirectory]: SPOOL_DIRECTORY,
     [EnvironmentVariable.ClusterOptions]: buildClusterOptions({
       postgresMajor: cluster.postgresMajor,

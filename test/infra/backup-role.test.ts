@@ -80,6 +80,50 @@ describe('the backup role may', () => {
   });
 });
 
+/** Where the stand-in for deployment puts the ECS cluster. */
+const ECS_CLUSTER = (): string => {
+  const allow = policiesOf(as)
+    .flatMap(({ Statement }) => Statement)
+    .find(({ Sid }) => Sid === 'ListTasks');
+  return allow?.Condition?.ArnEquals?.['ecs:cluster'] ?? '';
+};
+const TASK = `arn:aws:ecs:${REGION}:${ACCOUNT}:task/`;
+
+describe('of tasks, the backup role may', () => {
+  const inCluster = (cluster: string) => ({ 'ecs:cluster': cluster });
+
+  it('list and describe those of its own ECS cluster, to know which uploads nobody needs', async () => {
+    const context = inCluster(ECS_CLUSTER());
+    expect(ECS_CLUSTER()).toContain('Cluster');
+    expect(await mayByRole({ as, action: 'ecs:ListTasks', context }, '*')).toBe(true);
+    const [resource] = [statement('DescribeTasks').Resource].flat();
+    expect(resource).toMatch(/:task\/.+\/\*$/);
+    const task = String(resource).replace('*', '0123');
+    expect(await mayByRole({ as, action: 'ecs:DescribeTasks', context }, task)).toBe(true);
+  });
+
+  it('neither look at those of another, nor run, stop or tag any', async () => {
+    const other = inCluster(`arn:aws:ecs:${REGION}:${ACCOUNT}:cluster/other`);
+    expect(await mayByRole({ as, action: 'ecs:ListTasks', context: other }, '*')).toBe(false);
+    const theirs = { as, action: 'ecs:DescribeTasks', context: other };
+    expect(await mayByRole(theirs, `${TASK}other/0123`)).toBe(false);
+    const task = String([statement('DescribeTasks').Resource].flat()[0]).replace('*', '0123');
+    const context = inCluster(ECS_CLUSTER());
+    for (const action of ['ecs:StopTask', 'ecs:ExecuteCommand']) {
+      expect(await mayByRole({ as, action, context }, task)).toBe(false);
+    }
+    expect(await mayByRole({ as, action: 'ecs:TagResource' }, task)).toBe(false);
+  });
+
+  function statement(sid: string) {
+    const found = policiesOf(as)
+      .flatMap(({ Statement }) => Statement)
+      .find(({ Sid }) => Sid === sid);
+    if (found === undefined) throw new Error(`no statement ${sid}`);
+    return found;
+  }
+});
+
 describe('the backup role may not', () => {
   it('write over what may be there', async () => {
     const context = { ...CREATES, ...LOCK };

@@ -36,6 +36,10 @@ describe('a task', () => {
     expect(told(EnvironmentVariable.VaultBucket)).toBe(BUCKET);
     expect(told(EnvironmentVariable.KmsKeyArn)).toBe(keyArn('orders'));
     expect(told(EnvironmentVariable.SpoolDirectory)).toBe('/spool');
+    const { EcsCluster } = EnvironmentVariable;
+    const { Environment } = resource(synthesized().backup, 'AWS::Lambda::Function');
+    const { Variables } = Environment as { Variables: Record<string, string> };
+    expect(told(EcsCluster)).toBe(readVariable(Variables, EcsCluster));
     expect(parseClusterOptions(told(EnvironmentVariable.ClusterOptions))).toEqual({
       postgresMajor: 17,
       allowPrimary: false,

@@ -24,6 +24,14 @@ test('an upload that is being opened while all are aborted is aborted too', asyn
   expect(ledger.size).toBe(0);
 });
 
+test('keys are doubtful once they were doubted', () => {
+  const ledger = new UploadLedger();
+  expect([...ledger.doubtful]).toEqual([]);
+  ledger.doubt('a');
+  ledger.doubt('a');
+  expect([...ledger.doubtful]).toEqual(['a']);
+});
+
 test('a completed one is not aborted', async () => {
   const ledger = new UploadLedger();
   const aborted: string[] = [];
