@@ -14,6 +14,7 @@ const shared = {
 const WITH_A_CLOUD = [
   'test/bench/**/*.test.ts',
   'test/e2e/**/*.test.ts',
+  'test/faults/**/*.test.ts',
   'test/local-cloud/**/*.test.ts',
 ];
 

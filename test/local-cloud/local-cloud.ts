@@ -5,9 +5,10 @@ import { restoreRoleName } from '../../contract/environment-names.ts';
 import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
 import type { Model } from './model.ts';
 import type { FunctionAnswer } from './platform/functions.ts';
-import type { Task } from './platform/tasks.ts';
+import type { Task, TaskConditions } from './platform/tasks.ts';
 import type { Principal } from './principals.ts';
 import { Scheduler } from './scheduler.ts';
+import type { Certificates } from './servers/certificates.ts';
 import type { KeyPair } from './servers/key-pair.ts';
 import type { Postgres, PostgresServer, PostgresStandby } from './servers/postgres.ts';
 import { type Started, type StartOptions, startEverything } from './start.ts';
@@ -64,6 +65,8 @@ export interface LocalCloud {
   readonly run: string;
   /** The local authority's certificate, on the host. */
   readonly caFile: string;
+  /** The local authority's, and a server's, for a server of a test's own. */
+  readonly certificates: Certificates;
   readonly model: Model;
   /** May do everything to the vault that anybody may. */
   readonly s3: S3Client;
@@ -91,6 +94,10 @@ export interface LocalCloud {
   stopTask(arn: string, reason?: string): Promise<void>;
   /** Takes one action out of a role's policy; the answer puts it back. */
   withoutPermission(roleName: string, action: string): Promise<() => Promise<void>>;
+  /** Gives a role another key pair: what runs under the old one is refused from now on. */
+  revokeKeys(roleName: string): Promise<void>;
+  /** Under what conditions tasks run that are started from now on; `{}` takes all back. */
+  giveTasks(conditions: TaskConditions): void;
   /** Runs the `holdfast` command under the restore role. */
   holdfast(args: readonly string[], options?: HoldfastOptions): Promise<HoldfastResult>;
   stop(): Promise<void>;
@@ -160,6 +167,7 @@ function faceOf(
     image,
     run: run.id,
     caFile,
+    certificates: started.certificates,
     model,
     s3: started.s3,
     primary: started.postgres.primary,
@@ -195,6 +203,10 @@ function faceOf(
     },
     stopTask: (arn, reason = 'Task stopped by user') => platform.tasks.stop(find(arn), reason),
     withoutPermission: (role, action) => principals.withoutPermission(role, action),
+    revokeKeys: (role) => principals.revokeKeys(role),
+    giveTasks: (conditions) => {
+      platform.tasks.conditions = conditions;
+    },
     holdfast: async (args, { cluster, stdin, env } = {}) =>
       await runHoldfast({
         image: await imageOf(cluster),

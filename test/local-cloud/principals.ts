@@ -23,7 +23,7 @@ type Edit = (policies: readonly PolicyDocument[]) => readonly PolicyDocument[];
 /** Every role of the templates, put into each server, and found by its access key. */
 export class Principals {
   private readonly model: Model;
-  private readonly moto: Pick<Moto, 'putPrincipal'>;
+  private readonly moto: Pick<Moto, 'putPrincipal' | 'revokeKeys'>;
   private readonly versitygw: Pick<Versitygw, 'putPrincipal'>;
   private readonly byName = new Map<string, Principal>();
   /** Statements that no server here can enforce, by name. */
@@ -31,7 +31,7 @@ export class Principals {
 
   constructor(
     model: Model,
-    moto: Pick<Moto, 'putPrincipal'>,
+    moto: Pick<Moto, 'putPrincipal' | 'revokeKeys'>,
     versitygw: Pick<Versitygw, 'putPrincipal'>,
   ) {
     this.model = model;
@@ -73,6 +73,14 @@ export class Principals {
     if (role === undefined) throw new Error(`No role ${roleName} was deployed.`);
     await this.put(role, (policies) => removeAction(roleName, policies, action));
     return () => this.put(role, (policies) => policies);
+  }
+
+  /** Gives a role another key pair, in every server; the old one is unknown from now on. */
+  async revokeKeys(roleName: string): Promise<void> {
+    const role = this.model.roles.find(({ name }) => name === roleName);
+    if (role === undefined) throw new Error(`No role ${roleName} was deployed.`);
+    await this.moto.revokeKeys(roleName);
+    await this.put(role, (policies) => policies);
   }
 
   private async put(role: RoleModel, edit: Edit): Promise<void> {

@@ -60,6 +60,7 @@ export interface Started {
   readonly endpoints: Endpoints;
   readonly caFile: string;
   readonly caPem: string;
+  readonly certificates: Certificates;
   readonly s3: S3Client;
   /** The image of a cluster's tasks. @default the first cluster's */
   imageOf(cluster?: string): Promise<string>;
@@ -155,6 +156,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     endpoints,
     caFile,
     caPem,
+    certificates,
     s3,
     startSource: async (cluster) => {
       const source = await sources.start(cluster);

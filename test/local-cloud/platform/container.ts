@@ -102,8 +102,20 @@ export async function removeContainer(name: string, volumes: readonly string[]):
   if (volumes.length > 0) await podman('volume', 'rm', '--force', ...volumes);
 }
 
-export async function createVolume(name: string, run: string): Promise<void> {
-  await execa('podman', ['volume', 'create', '--label', `${RUN_LABEL}=${run}`, name]);
+export async function createVolume(
+  name: string,
+  run: string,
+  fileSystem?: { readonly type: string; readonly options: string },
+): Promise<void> {
+  const options =
+    fileSystem === undefined
+      ? []
+      : [`type=${fileSystem.type}`, `device=${fileSystem.type}`, `o=${fileSystem.options}`];
+  await execa('podman', [
+    ...['volume', 'create', '--label', `${RUN_LABEL}=${run}`],
+    ...options.flatMap((option) => ['--opt', option]),
+    name,
+  ]);
 }
 
 /** Removes volumes of runs that are over: a run's directory is gone, or its process dead. */

@@ -26,6 +26,16 @@ export interface TaskRequest {
   readonly startedBy?: string;
 }
 
+/** What a test makes of the place where tasks run. */
+export interface TaskConditions {
+  /** Over the task definition's own variables and the platform's. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** File system of the volumes, and its mount options. @default the host's disk */
+  readonly volumes?: { readonly type: 'tmpfs' | 'ramfs'; readonly options: string };
+  /** Files of the host by their path in the container. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** One task, as far as it has come. */
 export interface Task extends TaskRequest {
   readonly arn: string;
@@ -71,6 +81,8 @@ export class Tasks {
   private readonly options: TasksOptions;
   private readonly tasks = new Map<string, Task>();
   private readonly credentials = new Map<string, KeyPair>();
+  /** Of tasks that are started from now on. */
+  conditions: TaskConditions = {};
 
   constructor(options: TasksOptions) {
     this.options = options;
@@ -155,14 +167,17 @@ export class Tasks {
   private async live(task: Task): Promise<void> {
     const { container } = task.definition;
     const volumes = container.mounts.map(({ volume }) => volumeName(task, volume));
+    const { conditions } = this;
     try {
       task.lastStatus = 'PENDING';
       const image = await this.options.images.build(container.image);
-      for (const volume of volumes) await createVolume(volume, this.options.run.id);
+      for (const volume of volumes) {
+        await createVolume(volume, this.options.run.id, conditions.volumes);
+      }
       if (task.desiredStatus === 'STOPPED') return;
       task.lastStatus = 'RUNNING';
       task.startedAt = new Date();
-      const end = await this.runContainer(task, image);
+      const end = await this.runContainer(task, image, conditions);
       task.exitCode = end.exitCode;
       if (end.outOfMemory) {
         task.reason = 'OutOfMemoryError: Container killed due to memory usage';
@@ -184,6 +199,7 @@ export class Tasks {
   private async runContainer(
     task: Task,
     image: string,
+    conditions: TaskConditions,
   ): Promise<{ exitCode: number; outOfMemory: boolean }> {
     const { definition, overrides } = task;
     const { container } = definition;
@@ -197,12 +213,16 @@ export class Tasks {
           ...this.platformEnvironment(definition),
           ...container.environment,
           ...overrides.environment,
+          ...conditions.environment,
         },
         memoryMiB: definition.memoryMiB,
         cpu: definition.cpu,
         readOnly: container.readOnly,
         mounts: [
           { from: this.options.caFile, path: CA_PATH, readOnly: true },
+          ...Object.entries(conditions.files ?? {}).map(([path, from]) => ({
+            ...{ from, path, readOnly: true },
+          })),
           ...container.mounts.map(({ volume, path, readOnly }) => ({
             from: volumeName(task, volume),
             path,

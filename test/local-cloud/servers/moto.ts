@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   CreateAccessKeyCommand,
   CreateUserCommand,
+  DeleteAccessKeyCommand,
   DeleteUserPolicyCommand,
   IAMClient,
   ListUserPoliciesCommand,
@@ -45,6 +46,8 @@ export interface Moto {
   readonly admin: KeyPair;
   /** Makes the user, or replaces its policies; a repeat answers the same key pair. Also after `enforce`. */
   putPrincipal(principal: MotoPrincipal): Promise<KeyPair>;
+  /** Makes the user's key pair unknown; `putPrincipal` then makes a new one. */
+  revokeKeys(name: string): Promise<void>;
   /** From here on every call needs a known key pair, a right signature and a policy that allows it. */
   enforce(): Promise<void>;
   /** Back to letting everybody do everything. */
@@ -105,6 +108,11 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
         await replacePolicies(client, principal);
         return pair;
       },
+      revokeKeys: async (UserName) => {
+        const AccessKeyId = pairs.get(UserName)?.accessKeyId;
+        pairs.delete(UserName);
+        await client.send(new DeleteAccessKeyCommand({ UserName, AccessKeyId }));
+      },
       // The number of calls that go unchecked from now on.
       enforce: () => post(`${endpoint}/moto-api/reset-auth`, '0').then(() => {}),
       relax: () => post(`${endpoint}/moto-api/reset-auth`, 'inf').then(() => {}),
@@ -126,7 +134,10 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
 }
 
 async function makeUser(client: IAMClient, UserName: string): Promise<KeyPair> {
-  await client.send(new CreateUserCommand({ UserName }));
+  await client.send(new CreateUserCommand({ UserName })).catch((error: unknown) => {
+    // One whose key pair was revoked.
+    if (!(error instanceof Error && error.name.startsWith('EntityAlreadyExists'))) throw error;
+  });
   const { AccessKey } = await client.send(new CreateAccessKeyCommand({ UserName }));
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = AccessKey ?? {};
   if (!accessKeyId || !secretAccessKey) throw new Error(`moto gave ${UserName} no key pair.`);

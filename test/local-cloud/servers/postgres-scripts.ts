@@ -1,4 +1,4 @@
-/** What runs inside the containers: each ends by becoming the server. */
+/** What runs inside the containers: each ends by serving. */
 
 /** Where a server keeps its data, inside its container. */
 export const DATA = '/var/lib/postgresql/data';
@@ -49,7 +49,13 @@ function programs(major: number): string {
 }
 
 function serve(major: number): string {
-  return `exec setpriv --reuid=postgres --regid=postgres --init-groups ${programs(major)}/postgres -D ${DATA} -p "$PORT"`;
+  return `# Killed, the server is started again once all that was its own is gone; any other end is the end.
+while :; do
+  status=0
+  as_postgres ${programs(major)}/postgres -D ${DATA} -p "$PORT" || status=$?
+  [ "$status" -eq 137 ] || exit "$status"
+  while as_postgres sh -c 'kill -0 -1' 2>/dev/null; do sleep 0.05; done
+done`;
 }
 
 /** Expects PORT and PASSWORD in the environment. */

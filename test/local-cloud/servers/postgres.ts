@@ -39,6 +39,8 @@ export interface PostgresServer {
     command: readonly string[],
     options?: { readonly input?: string },
   ): Promise<{ readonly stdout: string; readonly stderr: string }>;
+  /** SIGKILL to the server and all its processes; returns once it has been started again and answers. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -160,8 +162,8 @@ async function startServer(
     ...[postgresBaseImage(major), 'sh', '-c', script],
   ]);
   const stop = () => removeContainer(container);
-  try {
-    await waitUntil(async () => (await runQuery(address, 'SELECT 1')).rowCount === 1, {
+  const answering = () =>
+    waitUntil(async () => (await runQuery(address, 'SELECT 1')).rowCount === 1, {
       what: `the PostgreSQL ${major} ${name} to answer`,
       timeoutMs: 30_000,
       intervalMs: 100,
@@ -169,10 +171,14 @@ async function startServer(
         (await containerExists(container)) ? undefined : 'its container has ended',
       explain: () => logTail(logFile),
     });
+  try {
+    await answering();
   } catch (error) {
     await stop();
     throw error;
   }
+  const exec: PostgresServer['exec'] = (command, { input } = {}) =>
+    podman(['exec', '--interactive', '--user', 'postgres', container, ...command], input);
   return {
     host: address.host,
     port,
@@ -181,11 +187,12 @@ async function startServer(
     logFile,
     uriFor: (parts) => connectionUri(address, parts),
     query: (sql, queryOptions) => runQuery(address, sql, queryOptions?.database),
-    exec: (command, execOptions) =>
-      podman(
-        ['exec', '--interactive', '--user', 'postgres', container, ...command],
-        execOptions?.input,
-      ),
+    exec,
+    crash: async () => {
+      // All that the server's user runs in the container, but for this shell.
+      await exec(['sh', '-c', 'kill -9 -1']);
+      await answering();
+    },
     stop,
   };
 }

@@ -1,0 +1,123 @@
+import { ECSClient, RunTaskCommand } from '@aws-sdk/client-ecs';
+import { expect } from 'vitest';
+import { backupRoleName } from '../../contract/environment-names.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import type { StartTaskAnswer } from '../../contract/request.ts';
+import { planTask } from '../../functions/start-task/plan.ts';
+import type { TaskEnd } from '../local-cloud/local-cloud.ts';
+import type { FaultCase } from './choose-cases.ts';
+import { type FaultCloud, failureIn, HOLD, logOf } from './fault-cloud.ts';
+
+/** Starts a second task for the last run's backup. ECS is asked directly, and sees no client token. */
+async function startTwin(faults: FaultCloud, started: StartTaskAnswer): Promise<StartTaskAnswer> {
+  const { admin } = faults.cloud.principals;
+  const [ecsCluster = ''] = faults.cloud.model.ecsClusters.keys();
+  const { input, request } = planTask(
+    {
+      ...{ action: 'backup', cluster: 'orders', kind: 'logical' },
+      ...{ schedule: 'daily', scheduledTime: faults.lastDue.toISOString() },
+    },
+    {
+      ...{ environment: 'local', ecsCluster, clusters: ['orders'] },
+      ...{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: false },
+    },
+    { id: 'unused', now: new Date().toISOString() },
+  );
+  expect(request.label).toBe(started.label);
+  const ecs = new ECSClient({
+    endpoint: admin.environment.AWS_ENDPOINT_URL_ECS ?? '',
+    region: faults.cloud.region,
+    credentials: admin,
+  });
+  const { clientToken: _, ...withoutToken } = input;
+  const { tasks = [] } = await ecs.send(new RunTaskCommand(withoutToken));
+  ecs.destroy();
+  return { ...started, taskArn: tasks[0]?.taskArn ?? '' };
+}
+
+async function sameLabelTwice(faults: FaultCloud): Promise<void> {
+  const trap = faults.s3.set({
+    ...{ operation: 'CompleteMultipartUpload', key: /globals/, fault: HOLD },
+  });
+  const first = await faults.begin();
+  const second = await startTwin(faults, first);
+  expect(second.taskArn).not.toBe(first.taskArn);
+  await faults.waitFor(() => trap.met === 2, 'both tasks to complete their first artifact');
+  trap.release();
+  const ends = await Promise.all([faults.finish(first), faults.finish(second)]);
+  const statuses = ends.map(({ exitCode }) => exitCode).sort();
+  expect(statuses, ends.map(logOf).join('\n')).toEqual([ExitCode.Ok, ExitCode.LabelTaken]);
+  const loser = ends.find(({ exitCode }) => exitCode !== 0) as TaskEnd;
+  expect(failureIn(loser)).toMatchObject({
+    code: 'LABEL_TAKEN',
+    message: expect.stringContaining(first.label),
+  });
+  const winner = ends.find(({ exitCode }) => exitCode === 0) as TaskEnd;
+  await faults.expectPublished({ started: first, end: winner });
+  const { artifacts } = await faults.manifestOf(first.label);
+  expect(await faults.artifactsOf(first.label)).toHaveLength(artifacts.length);
+}
+
+async function killBetweenCompletions(faults: FaultCloud): Promise<void> {
+  const living = await faults.begin();
+  const held = faults.s3.set({
+    ...{ operation: 'UploadPart', key: new RegExp(`${living.label}.*\\.dat`), fault: HOLD },
+  });
+  await held.sprung;
+  const dead = await faults.begin();
+  const trap = faults.s3.set({
+    ...{ operation: 'CompleteMultipartUpload', key: new RegExp(dead.label), from: 2, fault: HOLD },
+  });
+  await trap.sprung;
+  process.kill((await faults.cloud.task(dead.taskArn)).pid, 'SIGKILL');
+  expect((await faults.finish(dead)).exitCode).toBe(137);
+  expect(await faults.artifactsOf(dead.label)).toHaveLength(1);
+  expect(await faults.openUploadsOf(dead.label)).toHaveLength(4);
+  const openOfLiving = await faults.openUploadsOf(living.label);
+  expect(openOfLiving.length).toBeGreaterThan(0);
+
+  const next = await faults.run();
+  await faults.expectPublished(next);
+  expect(logOf(next.end)).toContain('"stale uploads aborted"');
+  expect(await faults.openUploadsOf(dead.label)).toEqual([]);
+  expect(await faults.openUploadsOf(living.label)).toEqual(openOfLiving);
+  expect(await faults.listed()).not.toContain(dead.label);
+  held.release();
+  await faults.expectPublished({ started: living, end: await faults.finish(living) });
+}
+
+export const TASK_CASES: readonly FaultCase[] = [
+  {
+    name: 'of two tasks under one label one publishes, and the other finds the label taken',
+    always: true,
+    run: sameLabelTwice,
+  },
+  {
+    name: 'two tasks under two labels both publish',
+    run: async (faults) => {
+      const both = [await faults.begin(), await faults.begin()];
+      for (const started of both) {
+        await faults.expectPublished({ started, end: await faults.finish(started) });
+      }
+    },
+  },
+  {
+    name: 'a task killed after its first completion leaves orphans; the next run aborts what it left open, and nothing of a task that lives',
+    always: true,
+    run: killBetweenCompletions,
+  },
+  {
+    name: 'keys that are revoked in mid-run end it; the next run aborts what it had to leave open',
+    run: async (faults) => {
+      const { started, release } = await faults.beginAndHold();
+      await faults.cloud.revokeKeys(backupRoleName('local', 'orders'));
+      const open = (await faults.openUploadsOf(started.label)).length;
+      expect(open).toBeGreaterThan(0);
+      release();
+      const end = await faults.finish(started);
+      expect(logOf(end)).toContain('"upload left open"');
+      const failure = await faults.expectFailed({ started, end }, 'VAULT_UNAVAILABLE', { open });
+      expect(failure.hint).toContain('credentials');
+    },
+  },
+];
