@@ -4,6 +4,7 @@ import { type ConnectionOptions, checkServerIdentity, getCACertificates } from '
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { liftTimeLimits, setAsideDefaults } from '../session-settings.ts';
 import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
 
 const KNOWN_PARAMETERS = [
@@ -115,13 +116,13 @@ export async function connect(target: TargetServer, database: string): Promise<p
     application_name: 'holdfast restore',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    statement_timeout: 0,
-    lock_timeout: 0,
   });
   // A connection that breaks between two queries must not end the process; the next query fails.
   client.on('error', () => {});
   try {
     await client.connect();
+    await setAsideDefaults(client);
+    await liftTimeLimits(client);
     return client;
   } catch (cause) {
     await client.end().catch(() => {});

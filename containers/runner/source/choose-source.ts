@@ -74,9 +74,10 @@ async function ask(
   let failure: HoldfastError | undefined;
   try {
     for (const address of await resolve(target.host)) {
-      const server: Server = { target, uriIndex, address, ...access };
+      const pinned: Server = { target, uriIndex, address, ...access };
       try {
-        const survey = await surveyServer(server);
+        const survey = await surveyServer(pinned);
+        const server = { ...pinned, serializable: survey.serializable };
         if (!options.pauseReplay || !survey.replayPaused) return { server, survey };
         return { server, survey, ...(await takeUpReplay(server, options.maxReplayLagSeconds)) };
       } catch (error) {

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import pg from 'pg';
+import { setAsideDefaults } from '../session-settings.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 
 /** How long an answer to a question of ours may take. */
@@ -38,6 +39,11 @@ export interface Server extends Access {
   /** Place among the secret's URIs, from 0. */
   readonly uriIndex: number;
   readonly address: string;
+  /**
+   * Whether sessions of any database or role are serializable by default, which a standby refuses.
+   * @default false
+   */
+  readonly serializable?: boolean;
 }
 
 /** The addresses that a host's name stands for, in the resolver's order; an address stands for itself. */
@@ -68,7 +74,13 @@ export async function connect(server: Server, database: string): Promise<pg.Clie
   // A connection that breaks between two queries must not end the process; the next query fails.
   client.on('error', () => {});
   await client.connect();
-  return client;
+  try {
+    await setAsideDefaults(client);
+    return client;
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
 }
 
 /** Ends a session, if need be without the server's consent: one that hangs never answers. Never throws. */
@@ -116,6 +128,10 @@ export function libpqEnvironment(server: Server): Record<string, string> {
     PGSSLROOTCERT: caFile,
     PGAPPNAME: server.applicationName,
     PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
+    // Only where it is needed: some poolers let nobody in who asks for options.
+    ...(server.serializable === true
+      ? { PGOPTIONS: '-c default_transaction_isolation=read\\ committed' }
+      : {}),
   };
 }
 

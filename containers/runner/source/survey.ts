@@ -12,6 +12,8 @@ export interface Survey extends ReplayPosition {
   readonly serverVersion: string;
   readonly major: number;
   readonly postmasterStartedAt: Date;
+  /** Whether sessions of any database or role are serializable by default. */
+  readonly serializable: boolean;
 }
 
 const SURVEY = `
@@ -20,7 +22,12 @@ const SURVEY = `
          (select timeline_id from pg_control_checkpoint()) as timeline,
          current_setting('server_version') as server_version,
          current_setting('server_version_num')::int / 10000 as major,
-         pg_postmaster_start_time() as postmaster_started_at`;
+         pg_postmaster_start_time() as postmaster_started_at,
+         -- Its value may be our own by now; what RESET would bring back is the session's.
+         exists (select from pg_settings
+                  where name = 'default_transaction_isolation' and reset_val = 'serializable')
+         or exists (select from pg_db_role_setting, unnest(setconfig) setting
+                     where setting = 'default_transaction_isolation=serializable') as serializable`;
 
 /** Asks a server who it is and how far it has come. */
 export async function survey(client: pg.Client): Promise<Survey> {
@@ -33,6 +40,7 @@ export async function survey(client: pg.Client): Promise<Survey> {
     serverVersion: row.server_version,
     major: row.major,
     postmasterStartedAt: row.postmaster_started_at,
+    serializable: row.serializable,
     ...((await isAurora(client)) ? await probeAurora(client) : await probeReplay(client)),
   };
 }

@@ -12,6 +12,7 @@ const SURVEY: Survey = {
   postmasterStartedAt: new Date('2026-11-20T00:00:00Z'),
   lsn: '0/1',
   replayLagSeconds: 0,
+  serializable: false,
   lagProbe: 'receiver',
   replayPaused: false,
 };
