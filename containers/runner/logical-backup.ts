@@ -190,6 +190,13 @@ async function dumpWithSnapshot(
     if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
       throw snapshot.missingRights;
     }
+    if (snapshot.hiddenUserMappings > 0) {
+      notIncluded.push({
+        what: `the options of user mappings (${snapshot.hiddenUserMappings})`,
+        why: 'only a superuser may read them, for they may hold passwords',
+        database: database.name,
+      });
+    }
     if (source.survey.inRecovery && snapshot.unloggedTables > 0) {
       notIncluded.push({
         what: `the rows of unlogged tables (${snapshot.unloggedTables})`,

@@ -81,3 +81,22 @@ export async function findMissingRights(
     { hint: `Run on the primary, in that database: ${fixes.join(' ')}` },
   );
 }
+
+/**
+ * User mappings whose options (such as the password on the other server) pg_dump leaves out without
+ * a word: those of others, for whoever is no superuser. A role that may not even see whether a
+ * mapping has options counts each of them.
+ */
+export async function countHiddenUserMappings(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ readable: boolean }>(
+    `select has_table_privilege('pg_user_mapping', 'select') as readable`,
+  );
+  const hasOptions =
+    rows[0]?.readable === true
+      ? 'exists (select from pg_user_mapping m where m.oid = umid and m.umoptions is not null)'
+      : 'not (select rolsuper from pg_roles where rolname = current_user)';
+  const { rows: counts } = await client.query<{ count: number }>(
+    `select count(*)::int as count from pg_user_mappings where umoptions is null and ${hasOptions}`,
+  );
+  return counts[0]?.count ?? 0;
+}

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { HoldfastError } from '../../../contract/errors.ts';
-import { findMissingRights } from './missing-rights.ts';
+import { countHiddenUserMappings, findMissingRights } from './missing-rights.ts';
 import { connect, disconnect, type Server } from './server.ts';
 import { type Survey, survey } from './survey.ts';
 
@@ -15,6 +15,7 @@ export interface Snapshot {
   readonly unloggedTables: number;
   /** What pg_dump would stumble over. */
   readonly missingRights: HoldfastError | undefined;
+  readonly hiddenUserMappings: number;
   /** Lets the snapshot go. Never throws. */
   release(): Promise<void>;
 }
@@ -46,6 +47,7 @@ export async function takeSnapshot(server: Server, database: string): Promise<Sn
       extensions: await extensions(client),
       unloggedTables: await unloggedTables(client),
       missingRights: await findMissingRights(client, database),
+      hiddenUserMappings: await countHiddenUserMappings(client),
       release: () => disconnect(client),
     };
   } catch (error) {
