@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { createDatabaseStatement, statementsFor } from './database-statements.ts';
+import { createDatabaseStatement, settingOf, statementsFor } from './database-statements.ts';
 import type { DumpToc } from './dump-toc.ts';
 import type { NotRestored } from './not-restored.ts';
 import { refused, type TargetFacts } from './preflight.ts';
@@ -30,11 +30,44 @@ export async function createTemporary(
   });
 }
 
-/** Replays owner, grants, comment and settings of the database. What fails is told, not fatal. */
+/**
+ * Settings of the database that would hinder a load, or keep sessions out where their library is
+ * missing: they come last.
+ */
+const HINDERING = new Set([
+  'default_transaction_deferrable',
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'local_preload_libraries',
+  'lock_timeout',
+  'role',
+  'row_security',
+  'session_preload_libraries',
+  'session_replication_role',
+  'statement_timeout',
+  'transaction_timeout',
+]);
+
+/**
+ * Replays the database's settings before its rows are loaded, for they may decide what a value means
+ * (`lc_monetary`) and what a materialized view shows (`TimeZone`). What fails is told, not fatal.
+ */
+export async function replaySettings(
+  session: pg.Client,
+  temporary: string,
+  selection: Selection,
+  toc: DumpToc,
+): Promise<NotRestored[]> {
+  return await replay(session, statementsOf(selection, temporary, 'before'), temporary, toc);
+}
+
+/** Replays owner, grants, comment and the other settings of the database. What fails is told, not fatal. */
 export async function replayProperties(
   session: pg.Client,
   temporary: string,
-  { ofDatabase }: Selection,
+  selection: Selection,
   toc: DumpToc,
   { noOwner }: { readonly noOwner: boolean },
 ): Promise<NotRestored[]> {
@@ -43,8 +76,34 @@ export async function replayProperties(
     ...(noOwner || owner === ''
       ? []
       : [`ALTER DATABASE ${quoteName(temporary)} OWNER TO ${quoteName(owner)}`]),
-    ...ofDatabase.flatMap((entry) => statementsFor(entry, temporary)),
+    ...statementsOf(selection, temporary, 'after'),
   ];
+  const notReplayed = await replay(session, statements, temporary, toc);
+  await session.query('RESET SESSION AUTHORIZATION');
+  return notReplayed;
+}
+
+/** Statements that are due before or after the load. */
+function statementsOf(
+  { ofDatabase }: Selection,
+  temporary: string,
+  when: 'before' | 'after',
+): string[] {
+  return ofDatabase
+    .flatMap((entry) => statementsFor(entry, temporary))
+    .filter((statement) => {
+      const setting = settingOf(statement);
+      const before = setting !== undefined && !HINDERING.has(setting);
+      return before === (when === 'before');
+    });
+}
+
+async function replay(
+  session: pg.Client,
+  statements: readonly string[],
+  temporary: string,
+  toc: DumpToc,
+): Promise<NotRestored[]> {
   const notReplayed: NotRestored[] = [];
   for (const statement of statements) {
     await session.query(statement).catch((error: unknown) => {
@@ -52,6 +111,5 @@ export async function replayProperties(
       notReplayed.push({ what, why: (error as Error).message });
     });
   }
-  await session.query('RESET SESSION AUTHORIZATION');
   return notReplayed;
 }

@@ -1,5 +1,13 @@
 import type { DumpToc, TocEntry } from './dump-toc.ts';
-import { isKeyword, quoteName, type SqlToken, splitStatements } from './sql-tokens.ts';
+import {
+  isKeyword,
+  nameOf,
+  quoteName,
+  type SqlToken,
+  splitStatements,
+  tokenize,
+  withoutSpace,
+} from './sql-tokens.ts';
 
 /**
  * `pg_restore` without `-C` leaves out, with exit status 0, whatever belongs to the database itself.
@@ -37,6 +45,14 @@ export function createDatabaseStatement(
 /** Statements of a database entry, about the database of another name. */
 export function statementsFor(entry: TocEntry, name: string): string[] {
   return splitStatements(entry.definition).map((tokens) => renamed(tokens, name));
+}
+
+/** The setting's name, in lower case, of `ALTER DATABASE x SET name TO …`; else `undefined`. */
+export function settingOf(statement: string): string | undefined {
+  const [alter, database, , set, name] = withoutSpace(tokenize(statement));
+  const isSetting =
+    isKeyword(alter, 'ALTER') && isKeyword(database, 'DATABASE') && isKeyword(set, 'SET');
+  return isSetting ? nameOf(name)?.toLowerCase() : undefined;
 }
 
 function isCreate(tokens: readonly SqlToken[]): boolean {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientPrograms } from './client-programs.ts';
 import type { DumpToc } from './dump-toc.ts';
+import { restorePasses } from './restore-passes.ts';
 import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
 import { runProgram } from './run-program.ts';
 import type { Selection } from './select-entries.ts';
@@ -36,16 +37,26 @@ export async function loadDump(
   { dumpIds, noTablespaces }: Selection,
   { programs, target, noOwner, jobs, signal, onProgress }: LoadOptions,
 ): Promise<string[]> {
-  const args = ['--exit-on-error', '--verbose', `--jobs=${jobs}`, `--dbname=${temporary}`];
-  if (noOwner) args.push('--no-owner');
-  if (noTablespaces) args.push('--no-tablespaces');
-  if (dumpIds !== undefined) {
-    const list = join(directory, 'holdfast.list');
-    await writeFile(list, dumpIds.map((id) => `${id};\n`).join(''));
-    args.push(`--use-list=${list}`);
-  }
+  const common = ['--exit-on-error', '--verbose', `--dbname=${temporary}`];
+  if (noOwner) common.push('--no-owner');
+  if (noTablespaces) common.push('--no-tablespaces');
   const onLine = pgRestoreProgress(toc, onProgress);
-  return await runProgram(programs.pgRestore, [...args, archive], { target, signal, onLine });
+  const list = join(directory, 'holdfast.list');
+  const warnings: string[] = [];
+  for (const pass of restorePasses(toc, dumpIds, jobs)) {
+    const args = [...common, `--jobs=${pass.jobs}`];
+    if (pass.dumpIds !== undefined) {
+      await writeFile(list, pass.dumpIds.map((id) => `${id};\n`).join(''));
+      args.push(`--use-list=${list}`);
+    }
+    const said = await runProgram(programs.pgRestore, [...args, archive], {
+      target,
+      signal,
+      onLine,
+    });
+    warnings.push(...said);
+  }
+  return warnings;
 }
 
 /** Gives the planner statistics, rough ones first: without them the first queries may take hours. */

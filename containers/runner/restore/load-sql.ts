@@ -13,7 +13,8 @@ export interface StagedSql {
 }
 
 /**
- * Runs plain SQL in the temporary database, in one transaction; the first error ends it.
+ * Runs plain SQL in the temporary database; the first error ends it. Not in one transaction: that
+ * would hold a lock on each table, and large objects come with transactions of their own.
  *
  * @returns what `psql` warned of.
  * @throws HoldfastError RESTORE_FAILED
@@ -28,7 +29,8 @@ export async function loadSql(
     '--quiet',
     '--no-password',
     '--set=ON_ERROR_STOP=1',
-    '--single-transaction',
+    // Whole or gone: no statement's commit has to wait for the disk.
+    '--command=SET synchronous_commit = off',
     '--file=-',
     `--dbname=${temporary}`,
   ];

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import { type DatabaseEntry, type Manifest, streamsOf } from '../../../contract/manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
-import { createTemporary, replayProperties } from './database-properties.ts';
+import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
 import type { DumpToc } from './dump-toc.ts';
 import { findDatabase } from './find-database.ts';
 import { analyzeInStages } from './load-dump.ts';
@@ -124,6 +124,9 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
     await withSession(target, temporary, async (session) => {
       for (const statement of room.statements) await session.query(statement);
     });
+    const notSet = await withSession(target, home, (session) =>
+      replaySettings(session, temporary, selection, toc),
+    );
     const warnings = await staged.load(temporary, selection, options);
     const loadedAt = Date.now();
     onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
@@ -148,7 +151,12 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
       tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
       dumpBytes: stagedBytes(entry),
       databaseBytes: finished.bytes,
-      notRestored: [...selection.notRestored, ...room.notRestored, ...finished.notReplayed],
+      notRestored: [
+        ...selection.notRestored,
+        ...room.notRestored,
+        ...notSet,
+        ...finished.notReplayed,
+      ],
       warnings,
       seconds: {
         fetch: (fetchedAt - started) / 1000,
