@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
+import { dataOf, dumpable, propertiesOf, schemaOf } from '../local-cloud/compare-databases.ts';
+import { createLibrary, LIBRARY } from '../local-cloud/library.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import type { Postgres, PostgresServer } from '../local-cloud/servers/postgres.ts';
 import { addOddities, contentsOf, createShop } from '../local-cloud/shop.ts';
@@ -36,9 +38,15 @@ function backupOf(cluster: string): Backup {
 }
 
 /** Restores the cluster's shop with the programs of another cluster's image. */
-function restore(cluster: string, programs: string, target: PostgresServer, into: string) {
+function restore(
+  cluster: string,
+  programs: string,
+  target: PostgresServer,
+  into: string,
+  database = 'shop',
+) {
   const { label } = backupOf(cluster);
-  const args = ['--cluster', cluster, '--label', label, '--database', 'shop', '--into', into];
+  const args = ['--cluster', cluster, '--label', label, '--database', database, '--into', into];
   return cloud.holdfast(['restore', ...args], {
     cluster: programs,
     env: { HOLDFAST_RESTORE_URI: target.uri },
@@ -61,6 +69,7 @@ describe.each([
     postgres = await cloud.startSource(cluster);
     await createShop(postgres.primary);
     await addOddities(postgres.primary, 'shop');
+    await createLibrary(postgres, major);
     await postgres.standby.waitForReplay();
     const contents = await contentsOf(postgres.primary, 'shop');
     ({ label, end } = await backUp(cluster));
@@ -95,6 +104,15 @@ describe.each([
     const { exitCode, stderr } = await restore(cluster, cluster, postgres.primary, 'shop_copy');
     expect(exitCode, stderr).toBe(0);
     expect(await contentsOf(postgres.primary, 'shop_copy')).toEqual(backupOf(cluster).contents);
+  });
+
+  test('one of everything comes back, equal', async () => {
+    const { primary, standby } = postgres;
+    const { exitCode, stderr } = await restore(cluster, cluster, primary, 'copy', LIBRARY);
+    expect(exitCode, stderr).toBe(0);
+    expect(await schemaOf(primary, 'copy')).toBe(dumpable(await schemaOf(standby, LIBRARY)));
+    expect(await dataOf(primary, 'copy')).toEqual(await dataOf(standby, LIBRARY));
+    expect(await propertiesOf(primary, 'copy')).toEqual(await propertiesOf(standby, LIBRARY));
   });
 });
 

@@ -75,6 +75,8 @@ export interface LocalCloud {
   readonly standby: PostgresStandby;
   /** Starts a cluster's servers, of its own major, and puts their URIs into its secret. */
   startSource(cluster: string): Promise<Postgres>;
+  /** Starts a server beside the sources, empty, of a cluster's major. @default the first cluster's */
+  startEmptyServer(name: string, cluster?: string): Promise<PostgresServer>;
   /** Puts servers' URIs into a cluster's secret, whatever their major. */
   connectSource(cluster: string, servers: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
   /** Gives a cluster's secret a content of its own. */
@@ -173,6 +175,7 @@ function faceOf(
     primary: started.postgres.primary,
     standby: started.postgres.standby,
     startSource: (cluster) => started.startSource(cluster),
+    startEmptyServer: (name, cluster) => started.startEmptyServer(name, cluster),
     connectSource: (cluster, servers) => started.connectSource(cluster, servers),
     putSecret: (cluster, secret) => started.putSecret(cluster, secret),
     startStandby: (name) => started.postgres.startStandby(name),

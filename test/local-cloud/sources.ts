@@ -7,7 +7,12 @@ import type { Environment } from '../../infra/environment.ts';
 import { connectionSecret, prepareSource } from './seed.ts';
 import type { Certificates } from './servers/certificates.ts';
 import type { Moto } from './servers/moto.ts';
-import { type Postgres, startPostgres } from './servers/postgres.ts';
+import {
+  type Postgres,
+  type PostgresServer,
+  startLoneServer,
+  startPostgres,
+} from './servers/postgres.ts';
 import type { Run } from './servers/run.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -54,6 +59,15 @@ export class Sources {
     const started = this.#started.get(name) ?? this.#launch(name);
     this.#started.set(name, started);
     return started;
+  }
+
+  /** Starts a server of the cluster's major that is nobody's source, empty. */
+  async startEmpty(name: string, cluster: string): Promise<PostgresServer> {
+    const { run, certificates, teardown } = this.#options;
+    const major = this.#cluster(cluster).postgresMajor;
+    const server = await startLoneServer({ run, certificates, major }, name);
+    await teardown.add(`PostgreSQL ${name}`, () => server.stop());
+    return server;
   }
 
   /** Puts servers' URIs into the cluster's secret. */

@@ -16,7 +16,7 @@ import { buildModel } from './resources/adapters.ts';
 import { type Certificates, makeCertificates } from './servers/certificates.ts';
 import type { KeyPair } from './servers/key-pair.ts';
 import { type Moto, startMoto } from './servers/moto.ts';
-import type { Postgres } from './servers/postgres.ts';
+import type { Postgres, PostgresServer } from './servers/postgres.ts';
 import { type Run, startRun } from './servers/run.ts';
 import { startVersitygw, type Versitygw } from './servers/versitygw.ts';
 import { readClusters, Sources } from './sources.ts';
@@ -53,6 +53,8 @@ export interface Started {
   readonly postgres: Postgres;
   /** Starts another cluster's servers, and puts their URIs into its secret. */
   startSource(cluster: string): Promise<Postgres>;
+  /** Starts a server beside the sources, empty, of a cluster's major. @default the first cluster's */
+  startEmptyServer(name: string, cluster?: string): Promise<PostgresServer>;
   /** Puts servers' URIs into another cluster's secret. */
   connectSource(cluster: string, postgres: Pick<Postgres, 'primary' | 'standby'>): Promise<void>;
   /** Gives a cluster's secret a content of its own. */
@@ -163,6 +165,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
       await sources.connect(cluster, source, moto);
       return source;
     },
+    startEmptyServer: (name, cluster = sources.first) => sources.startEmpty(name, cluster),
     connectSource: (cluster, source) => sources.connect(cluster, source, moto),
     putSecret: (cluster, secret) => sources.putSecret(cluster, secret, moto),
     imageOf: (cluster = sources.first) => images.build(imageHash(model, environment, cluster)),

@@ -122,10 +122,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 
 /** Starts a server of its own that nothing streams from, empty. */
 export async function startLoneServer(
-  options: Pick<PostgresOptions, 'run' | 'certificates'>,
+  options: Pick<PostgresOptions, 'run' | 'certificates' | 'major'>,
   name: string,
 ): Promise<PostgresServer> {
-  return await startServer(options, name, primaryScript(17), {});
+  return await startServer(options, name, primaryScript(options.major ?? 17), {});
 }
 
 async function startServer(

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTaskFunctionName } from '../../contract/environment-names.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import { StartTaskAnswer } from '../../contract/request.ts';
+import {
+  dataOf,
+  dumpable,
+  globalsOf,
+  propertiesOf,
+  schemaOf,
+} from '../local-cloud/compare-databases.ts';
+import { createLibrary, LIBRARY, prepareTablespace } from '../local-cloud/library.ts';
+import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
+import { readStream } from '../local-cloud/read-stream.ts';
+import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
+
+let cloud: LocalCloud;
+/** A server that knows nothing but what the backup's globals told it. */
+let fresh: PostgresServer;
+let databases: readonly string[];
+
+beforeAll(async () => {
+  cloud = await startLocalCloud({ environment: 'local-formats' });
+  databases = await createLibrary(cloud, 17);
+}, 300_000);
+afterAll(() => cloud.stop(), 60_000);
+
+async function backUp(cluster: string): Promise<Manifest> {
+  const { payload } = await cloud.invoke(startTaskFunctionName('local-formats'), {
+    action: 'backup',
+    cluster,
+    kind: 'logical',
+  });
+  const { taskArn, label } = StartTaskAnswer.parse(payload);
+  const { exitCode, logFile } = await cloud.waitForTask(taskArn, { timeoutSeconds: 180 });
+  expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
+  const { stdout } = await cloud.holdfast(['show', label, '--cluster', cluster, '--json']);
+  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+}
+
+async function restore(cluster: string, database: string, target: PostgresServer, into: string) {
+  const args = ['--cluster', cluster, '--database', database, '--into', into, '--json'];
+  const { exitCode, stdout, stderr } = await cloud.holdfast(['restore', ...args], {
+    env: { HOLDFAST_RESTORE_URI: target.uri },
+  });
+  expect(exitCode, stderr).toBe(0);
+  return JSON.parse(stdout) as { notRestored: unknown[]; warnings: string[] };
+}
+
+/** What was backed up is what the standby shows: its sequences are ahead of the primary's. */
+async function expectEqual(name: string, server: PostgresServer, copy: string): Promise<void> {
+  expect(await schemaOf(server, copy)).toBe(dumpable(await schemaOf(cloud.standby, name)));
+  expect(await dataOf(server, copy)).toEqual(await dataOf(cloud.standby, name));
+  expect(await propertiesOf(server, copy)).toEqual(await propertiesOf(cloud.standby, name));
+}
+
+describe('in directory format', () => {
+  let manifest: Manifest;
+  beforeAll(async () => {
+    manifest = await backUp('directory');
+    fresh = await cloud.startEmptyServer('fresh');
+    await prepareTablespace(fresh);
+  }, 240_000);
+
+  test('the whole cluster is backed up from the standby, and nothing is warned of', () => {
+    expect(manifest.source.role).toBe('replica');
+    expect(manifest.warnings).toEqual([]);
+    expect(manifest.databases.map(({ name }) => name).sort()).toEqual(
+      [...databases, 'postgres'].sort(),
+    );
+    const library = manifest.databases.find(({ name }) => name === LIBRARY);
+    expect(library).toMatchObject({ contents: { largeObjects: 5 } });
+    expect(library?.format === 'directory' && library.files.length).toBeGreaterThan(1);
+  });
+
+  test("roles, memberships and tablespaces come back out of the backup's globals", async () => {
+    const globals = await readStream(cloud, manifest, manifest.globals);
+    const { stderr } = await fresh.exec(
+      ['psql', '-h', '/run/postgresql', '-p', String(fresh.port), '--no-psqlrc', '--quiet'],
+      { input: globals.toString('utf8') },
+    );
+    expect(stderr.split('\n').filter((line) => line.includes('ERROR'))).toEqual([
+      expect.stringContaining('role "postgres" already exists'),
+    ]);
+    expect(await globalsOf(fresh)).toBe(await globalsOf(cloud.standby));
+  });
+
+  test('every database comes back on that server, equal in schema, rows and properties', async () => {
+    for (const name of databases) {
+      const { notRestored, warnings } = await restore('directory', name, fresh, name);
+      expect({ notRestored, warnings }).toEqual({ notRestored: [], warnings: [] });
+      await expectEqual(name, fresh, name);
+      expect(await schemaOf(fresh, name, { create: true })).toBe(
+        dumpable(await schemaOf(cloud.standby, name, { create: true })),
+      );
+    }
+  });
+
+  test('what it lacks is what its manifest says', async () => {
+    expect(manifest.notIncluded.map(({ what, database }) => ({ what, database }))).toEqual([
+      { what: 'role passwords' },
+      { what: 'the options of user mappings (2)', database: LIBRARY },
+      { what: 'the rows of unlogged tables (2)', database: LIBRARY },
+    ]);
+    const { rows } = await fresh.query('select count(*)::int from library.scratch', {
+      database: LIBRARY,
+    });
+    expect(rows).toEqual([{ count: 0 }]);
+  });
+});
+
+describe.each(['directory', 'custom', 'plain'])('in %s format', (format) => {
+  test('the library comes back beside the original, equal', async () => {
+    if (format !== 'directory') await backUp(format);
+    const { notRestored, warnings } = await restore(
+      format,
+      LIBRARY,
+      cloud.primary,
+      `copy of ${format}`,
+    );
+    expect(notRestored).toEqual([]);
+    expect(warnings.filter((warning) => !warning.includes('"wal_level"'))).toEqual([]);
+    await cloud.standby.waitForReplay();
+    await expectEqual(LIBRARY, cloud.primary, `copy of ${format}`);
+  });
+});
