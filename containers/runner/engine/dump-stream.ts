@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildPackInventory, PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { type PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
 import type { Child, ChildExit } from '../process/child.ts';
@@ -92,7 +93,7 @@ export class DumpStream {
     try {
       await this.#followUntilGone();
       await Promise.all(this.#running.values());
-      const pack = await this.#pack.finish();
+      const pack = await this.#pack.finish(packInventory(this.#files));
       this.#throwIfFailed();
       const { peakBytes, pausedSeconds } = await this.#guard.stop();
       return { pack, files: this.#files, peakSpoolBytes: peakBytes, pausedSeconds };
@@ -162,4 +163,16 @@ export class DumpStream {
     this.#pack.throwIfFailed();
     if (this.#failure !== undefined) throw this.#failure.reason;
   }
+}
+
+function packInventory(files: ReadonlyMap<string, PendingStream>): {
+  name: string;
+  content: Buffer;
+} {
+  const named = [...files].map(([name, { artifacts }]) => [
+    name,
+    artifacts.map((one) => one.plain),
+  ]);
+  const content = Buffer.from(buildPackInventory(Object.fromEntries(named)));
+  return { name: PACK_INVENTORY, content };
 }

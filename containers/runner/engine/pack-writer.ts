@@ -44,10 +44,11 @@ export class PackWriter {
     this.#draining ??= this.#drain().catch((error) => this.#fail(error));
   }
 
-  /** Packs what is queued and ends the tar. */
-  async finish(): Promise<PendingStream> {
+  /** Packs what is queued, and as the last entry a file of ours; then ends the tar. */
+  async finish(last: { readonly name: string; readonly content: Buffer }): Promise<PendingStream> {
     await this.#draining;
     if (this.#failure !== undefined) throw this.#failure;
+    await this.#entry(last.name, last.content.length, last.content, last.name);
     this.#pack.finalize();
     await this.#uploaded;
     return this.#options.upload.finish();

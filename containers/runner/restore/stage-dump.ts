@@ -2,7 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
+import { PACK_INVENTORY, parsePackInventory } from '../../../contract/pack-inventory.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
+import { assertInventory, assertNamed } from './check-streams.ts';
 import { type DumpToc, parseDumpToc } from './dump-toc.ts';
 import { unpackFiles, writeDumpFile } from './unpack-files.ts';
 
@@ -28,11 +30,13 @@ export async function stageDump(
   const stoppable = { ...reader, signal };
   const work = [
     async () => {
+      assertNamed(database.pack, `db-${database.oid}/pack.tar`);
       const pack = readArtifactStream(stoppable, manifest, database.pack);
       comparePack(database, await unpackFiles(pack, directory));
     },
-    ...database.files.map((file) => () => {
-      return writeDumpFile(directory, file.name, readArtifactStream(stoppable, manifest, file));
+    ...database.files.map((file) => async () => {
+      assertNamed(file, `db-${database.oid}/${file.name}`);
+      await writeDumpFile(directory, file.name, readArtifactStream(stoppable, manifest, file));
     }),
   ];
   let failed: { readonly error: unknown } | undefined;
@@ -49,6 +53,8 @@ export async function stageDump(
   await Promise.all(Array.from({ length: STREAMS }, worker));
   reader.signal?.throwIfAborted();
   if (failed !== undefined) throw failed.error;
+  const inventory = await readFile(join(directory, PACK_INVENTORY), 'utf8');
+  assertInventory(manifest, database, parsePackInventory(inventory));
   return await completeToc(directory, database);
 }
 
@@ -56,7 +62,8 @@ function comparePack({ name, pack }: DirectoryEntry, found: readonly string[]): 
   const unpacked = new Set(found);
   const missing = pack.files.find((file) => !unpacked.has(file));
   if (missing !== undefined) throw incomplete(name, `the pack lacks ${missing}`);
-  const named = new Set(pack.files);
+  if (!unpacked.has(PACK_INVENTORY)) throw incomplete(name, `the pack lacks ${PACK_INVENTORY}`);
+  const named = new Set([...pack.files, PACK_INVENTORY]);
   const others = found.filter((file) => !named.has(file));
   const alien = others.find((file) => !LARGE_OBJECT.test(file));
   if (alien !== undefined) throw incomplete(name, `the pack holds ${alien}, which is not named`);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { CustomEntry, Manifest, PlainEntry } from '../../../contract/manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
+import { assertNamed } from './check-streams.ts';
 import type { DumpToc } from './dump-toc.ts';
 import { readArchiveToc } from './read-toc.ts';
 import { writeDumpFile } from './unpack-files.ts';
@@ -24,9 +25,10 @@ export interface StagedFile {
 export async function stageArchive(
   reader: ArtifactReader,
   manifest: Manifest,
-  { dump }: CustomEntry,
+  { oid, dump }: CustomEntry,
   directory: string,
 ): Promise<StagedFile> {
+  assertNamed(dump, `db-${oid}/dump.custom`);
   await writeDumpFile(directory, ARCHIVE, readArtifactStream(reader, manifest, dump));
   const path = join(directory, ARCHIVE);
   return { path, toc: await readArchiveToc(path) };
@@ -41,9 +43,13 @@ export async function stageArchive(
 export async function stageSql(
   reader: ArtifactReader,
   manifest: Manifest,
-  { dump, schema }: PlainEntry,
+  { oid, dump, schema }: PlainEntry,
   directory: string,
 ): Promise<StagedFile> {
+  assertNamed(schema, `db-${oid}/schema.custom`);
+  const [first] = dump.artifacts;
+  const stems = ['', '.zst', '.gz'].map((suffix) => `db-${oid}/dump.sql${suffix}`);
+  assertNamed(dump, stems.find((stem) => first === `${stem}.0001`) ?? `db-${oid}/dump.sql`);
   await writeDumpFile(directory, SCHEMA, readArtifactStream(reader, manifest, schema));
   const toc = await readArchiveToc(join(directory, SCHEMA));
   await writeDumpFile(directory, SQL, readArtifactStream(reader, manifest, dump));

@@ -8,6 +8,7 @@ import {
   type Manifest,
   parseManifest,
 } from '../../../contract/manifest.ts';
+import { buildPackInventory, PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { artifactKey, manifestKey } from '../../../contract/vault-keys.ts';
 import type { OpenDataKeys } from '../../../vault/decryption-keyring.ts';
 import { collect, digestOf, encryptExample } from '../../vault/example-message.ts';
@@ -71,8 +72,17 @@ export async function putExampleBackup(
 
   const small = Object.entries(files).filter(([, bytes]) => bytes.length < bigFrom);
   const big = Object.entries(files).filter(([, bytes]) => bytes.length >= bigFrom);
+  const bigFiles = [];
+  for (const [name, bytes] of big) {
+    bigFiles.push({ name, ...(await putStream(`db-1/${name}`, bytes)) });
+  }
+  const inventory = bigFiles.map(({ name, artifacts: pieces }) => [
+    name,
+    pieces.map((piece) => artifacts.find((one) => one.name === piece)?.plain),
+  ]);
   const tar = pack();
   for (const [name, bytes] of small) tar.entry({ name, size: bytes.length }, bytes);
+  tar.entry({ name: PACK_INVENTORY }, buildPackInventory(Object.fromEntries(inventory)));
   tar.finalize();
   const packed = await putStream('db-1/pack.tar', await collect(tar as AsyncIterable<Buffer>));
   const named = small.map(([name]) => name).filter((name) => !/^blob_\d+\.dat/.test(name));
@@ -97,10 +107,6 @@ export async function putExampleBackup(
     pack: { ...packed, files: named, largeObjectFiles: small.length - named.length },
     files: [],
   };
-  const bigFiles = [];
-  for (const [name, bytes] of big) {
-    bigFiles.push({ name, ...(await putStream(`db-1/${name}`, bytes)) });
-  }
   const globals = await putStream('globals.sql', Buffer.from('CREATE ROLE shop;\n'));
   const manifest = {
     version: 1,

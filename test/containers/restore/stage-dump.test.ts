@@ -2,10 +2,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack } from 'tar-stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
 import { unpackFiles } from '../../../containers/runner/restore/unpack-files.ts';
+import type { HoldfastError } from '../../../contract/errors.ts';
 import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
+import { PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { putExampleBackup } from './example-backup.ts';
@@ -46,7 +48,7 @@ test('puts pack and big files, cut into several artifacts, together again', asyn
   });
   expect(manifest.artifacts.length).toBeGreaterThan(5);
   await stage(manifest);
-  expect((await readdir(directory)).sort()).toEqual(Object.keys(files).sort());
+  expect((await readdir(directory)).sort()).toEqual([...Object.keys(files), PACK_INVENTORY].sort());
   for (const [name, bytes] of Object.entries(files)) {
     expect((await readFile(join(directory, name))).equals(bytes)).toBe(true);
   }
@@ -83,6 +85,75 @@ test('names the artifact whose bytes were changed', async () => {
   await expect(stage(manifest)).rejects.toMatchObject({
     code: 'VAULT_INTEGRITY',
     message: expect.stringContaining(key),
+  });
+});
+
+/** What somebody can do who writes manifests and cannot encrypt: name what is there in other ways. */
+describe('a forged manifest is refused', () => {
+  const big = { ...files, '4102.dat.zst': Buffer.alloc(250_000, 'b') };
+
+  async function forge(change: (database: DirectoryEntry) => Partial<DirectoryEntry>) {
+    const shape = { files: big, bigFrom: 200_000, cutEvery: 1000 * 70 };
+    const manifest = await putExampleBackup(fake, dataKeys, shape);
+    const [database] = manifest.databases as DirectoryEntry[];
+    if (database === undefined) throw new Error('The example has no database.');
+    return await stage({ ...manifest, databases: [{ ...database, ...change(database) }] }).then(
+      () => 'It was staged.',
+      ({ code, message }: HoldfastError) => `${code}: ${message}`,
+    );
+  }
+
+  function changed(
+    { files: all }: DirectoryEntry,
+    change: (artifacts: readonly string[]) => readonly string[],
+  ): Partial<DirectoryEntry> {
+    const [first, ...others] = all;
+    if (first === undefined) throw new Error('The example has no big file.');
+    const artifacts = [...change(first.artifacts)];
+    return { files: [{ ...first, artifacts, bytes: artifacts.length * 70_000 }, ...others] };
+  }
+
+  test('that exchanges two tables', async () => {
+    const found = await forge(({ files: [one, other] }) => ({
+      files: [
+        { ...one, name: '4102.dat.zst' },
+        { ...other, name: '4101.dat.zst' },
+      ] as DirectoryEntry['files'],
+    }));
+    expect(found).toContain('gives db-1/4101.dat.zst.0001 for piece 1 of db-1/4102.dat.zst');
+  });
+
+  test("that exchanges, repeats or leaves out a file's artifacts", async () => {
+    const ways: ((artifacts: readonly string[]) => readonly string[])[] = [
+      ([one = '', two = '', ...others]) => [two, one, ...others],
+      ([one = '', , ...others]) => [one, one, ...others],
+      ([, ...others]) => others,
+    ];
+    for (const way of ways) {
+      expect(await forge((database) => changed(database, way))).toMatch(/gives .* for piece \d of/);
+    }
+  });
+
+  test("that leaves out a file's last artifact", async () => {
+    const found = await forge((database) => changed(database, (all) => all.slice(0, -1)));
+    expect(found).toContain('gives 3 pieces for 4101.dat.zst, of which the dump has 4');
+  });
+
+  test('that leaves out a file', async () => {
+    const found = await forge((database) => ({ files: database.files.slice(1) }));
+    expect(found).toContain('gives 0 pieces for 4101.dat.zst, of which the dump has 4');
+  });
+
+  test("that leaves out the pack's last artifact", async () => {
+    const many = { ...files, '4104.dat.zst': Buffer.alloc(190_000, 'c') };
+    const manifest = await putExampleBackup(fake, dataKeys, { files: many, cutEvery: 1024 * 70 });
+    const [database] = manifest.databases as DirectoryEntry[];
+    if (database === undefined) throw new Error('The example has no database.');
+    const artifacts = database.pack.artifacts.slice(0, -1);
+    expect(artifacts.length).toBeGreaterThan(1);
+    const pack = { ...database.pack, artifacts, bytes: artifacts.length * 1024 * 70 };
+    const forged = { ...manifest, databases: [{ ...database, pack }] };
+    await expect(stage(forged)).rejects.toThrow();
   });
 });
 

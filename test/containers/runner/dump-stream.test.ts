@@ -13,6 +13,7 @@ import { canPunchHoles } from '../../../containers/runner/engine/hole-punch.ts';
 import { Child } from '../../../containers/runner/process/child.ts';
 import { groupMembers } from '../../../containers/runner/process/process-group.ts';
 import type { Manifest } from '../../../contract/manifest.ts';
+import { PACK_INVENTORY, parsePackInventory } from '../../../contract/pack-inventory.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { completeArtifacts } from '../../../vault/commit.ts';
 import { readArtifactStream } from '../../../vault/fetch-artifact.ts';
@@ -138,7 +139,12 @@ describe('a dump that grows', () => {
     const big = await readBack(backup, dump.files.get('1.dat') as PendingStream);
     expect(big.equals(Buffer.alloc(40 * MIB, 'x'))).toBe(true);
     const packed = await untar(await readBack(backup, dump.pack));
-    expect(packed.size).toBe(252);
+    expect(packed.size).toBe(253);
+    const [beside] = dump.files.values();
+    expect([...packed.keys()].at(-1)).toBe(PACK_INVENTORY);
+    expect(parsePackInventory(packed.get(PACK_INVENTORY) ?? '').files).toEqual({
+      '1.dat': beside?.artifacts.map(({ plain }) => plain),
+    });
     expect(packed.get('toc.dat')).toBe('toc');
     expect(packed.get('empty.dat')).toBe('');
     expect(packed.get('349.dat')).toBe('row 249\n');
