@@ -39,6 +39,7 @@ fi
 need_node_modules
 need_versitygw
 need_moto
+need_stock_tools
 need_node_image
 joined
 need_pgbouncer_image

@@ -3,7 +3,7 @@
 # What is run, and the Debian package that has it.
 PROGRAMS=(
   podman:podman buildah:buildah runc:runc mmdebstrap:mmdebstrap
-  openssl:openssl python3:python3 setpriv:util-linux
+  openssl:openssl python3:python3 setpriv:util-linux jq:jq zstd:zstd
 )
 
 # versitygw wants Go 1.25; from 1.21 on, Go fetches a newer one by itself.
@@ -19,7 +19,7 @@ need_programs() {
     packages+=("${pair##*:}")
   done
   # Debian splits off what `python3 -m venv` needs.
-  if [ ! -x "$CACHE/moto/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  if [ ! -x "$CACHE/moto/bin/python" -o ! -x "$CACHE/stock-tools/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     missing+=("python3's venv")
     packages+=(python3-venv)
   fi

@@ -1,7 +1,10 @@
-# The servers of the local cloud that are not containers. Sourced by scripts/setup.sh.
+# The servers of the local cloud that are not containers, and the programs that read its vault without
+# any software of ours. Sourced by scripts/setup.sh.
 
 VERSITYGW_VERSION=v1.8.0
 MOTO_VERSION=5.2.5
+AWS_CLI_VERSION=1.46.2
+AWS_ENCRYPTION_CLI_VERSION=4.3.0
 
 have_versitygw() {
   [ -x "$CACHE/bin/versitygw" ] && stamped "$CACHE/bin/versitygw.version" "$VERSITYGW_VERSION"
@@ -24,4 +27,18 @@ need_moto() {
   logged python3 -m venv "$CACHE/moto"
   retried "$CACHE/moto/bin/pip" install --disable-pip-version-check "moto[server]==$MOTO_VERSION"
   echo "$MOTO_VERSION" >"$stamp"
+}
+
+# The restore without our software (docs/FORMAT.md) is tested with these; so is the benchmark's rival.
+need_stock_tools() {
+  local stamp=$CACHE/stock-tools/holdfast-version
+  local versions="awscli==$AWS_CLI_VERSION aws-encryption-sdk-cli==$AWS_ENCRYPTION_CLI_VERSION"
+  stamped "$stamp" "$versions" && return
+  say "installing the aws command and aws-encryption-cli; this takes up to a minute."
+  rm -rf "$CACHE/stock-tools"
+  logged python3 -m venv "$CACHE/stock-tools"
+  # Word by word.
+  # shellcheck disable=SC2086
+  retried "$CACHE/stock-tools/bin/pip" install --disable-pip-version-check $versions
+  echo "$versions" >"$stamp"
 }

@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findAwsCli } from './aws-cli.ts';
 import { type BenchCloud, startBenchCloud } from './bench-cloud.ts';
 import { type Dataset, rowsDataset, tablesDataset } from './dataset.ts';
 import { fallsShort, type Measurement, table } from './figures.ts';
@@ -55,7 +54,6 @@ const measurements: Measurement[] = [];
 const options: MeasureOptions = {
   rounds,
   log,
-  awsCli: only.includes('backup') ? await findAwsCli(log) : undefined,
 };
 
 await on(rowsDataset(scale), 'rows', [

@@ -9,6 +9,7 @@ import { createVolume, removeContainer, runContainer } from '../local-cloud/plat
 import { CA_PATH } from '../local-cloud/platform/tasks.ts';
 import { BACKUP_ROLE } from '../local-cloud/seed.ts';
 import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
+import { STOCK_TOOLS } from '../local-cloud/stock-tools.ts';
 import { type BenchCloud, PLAIN_BUCKET } from './bench-cloud.ts';
 import { DATABASE } from './dataset.ts';
 
@@ -31,22 +32,11 @@ export async function dumpThenUpload(bench: BenchCloud): Promise<number> {
   });
 }
 
-/**
- * What many do today: one dump, through openssl, into a multipart upload of standard input. Seconds.
- *
- * @param awsCli the `aws` program; without it the SDK uploads, in the container.
- */
-export async function pipedDump(bench: BenchCloud, awsCli: string | undefined): Promise<number> {
+/** What many do today: one dump, through openssl, into a multipart upload of standard input. Seconds. */
+export async function pipedDump(bench: BenchCloud): Promise<number> {
   const key = randomBytes(4).toString('hex');
   const dump = `pg_dump -Fc -Z zstd:1 ${DATABASE}`;
   const encrypt = 'openssl enc -aes-256-ctr -pbkdf2 -pass pass:bench';
-  if (awsCli === undefined) {
-    const upload = `node /bench-tools/upload.mjs ${PLAIN_BUCKET} ${key} -`;
-    return await inContainer(bench, `set -o pipefail; ${dump} | ${encrypt} | ${upload}`, {
-      ...sourceEnvironment(bench),
-      ...uploaderEnvironment(bench),
-    });
-  }
   // A named pipe: podman's own forwarding of output would slow it down.
   const pipes = join(bench.tools, key);
   await mkdir(pipes);
@@ -55,7 +45,7 @@ export async function pipedDump(bench: BenchCloud, awsCli: string | undefined): 
   const { environment } = bench.cloud.principals.admin;
   const uploading = execa(
     'sh',
-    ['-c', `exec "$0" s3 cp - "$1" --only-show-errors < "$2"`, awsCli].concat(
+    ['-c', `exec "$0" s3 cp - "$1" --only-show-errors < "$2"`, join(STOCK_TOOLS, 'aws')].concat(
       `s3://${PLAIN_BUCKET}/${key}`,
       join(pipes, 'pipe'),
     ),

@@ -9,14 +9,12 @@ const MIB = 1024 * 1024;
 export interface MeasureOptions {
   readonly rounds: number;
   readonly log: (line: string) => void;
-  /** The `aws` program. @default the SDK uploads in its place */
-  readonly awsCli?: string | undefined;
 }
 
 /** The whole backup against what people do without it. */
 export async function measureBackup(
   bench: BenchCloud,
-  { rounds, log, awsCli }: MeasureOptions,
+  { rounds, log }: MeasureOptions,
 ): Promise<Measurement> {
   // Whoever comes first would read the data from the disk for all.
   await bareDump(bench);
@@ -31,7 +29,7 @@ export async function measureBackup(
         return taken.seconds;
       },
       'dump, then upload': () => dumpThenUpload(bench),
-      'dump | openssl | upload': () => pipedDump(bench, awsCli),
+      'dump | openssl | upload': () => pipedDump(bench),
     },
     log,
   );
@@ -57,7 +55,7 @@ export async function measureBackup(
     rounds: seconds,
     notes: {
       'plain upload': '@aws-sdk/client-s3, parts of 8 MiB, 4 at a time, no lock',
-      'upload of the pipe': awsCli === undefined ? 'the same client' : 'aws s3 cp -',
+      'upload of the pipe': 'aws s3 cp -',
       durations: last,
     },
   };

@@ -1,6 +1,5 @@
 /**
- * `node upload.mjs BUCKET KEY FILE…`, or `-` for standard input: a plain multipart upload, four parts
- * of 8 MiB at a time. What a good client does and no more: no encryption, no lock, no checksum of its
+ * `node upload.mjs BUCKET KEY FILE…`: a plain multipart upload, four parts of 8 MiB at a time. What a good client does and no more: no encryption, no lock, no checksum of its
  * own. It runs in the image, as the backup does.
  */
 import { open, stat } from 'node:fs/promises';
@@ -113,31 +112,5 @@ async function read(path: string, offset: number, length: number): Promise<Buffe
   }
 }
 
-async function uploadStdin(bucket: string, key: string): Promise<void> {
-  const upload = await PlainUpload.start(bucket, key);
-  const underway = new Set<Promise<void>>();
-  let number = 0;
-  const send = async (chunks: readonly Buffer[]): Promise<void> => {
-    if (underway.size === AT_ONCE) await Promise.race(underway);
-    number += 1;
-    const part = upload.part(number, Buffer.concat(chunks)).finally(() => underway.delete(part));
-    underway.add(part);
-  };
-  let gathered: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    gathered.push(chunk);
-    bytes += chunk.length;
-    if (bytes < PART_BYTES) continue;
-    await send(gathered);
-    gathered = [];
-    bytes = 0;
-  }
-  await send(gathered);
-  await Promise.all(underway);
-  await upload.complete();
-}
-
 const [bucket = '', key = '', ...paths] = process.argv.slice(2);
-if (paths[0] === '-') await uploadStdin(bucket, key);
-else await uploadFiles(bucket, key, paths);
+await uploadFiles(bucket, key, paths);

@@ -7,7 +7,7 @@ import type { Run } from '../../local-cloud/servers/run.ts';
  * A directory for `--pg-bin` whose programs are those of PostgreSQL 17 in a container: the machine's
  * own may be older, or none. They see the run's directory, and of the environment only PG*.
  */
-export async function makeClientWrappers(run: Run): Promise<string> {
+export async function makeClientWrappers(run: Pick<Run, 'id' | 'directory'>): Promise<string> {
   const directory = join(run.directory, 'pg-bin');
   await mkdir(directory);
   for (const program of ['pg_restore', 'vacuumdb', 'psql']) {
@@ -16,6 +16,8 @@ export async function makeClientWrappers(run: Run): Promise<string> {
       ...containerArguments(run),
       '--interactive',
       ...['--env', "'PG*'", '--env', 'LC_ALL', '--volume', `${run.directory}:${run.directory}`],
+      // Names of files may be relative to where they are.
+      ...['--workdir', `"$(case $PWD in ${run.directory}*) pwd ;; *) echo / ;; esac)"`],
       ...[POSTGRES_IMAGE, `/usr/lib/postgresql/17/bin/${program}`, '"$@"'],
     ];
     const path = join(directory, program);

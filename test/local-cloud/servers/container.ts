@@ -9,7 +9,7 @@ export function postgresBaseImage(major: number): string {
 export const POSTGRES_IMAGE = postgresBaseImage(17);
 
 /** What every container needs here, whatever it runs. */
-export function containerArguments(run: Run): string[] {
+export function containerArguments(run: Pick<Run, 'id'>): string[] {
   return [
     // The only runtime that works without systemd and user namespaces.
     ...['--runtime', 'runc', 'run', '--rm', '--network', 'host', '--pull', 'never'],
