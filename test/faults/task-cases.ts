@@ -36,14 +36,17 @@ async function startTwin(faults: FaultCloud, started: StartTaskAnswer): Promise<
 }
 
 async function sameLabelTwice(faults: FaultCloud): Promise<void> {
-  const trap = faults.s3.set({
-    ...{ operation: 'CompleteMultipartUpload', key: /globals/, fault: HOLD },
-  });
+  const complete = { operation: 'CompleteMultipartUpload', fault: HOLD } as const;
+  const trap = faults.s3.set({ ...complete, key: /globals/ });
+  const others = faults.s3.set({ ...complete, key: /db-/ });
   const first = await faults.begin();
   const second = await startTwin(faults, first);
   expect(second.taskArn).not.toBe(first.taskArn);
   await faults.waitFor(() => trap.met === 2, 'both tasks to complete their first artifact');
   trap.release();
+  // What the loser does in its end must not touch what the winner has still open.
+  await Promise.race([faults.finish(first), faults.finish(second)]);
+  others.release();
   const ends = await Promise.all([faults.finish(first), faults.finish(second)]);
   const statuses = ends.map(({ exitCode }) => exitCode).sort();
   expect(statuses, ends.map(logOf).join('\n')).toEqual([ExitCode.Ok, ExitCode.LabelTaken]);
