@@ -18,6 +18,10 @@ await build({
       in: `${root}containers/runner/engine/spool-guard-thread.ts`,
       out: 'spool-guard-thread',
     },
+    {
+      in: `${root}vault/encryption/encryption-thread.ts`,
+      out: 'encryption-thread',
+    },
     { in: `${root}cli/holdfast.ts`, out: 'holdfast' },
   ],
   outdir: out,
@@ -28,6 +32,8 @@ await build({
   format: 'esm',
   // pg probes for its optional native binding; nothing installs it.
   external: ['pg-native'],
+  minifySyntax: true,
+  minifyWhitespace: true,
   legalComments: 'linked',
   sourcemap: 'linked',
   sourcesContent: false,

@@ -1,6 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
-import type { Duplex } from 'node:stream';
-import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -10,7 +7,10 @@ import type { HoldfastError } from '../contract/errors.ts';
 import { artifactKey } from '../contract/vault-keys.ts';
 import { awsError, isMissing } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
-import { createEncryptStream } from './encrypt.ts';
+import type { PlainText } from './encryption/encryption-order.ts';
+import type { Encrypted, ThreadMessage } from './encryption/encryption-threads.ts';
+import { FRAME_BYTES } from './encryption/message-format.ts';
+import type { PartBuffer } from './part-pool.ts';
 import type { OpenUpload } from './upload-ledger.ts';
 
 /** S3's limit on the parts of one object. */
@@ -33,163 +33,157 @@ export interface PendingArtifact {
   readonly cipher: { readonly bytes: number; readonly sha256: string };
 }
 
+/** A part that is being filled. */
+interface OpenPart {
+  readonly buffer: PartBuffer;
+  filled: number;
+  frames: number;
+  crc32: number;
+}
+
 /**
- * One artifact on its way: plain text is written in, encrypted, cut into parts and uploaded while
- * more is written. Nothing is visible in the vault before `completeArtifacts` has run.
+ * One artifact on its way: plain text is encrypted by a thread, cut into parts and uploaded while
+ * more comes. Nothing is visible in the vault before `completeArtifacts` has run.
  */
 export class ArtifactUpload implements OpenUpload {
   readonly name: string;
   readonly key: string;
   readonly uploadId: string;
   readonly #vault: BackupVault;
-  readonly #encryptor: Duplex;
-  readonly #plainHash: Hash = createHash('sha256');
-  readonly #cipherHash: Hash = createHash('sha256');
+  readonly #message: ThreadMessage;
   #plainBytes = 0;
   #cipherBytes = 0;
   readonly #parts: Promise<AcknowledgedPart>[] = [];
-  #partBuffer: Buffer | undefined;
-  #partFilled = 0;
-  readonly #pump: Promise<void>;
+  #part: OpenPart | undefined;
+  /** Settles when the thread has let go of the part that it was told to fill. */
+  #encrypting: Promise<unknown> = Promise.resolve();
   #failure: unknown;
-  #rejectWrite: (reason: unknown) => void = () => {};
-  #endPump: (reason: unknown) => void = () => {};
 
-  private constructor(vault: BackupVault, name: string, key: string, uploadId: string) {
+  private constructor(
+    vault: BackupVault,
+    name: string,
+    key: string,
+    uploadId: string,
+    message: ThreadMessage,
+  ) {
     this.name = name;
     this.key = key;
     this.uploadId = uploadId;
     this.#vault = vault;
-    this.#encryptor = createEncryptStream(vault.keyring, {
-      cluster: vault.cluster,
-      backup: vault.label,
-      artifact: name,
-    });
-    // In the same turn as the encryptor is made: it asks for its data key at once, and a refusal
-    // that nobody listens for would end the process.
-    this.#pump = this.#pumpCipherText();
-    this.#pump.catch((error) => this.#fail(error));
+    this.#message = message;
   }
 
-  /** Opens the multipart upload, locked from its first byte on. */
+  /** Opens the multipart upload, locked from its first byte on, and asks for its data key. */
   static async start(vault: BackupVault, name: string): Promise<ArtifactUpload> {
     vault.signal.throwIfAborted();
     const key = artifactKey(vault.cluster, vault.label, name);
     return vault.ledger.add(
-      createUpload(vault, key).then((uploadId) => new ArtifactUpload(vault, name, key, uploadId)),
+      open(vault, name, key).then(
+        ([uploadId, message]) => new ArtifactUpload(vault, name, key, uploadId, message),
+      ),
     );
   }
 
-  /** Plain text written so far, bytes. */
+  /** Plain text taken so far, bytes. */
   get plainBytes(): number {
     return this.#plainBytes;
   }
 
   /**
-   * Encrypts and uploads `chunk`, waiting while all part buffers are busy. The chunk is free to be
-   * reused afterwards if it was exactly `FRAME_BYTES` long; a shorter one belongs to the encryptor.
+   * Encrypts and uploads whole frames, waiting while all part buffers are busy. What they came from is
+   * free to be changed once this has settled, and not before.
    *
+   * @param bytes a multiple of `FRAME_BYTES`.
    * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
    */
-  async write(chunk: Buffer): Promise<void> {
-    this.#throwIfFailed();
-    this.#plainHash.update(chunk);
-    this.#plainBytes += chunk.length;
-    await new Promise<void>((resolve, reject) => {
-      // When an upload fails, nobody drains the encryptor any more, and its callback never comes.
-      this.#rejectWrite = reject;
-      this.#encryptor.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
-    this.#throwIfFailed();
+  async write(from: PlainText, bytes: number): Promise<void> {
+    for (let done = 0; done < bytes; ) {
+      const part = await this.#openPart();
+      const room = this.#vault.parts.frames - part.frames;
+      const length = Math.min(bytes - done, room * FRAME_BYTES);
+      await this.#encrypt(part, length, (to) =>
+        this.#message.encrypt(further(from, done), length, to),
+      );
+      done += length;
+      part.frames += length / FRAME_BYTES;
+      if (part.frames === this.#vault.parts.frames) this.#sendPart();
+    }
   }
 
-  /** Ends the plain text and waits until every part is acknowledged. */
-  async finish(): Promise<PendingArtifact> {
-    this.#throwIfFailed();
-    this.#encryptor.end();
-    await this.#pump;
-    this.#throwIfFailed();
+  /**
+   * Encrypts what is left and waits until every part is acknowledged.
+   *
+   * @param bytes less than `FRAME_BYTES`.
+   */
+  async finish(from: PlainText, bytes: number): Promise<PendingArtifact> {
+    const part = await this.#openPart();
+    const { digests } = await this.#encrypt(part, bytes, (to) =>
+      this.#message.finish(from, bytes, to),
+    );
+    this.#sendPart();
     const parts = await Promise.all(this.#parts);
     return {
       name: this.name,
       key: this.key,
       uploadId: this.uploadId,
       parts,
-      plain: { bytes: this.#plainBytes, sha256: this.#plainHash.digest('hex') },
-      cipher: { bytes: this.#cipherBytes, sha256: this.#cipherHash.digest('hex') },
+      plain: { bytes: this.#plainBytes, sha256: digests.plain },
+      cipher: { bytes: this.#cipherBytes, sha256: digests.cipher },
     };
   }
 
   /** Ends the upload without a trace. Never throws: what it cannot abort, it returns. */
   async abort(reason: unknown): Promise<HoldfastError | undefined> {
     this.#fail(reason);
-    await Promise.allSettled([this.#pump, ...this.#parts]);
+    await Promise.allSettled([this.#encrypting, ...this.#parts]);
+    this.#message.drop();
+    if (this.#part !== undefined) this.#vault.parts.release(this.#part.buffer);
+    this.#part = undefined;
     return abortUpload(this.#vault, this.key, this.uploadId);
   }
 
-  /**
-   * Takes the encryptor's output. It listens instead of iterating, because leaving an iteration
-   * destroys the stream, and a destroyed encryptor throws where nobody can catch it.
-   */
-  async #pumpCipherText(): Promise<void> {
-    const encryptor = this.#encryptor;
-    const ended = Promise.withResolvers<void>();
-    this.#endPump = ended.reject;
-    encryptor.on('end', ended.resolve).on('error', ended.reject);
-    encryptor.on('data', (chunk: Buffer) => {
-      // After a failure the rest is let through to its end, and goes nowhere.
-      if (this.#failure !== undefined) return;
-      encryptor.pause();
-      this.#take(chunk).then(() => encryptor.resume(), ended.reject);
-    });
-    try {
-      await ended.promise;
-      await this.#flushPart();
-    } catch (error) {
-      throw awsError(error, 'kms:GenerateDataKey', this.#vault.kmsKeyArn);
-    }
-  }
-
-  async #take(chunk: Buffer): Promise<void> {
-    this.#cipherHash.update(chunk);
-    this.#cipherBytes += chunk.length;
-    await this.#fill(chunk);
-  }
-
-  async #fill(chunk: Buffer): Promise<void> {
-    let offset = 0;
-    while (offset < chunk.length) {
-      this.#partBuffer ??= await this.#acquirePart();
-      const copied = chunk.copy(this.#partBuffer, this.#partFilled, offset);
-      offset += copied;
-      this.#partFilled += copied;
-      if (this.#partFilled === this.#partBuffer.length) await this.#flushPart();
-    }
-  }
-
-  async #acquirePart(): Promise<Buffer> {
+  async #openPart(): Promise<OpenPart> {
+    this.#throwIfFailed();
+    if (this.#part !== undefined) return this.#part;
     const buffer = await this.#vault.parts.acquire();
-    if (this.#failure === undefined) return buffer;
-    this.#vault.parts.release(buffer);
-    throw this.#failure;
+    if (this.#failure !== undefined) {
+      this.#vault.parts.release(buffer);
+      throw this.#failure;
+    }
+    this.#part = { buffer, filled: 0, frames: 0, crc32: 0 };
+    return this.#part;
   }
 
-  async #flushPart(): Promise<void> {
-    const buffer = this.#partBuffer;
-    if (buffer === undefined) return;
-    const body = buffer.subarray(0, this.#partFilled);
-    this.#partBuffer = undefined;
-    this.#partFilled = 0;
-    const part = this.#uploadPart(this.#parts.length + 1, body).finally(() =>
-      this.#vault.parts.release(buffer),
+  async #encrypt<T extends Encrypted>(
+    part: OpenPart,
+    plainBytes: number,
+    work: (to: { into: number; crc32: number }) => Promise<T>,
+  ): Promise<T> {
+    const working = work({ into: part.buffer.offset + part.filled, crc32: part.crc32 });
+    this.#encrypting = working.catch(() => undefined);
+    const done = await working;
+    this.#throwIfFailed();
+    part.filled += done.bytes;
+    part.crc32 = done.crc32;
+    this.#plainBytes += plainBytes;
+    this.#cipherBytes += done.bytes;
+    return done;
+  }
+
+  #sendPart(): void {
+    const part = this.#part;
+    if (part === undefined) return;
+    this.#part = undefined;
+    const sent = this.#uploadPart(this.#parts.length + 1, part).finally(() =>
+      this.#vault.parts.release(part.buffer),
     );
-    part.catch((error) => this.#fail(error));
-    this.#parts.push(part);
+    sent.catch((error) => this.#fail(error));
+    this.#parts.push(sent);
   }
 
-  async #uploadPart(PartNumber: number, Body: Buffer): Promise<AcknowledgedPart> {
+  async #uploadPart(PartNumber: number, part: OpenPart): Promise<AcknowledgedPart> {
     const { s3, bucket, signal } = this.#vault;
-    const ChecksumCRC32 = crc32Base64(Body);
+    const ChecksumCRC32 = crc32Base64(part.crc32);
     try {
       const { ETag } = await s3.send(
         new UploadPartCommand({
@@ -197,8 +191,8 @@ export class ArtifactUpload implements OpenUpload {
           Key: this.key,
           UploadId: this.uploadId,
           PartNumber,
-          Body,
-          ContentLength: Body.length,
+          Body: part.buffer.bytes.subarray(0, part.filled),
+          ContentLength: part.filled,
           ChecksumCRC32,
         }),
         { abortSignal: signal },
@@ -211,19 +205,37 @@ export class ArtifactUpload implements OpenUpload {
   }
 
   #fail(reason: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = reason ?? new Error('aborted');
-    this.#encryptor.end();
-    this.#encryptor.resume();
-    if (this.#partBuffer !== undefined) this.#vault.parts.release(this.#partBuffer);
-    this.#partBuffer = undefined;
-    this.#rejectWrite(this.#failure);
-    this.#endPump(this.#failure);
+    this.#failure ??= reason ?? new Error('aborted');
   }
 
   #throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+function further(from: PlainText, bytes: number): PlainText {
+  return 'fd' in from ? { fd: from.fd, offset: from.offset + bytes } : from;
+}
+
+/** Both at once; one that fails leaves nothing of the other. */
+async function open(
+  vault: BackupVault,
+  name: string,
+  key: string,
+): Promise<[uploadId: string, message: ThreadMessage]> {
+  const context = { cluster: vault.cluster, backup: vault.label, artifact: name };
+  const [upload, materials] = await Promise.allSettled([
+    createUpload(vault, key),
+    vault.dataKeys(context).catch((error: unknown) => {
+      throw awsError(error, 'kms:GenerateDataKey', vault.kmsKeyArn);
+    }),
+  ]);
+  if (upload.status === 'rejected') throw upload.reason;
+  if (materials.status === 'rejected') {
+    await abortUpload(vault, key, upload.value);
+    throw materials.reason;
+  }
+  return [upload.value, vault.encryption.begin(materials.value)];
 }
 
 async function createUpload(vault: BackupVault, key: string): Promise<string> {
@@ -268,8 +280,8 @@ export async function abortUpload(
   }
 }
 
-function crc32Base64(body: Buffer): string {
+function crc32Base64(crc32: number): string {
   const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(crc32(body));
+  bytes.writeUInt32BE(crc32);
   return bytes.toString('base64');
 }

@@ -1,6 +1,7 @@
-import type { KeyringNode } from '@aws-crypto/client-node';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { LockMode } from '../contract/names.ts';
+import type { DataKeySource } from './encryption/data-key.ts';
+import type { EncryptionThreads } from './encryption/encryption-threads.ts';
 import type { PartPool } from './part-pool.ts';
 import type { UploadLedger } from './upload-ledger.ts';
 
@@ -10,10 +11,12 @@ export interface BackupVault {
   readonly bucket: string;
   readonly cluster: string;
   readonly label: string;
-  readonly keyring: KeyringNode;
+  readonly dataKeys: DataKeySource;
   readonly kmsKeyArn: string;
   readonly lock: VaultLock;
   readonly parts: PartPool;
+  /** They write into the memory of `parts`. */
+  readonly encryption: EncryptionThreads;
   /** Uploads to be aborted when the run fails. */
   readonly ledger: UploadLedger;
   /** Aborting it ends every upload under way. */

@@ -1,5 +1,5 @@
-/** Length of every part but an upload's last: 10,000 of them make an artifact of 78 GiB. */
-export const PART_BYTES = 8 * 1024 * 1024;
+/** Frames, of 1 MiB, in every part but an upload's last: 10,000 of them make an artifact of 78 GiB. */
+export const PART_FRAMES = 8;
 
 /**
  * Part buffers for a dump by so many workers: what bounds the runner's memory. One is being filled

@@ -1,4 +1,5 @@
 import { S3Client } from '@aws-sdk/client-s3';
+import { SlicedBodies } from './sliced-bodies.ts';
 
 /**
  * The client that every call to the vault goes through. Endpoint, region and credentials come from
@@ -14,11 +15,11 @@ export function createS3Client(): S3Client {
     maxAttempts: 5,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
+    requestHandler: new SlicedBodies({
       connectionTimeout: 10_000,
       socketTimeout: 60_000,
       httpsAgent: { maxSockets: 32 },
-    },
+    }),
   });
   client.middlewareStack.add(
     (next, context) => (args) => {

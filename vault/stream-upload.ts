@@ -1,6 +1,7 @@
 import { ArtifactUpload, MAX_PARTS, type PendingArtifact } from './artifact-upload.ts';
 import type { BackupVault } from './backup-vault.ts';
-import { FRAME_BYTES } from './encrypt.ts';
+import type { PlainText } from './encryption/encryption-order.ts';
+import { FRAME_BYTES } from './encryption/message-format.ts';
 
 /** A stream whose bytes are in S3, cut into artifacts that nobody can see yet. */
 export interface PendingStream {
@@ -9,11 +10,14 @@ export interface PendingStream {
   readonly artifacts: readonly PendingArtifact[];
 }
 
+const NOTHING: PlainText = { memory: new SharedArrayBuffer(0) };
+
 /**
  * Plain text that may be longer than one S3 object can be: cut into consecutive artifacts
  * `<name>.0001`, `<name>.0002`, …, each encrypted by itself; decrypted and joined they are the stream.
  *
- * Chunks of any size are gathered into frames of `FRAME_BYTES`, so that callers may reuse theirs.
+ * It comes either as chunks of any size (`write`), which are gathered into frames, so that callers may
+ * reuse theirs, or out of a file that a thread reads by itself (`writeFile`).
  */
 export class StreamUpload {
   readonly name: string;
@@ -21,19 +25,18 @@ export class StreamUpload {
   readonly #maxPlainBytes: number;
   readonly #done: PendingArtifact[] = [];
   #current: ArtifactUpload | undefined;
-  #frame: Buffer | undefined;
+  #frame: { readonly memory: SharedArrayBuffer; readonly bytes: Buffer } | undefined;
   #framed = 0;
   #bytes = 0;
 
   /**
-   * @param maxPlainBytes where an artifact ends and the next begins. By default what fits into
-   * 10,000 of the pool's parts, less 1 % for the encryption's frames.
+   * @param maxPlainBytes where an artifact ends and the next begins, a multiple of `FRAME_BYTES`. By
+   * default what fits into 10,000 of the pool's parts, the last of which holds the end alone.
    */
   constructor(
     vault: BackupVault,
     name: string,
-    maxPlainBytes = Math.floor((vault.parts.partBytes * MAX_PARTS * 0.99) / FRAME_BYTES) *
-      FRAME_BYTES,
+    maxPlainBytes = (MAX_PARTS - 1) * vault.parts.frames * FRAME_BYTES,
   ) {
     this.name = name;
     this.#vault = vault;
@@ -49,46 +52,55 @@ export class StreamUpload {
   async write(chunk: Buffer): Promise<void> {
     let offset = 0;
     while (offset < chunk.length) {
-      // A frame that lies in the chunk whole needs no copy: it is encrypted before this returns.
-      if (this.#framed === 0 && chunk.length - offset >= FRAME_BYTES) {
-        this.#bytes += FRAME_BYTES;
-        await this.#writeFrame(chunk.subarray(offset, offset + FRAME_BYTES));
-        offset += FRAME_BYTES;
-        continue;
-      }
-      this.#frame ??= Buffer.allocUnsafeSlow(FRAME_BYTES);
-      const copied = chunk.copy(this.#frame, this.#framed, offset);
+      this.#frame ??= sharedFrame();
+      const copied = chunk.copy(this.#frame.bytes, this.#framed, offset);
       offset += copied;
       this.#framed += copied;
       this.#bytes += copied;
-      if (this.#framed === FRAME_BYTES) await this.#flushFrame();
+      if (this.#framed < FRAME_BYTES) continue;
+      this.#framed = 0;
+      await this.#writeFrames(this.#frame, FRAME_BYTES);
     }
   }
 
-  /** Waits until every part of every artifact is acknowledged. An empty stream is one empty artifact. */
-  async finish(): Promise<PendingStream> {
-    await this.#flushFrame();
-    const last = this.#current ?? (this.#done.length === 0 ? await this.#open() : undefined);
-    if (last !== undefined) this.#done.push(await last.finish());
+  /**
+   * Takes plain text out of an open file, which must stay open until this has settled.
+   *
+   * @param bytes a multiple of `FRAME_BYTES`; what is left of the file goes to `finish`.
+   * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
+   */
+  async writeFile(fd: number, offset: number, bytes: number): Promise<void> {
+    for (let done = 0; done < bytes; ) {
+      const room = this.#maxPlainBytes - (this.#current?.plainBytes ?? 0);
+      const length = Math.min(bytes - done, room);
+      await this.#writeFrames({ fd, offset: offset + done }, length);
+      this.#bytes += length;
+      done += length;
+    }
+  }
+
+  /**
+   * Waits until every part of every artifact is acknowledged. An empty stream is one empty artifact.
+   *
+   * @param rest of a file, less than a frame.
+   */
+  async finish(rest?: { fd: number; offset: number; bytes: number }): Promise<PendingStream> {
+    const [from, bytes] =
+      rest === undefined ? [this.#frame ?? NOTHING, this.#framed] : [rest, rest.bytes];
+    this.#bytes += rest?.bytes ?? 0;
+    if (bytes > 0 || this.#current !== undefined || this.#done.length === 0) {
+      const last = this.#current ?? (await this.#open());
+      this.#done.push(await last.finish(plainText(from), bytes));
+    }
     this.#current = undefined;
     return { name: this.name, bytes: this.#bytes, artifacts: this.#done };
   }
 
-  async #flushFrame(): Promise<void> {
-    const frame = this.#frame;
-    if (frame === undefined || this.#framed === 0) return;
-    const whole = this.#framed === FRAME_BYTES;
-    await this.#writeFrame(frame.subarray(0, this.#framed));
-    // The encryptor keeps a frame that is not full until it ends.
-    if (!whole) this.#frame = undefined;
-    this.#framed = 0;
-  }
-
-  async #writeFrame(frame: Buffer): Promise<void> {
+  async #writeFrames(from: PlainText, bytes: number): Promise<void> {
     const current = this.#current ?? (await this.#open());
-    await current.write(frame);
+    await current.write(plainText(from), bytes);
     if (current.plainBytes >= this.#maxPlainBytes) {
-      this.#done.push(await current.finish());
+      this.#done.push(await current.finish(NOTHING, 0));
       this.#current = undefined;
     }
   }
@@ -98,4 +110,14 @@ export class StreamUpload {
     this.#current = await ArtifactUpload.start(this.#vault, `${this.name}.${number}`);
     return this.#current;
   }
+}
+
+function sharedFrame(): { memory: SharedArrayBuffer; bytes: Buffer } {
+  const memory = new SharedArrayBuffer(FRAME_BYTES);
+  return { memory, bytes: Buffer.from(memory) };
+}
+
+/** What a thread can be told, and no more. */
+function plainText(from: PlainText): PlainText {
+  return 'fd' in from ? { fd: from.fd, offset: from.offset } : { memory: from.memory };
 }

@@ -1,7 +1,7 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
-import { ALGORITHM_SUITE_NAME } from '../../vault/encrypt.ts';
+import { ALGORITHM_SUITE_NAME } from '../../vault/encryption/message-format.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import type { Spool } from './spool.ts';
 import type { TakenBackup } from './take-logical-backup.ts';

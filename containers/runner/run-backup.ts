@@ -1,13 +1,15 @@
+import { availableParallelism } from 'node:os';
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
-import { encryptionKeyring } from '../../vault/encrypt.ts';
+import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
+import { EncryptionThreads } from '../../vault/encryption/encryption-threads.ts';
 import { abortBackup, abortDoubtful } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
-import { PART_BYTES, partBuffers } from '../../vault/part-size.ts';
+import { PART_FRAMES, partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { createS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
@@ -100,21 +102,23 @@ export async function runBackup(
     throw asHoldfastError(reason);
   } finally {
     stopWatching();
-    await spool.remove();
+    await Promise.all([vault.encryption.stop(), spool.remove()]);
   }
 }
 
 function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal): BackupVault {
   const { options, request } = task;
+  const parts = new PartPool(PART_FRAMES, partBuffers(options.jobs));
   return {
     s3: createS3Client(),
     bucket: task.bucket,
     cluster: task.cluster,
     label: request.label,
-    keyring: encryptionKeyring(task.kmsKeyArn),
+    dataKeys: kmsDataKeySource(task.kmsKeyArn),
     kmsKeyArn: task.kmsKeyArn,
     lock: lockFor(options.lockMode, options.retentionDays, startedAt),
-    parts: new PartPool(PART_BYTES, partBuffers(options.jobs)),
+    parts,
+    encryption: new EncryptionThreads(parts.memory, Math.ceil(availableParallelism() / 2)),
     ledger: new UploadLedger(),
     signal,
   };

@@ -3,11 +3,19 @@ import {
   AlgorithmSuiteIdentifier,
   buildClient,
   CommitmentPolicy,
+  type KeyringNode,
+  NodeDefaultCryptographicMaterialsManager,
   RawAesKeyringNode,
   RawAesWrappingSuiteIdentifier,
 } from '@aws-crypto/client-node';
-import type { ArtifactContext } from '../../contract/encryption-context.ts';
+import { unwrapDataKey } from '@aws-crypto/material-management-node';
+import { type ArtifactContext, encryptionContext } from '../../contract/encryption-context.ts';
 import type { OpenDataKeys } from '../../vault/decryption-keyring.ts';
+import { algorithmSuite } from '../../vault/encryption/algorithm-suite.ts';
+import type { DataKeySource } from '../../vault/encryption/data-key.ts';
+import { EncryptedMessage, sliceBuffer } from '../../vault/encryption/encrypted-message.ts';
+import { FRAME_BYTES } from '../../vault/encryption/message-format.ts';
+import type { MessageMaterials } from '../../vault/encryption/message-writer.ts';
 import type { Digest } from '../../vault/verify-digest.ts';
 
 const client = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
@@ -39,6 +47,45 @@ export async function encryptExample(
     frameLength,
   });
   return result;
+}
+
+/** Data keys from a keyring of the SDK's, in KMS's place. */
+export function dataKeySource(keyring: KeyringNode): DataKeySource {
+  const manager = new NodeDefaultCryptographicMaterialsManager(keyring);
+  return async (artifact) => {
+    const context = encryptionContext(artifact);
+    const material = await manager.getEncryptionMaterials({
+      suite: algorithmSuite(),
+      encryptionContext: context,
+      commitmentPolicy: CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT,
+    });
+    return {
+      dataKey: Uint8Array.from(unwrapDataKey(material.getUnencryptedDataKey())),
+      encryptedDataKeys: material.encryptedDataKeys.map((key) => ({ ...key })),
+      encryptionContext: context,
+    };
+  };
+}
+
+/** What the uploading side writes, as one piece. */
+export function writeMessage(plain: Buffer, materials: MessageMaterials): Buffer {
+  const message = new EncryptedMessage(materials);
+  const memory = new SharedArrayBuffer(plain.length);
+  plain.copy(Buffer.from(memory));
+  const part = Buffer.alloc(plain.length + 16 * 1024);
+  const whole = plain.length - (plain.length % FRAME_BYTES);
+  const order = { kind: 'encrypt', message: 0, into: 0, crc32: 0 } as const;
+  const slice = sliceBuffer();
+  let written = 0;
+  if (whole > 0) {
+    const frames = { ...order, from: { memory }, bytes: whole, last: false };
+    written += message.encrypt(frames, part, slice).bytes;
+  }
+  const rest = new SharedArrayBuffer(plain.length - whole);
+  plain.copy(Buffer.from(rest), 0, whole);
+  const end = { ...order, from: { memory: rest }, bytes: rest.byteLength, last: true };
+  written += message.encrypt(end, part.subarray(written), slice).bytes;
+  return part.subarray(0, written);
 }
 
 export function digestOf(bytes: Buffer): Digest {

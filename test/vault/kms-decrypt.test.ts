@@ -3,11 +3,11 @@ import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { decryptMessage } from '../../vault/decrypt.ts';
 import { kmsDataKeys } from '../../vault/decryption-keyring.ts';
-import { createEncryptStream, encryptionKeyring } from '../../vault/encrypt.ts';
+import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
 import type { KeyPair } from '../local-cloud/servers/key-pair.ts';
 import { type Moto, startMoto } from '../local-cloud/servers/moto.ts';
 import { type Run, startRun } from '../local-cloud/servers/run.ts';
-import { collect, digestOf, inPieces } from './example-message.ts';
+import { collect, digestOf, inPieces, writeMessage } from './example-message.ts';
 
 const context = { cluster: 'orders', backup: 'label', artifact: 'globals.sql.0001' };
 
@@ -37,9 +37,7 @@ async function makeKey(kms: KMSClient): Promise<string> {
 }
 
 async function encrypt(plain: Buffer, key: string): Promise<Buffer> {
-  const stream = createEncryptStream(encryptionKeyring(key), context);
-  stream.end(plain);
-  return await collect(stream);
+  return writeMessage(plain, await kmsDataKeySource(key)(context));
 }
 
 test("what the uploading side writes is opened with the cluster's key, and with no other", async () => {

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import type { BackupVault } from '../../vault/backup-vault.ts';
+import { EncryptionThreads } from '../../vault/encryption/encryption-threads.ts';
+import { FRAME_BYTES } from '../../vault/encryption/message-format.ts';
 import { PartPool } from '../../vault/part-pool.ts';
 import { partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
@@ -9,10 +11,10 @@ import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { makeCertificates } from '../local-cloud/servers/certificates.ts';
 import { startRun } from '../local-cloud/servers/run.ts';
 import { startVersitygw } from '../local-cloud/servers/versitygw.ts';
-import { rawDataKeys } from './example-message.ts';
+import { dataKeySource, rawDataKeys } from './example-message.ts';
 
 /** S3 takes no smaller part than this, but for the last. */
-export const PART_BYTES = 5 * 1024 * 1024;
+export const PART_BYTES = 5 * FRAME_BYTES;
 
 export const CLUSTER = 'orders';
 
@@ -46,6 +48,13 @@ export async function startRealVault(): Promise<RealVault> {
   const bucket = 'vault';
   await s3.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
   const dataKeys = rawDataKeys();
+  const threads: EncryptionThreads[] = [];
+  const places = (): { parts: PartPool; encryption: EncryptionThreads } => {
+    const parts = new PartPool(PART_BYTES / FRAME_BYTES, partBuffers(2));
+    const encryption = new EncryptionThreads(parts.memory, 1);
+    threads.push(encryption);
+    return { parts, encryption };
+  };
   return {
     s3,
     bucket,
@@ -55,10 +64,10 @@ export async function startRealVault(): Promise<RealVault> {
       bucket,
       cluster: CLUSTER,
       label,
-      keyring: dataKeys().keyring,
+      dataKeys: dataKeySource(dataKeys().keyring),
       kmsKeyArn: 'arn:aws:kms:eu-central-1:000000000000:key/mrk-0',
       lock: lockFor('COMPLIANCE', 1, new Date()),
-      parts: new PartPool(PART_BYTES, partBuffers(2)),
+      ...places(),
       ledger: new UploadLedger(),
       signal,
     }),
@@ -68,6 +77,7 @@ export async function startRealVault(): Promise<RealVault> {
     },
     stop: async () => {
       s3.destroy();
+      await Promise.all(threads.map((one) => one.stop()));
       await server.stop();
       await run.stop();
     },

@@ -1,9 +1,10 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { FRAME_BYTES } from '../../../vault/encryption/message-format.ts';
 import type { PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
 import { punchHole } from './hole-punch.ts';
 
-/** Bytes read at a time. */
-const READ_BYTES = 1024 * 1024;
+/** Bytes handed on at a time at most: so often what was uploaded can be freed. */
+const TAKE_BYTES = 8 * FRAME_BYTES;
 
 export interface FileTailOptions {
   readonly path: string;
@@ -18,7 +19,6 @@ export interface FileTailOptions {
  */
 export class FileTail {
   readonly #options: FileTailOptions;
-  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #offset = 0;
   #punched = 0;
   #size = 0;
@@ -36,34 +36,33 @@ export class FileTail {
     this.#wake();
   }
 
-  /** Reads to the end, whenever that comes, then removes the file. */
+  /** Uploads to the end, whenever that comes, then removes the file. */
   async run(signal: AbortSignal): Promise<PendingStream> {
-    const file = await open(this.#options.path, 'r');
+    const { path, upload } = this.#options;
+    const file = await open(path, 'r');
     try {
       for (;;) {
-        await this.#readAvailable(file, signal);
-        if (this.#closed && this.#offset === this.#size) break;
+        await this.#takeFrames(file, signal);
+        if (this.#closed && this.#size - this.#offset < FRAME_BYTES) break;
         await this.#change(signal);
       }
+      const rest = { fd: file.fd, offset: this.#offset, bytes: this.#size - this.#offset };
+      const stream = await upload.finish(rest);
+      await unlink(path);
+      return stream;
     } finally {
       await file.close();
     }
-    await unlink(this.#options.path);
-    return this.#options.upload.finish();
   }
 
-  async #readAvailable(file: FileHandle, signal: AbortSignal): Promise<void> {
-    const { upload } = this.#options;
-    // Less than a buffer full is left until there is more: small reads cost as much as large ones.
-    while (this.#size - this.#offset >= READ_BYTES || (this.#closed && this.#offset < this.#size)) {
+  async #takeFrames(file: FileHandle, signal: AbortSignal): Promise<void> {
+    for (;;) {
       signal.throwIfAborted();
-      const wanted = Math.min(READ_BYTES, this.#size - this.#offset);
-      const { bytesRead } = await file.read(this.#buffer, 0, wanted, this.#offset);
-      if (bytesRead === 0) {
-        throw new Error(`${this.#options.path} is shorter than it was: ${this.#offset} bytes`);
-      }
-      await upload.write(this.#buffer.subarray(0, bytesRead));
-      this.#offset += bytesRead;
+      const there = Math.min(TAKE_BYTES, this.#size - this.#offset);
+      const bytes = there - (there % FRAME_BYTES);
+      if (bytes === 0) return;
+      await this.#options.upload.writeFile(file.fd, this.#offset, bytes);
+      this.#offset += bytes;
       await this.#free();
     }
   }

@@ -34,7 +34,12 @@ export class SpoolGuard {
   #failure: unknown;
 
   constructor(order: GuardOrder) {
-    this.#thread = new Worker(THREAD, { workerData: order, execArgv: [], env: {} });
+    this.#thread = new Worker(THREAD, {
+      workerData: order,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     this.#thread.on('message', (report: GuardReport) => {
       this.#report = report;
       const { failure } = report;
