@@ -35,6 +35,8 @@ export const ClusterOptions = z.strictObject({
   maxDurationMinutes: z.number().positive(),
   /** A run that uploads nothing for so long is ended. Minutes. */
   stallMinutes: z.number().positive(),
+  /** What dumps may write in a second, on average, compressed; 0 is no limit. MiB. */
+  maxRateMiBPerSecond: z.int().min(0),
   /** How long everything is locked. Days. */
   retentionDays: z.int().min(1).max(36500),
   lockMode: LockMode,

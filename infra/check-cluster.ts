@@ -28,6 +28,7 @@ const CLUSTER_KNOWN = [
   'compression',
   'maxDurationMinutes',
   'stallMinutes',
+  'maxRateMiBPerSecond',
   'logical',
   'vCpu',
   'memoryMiB',
@@ -113,6 +114,8 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
   problems.requireInteger(`${where}.jobs`, cluster.jobs, 1, 64);
   problems.requireInteger(`${where}.maxDurationMinutes`, cluster.maxDurationMinutes, 1, 1440);
   problems.requireInteger(`${where}.stallMinutes`, cluster.stallMinutes, 1, 1440);
+  const { maxRateMiBPerSecond } = cluster;
+  problems.requireInteger(`${where}.maxRateMiBPerSecond`, maxRateMiBPerSecond, 0, 100_000);
   const supported = POSTGRES_MAJORS.some(({ major }) => major === cluster.postgresMajor);
   problems.require(
     !supported || ClusterOptions.shape.compression.safeParse(cluster.compression).success,

@@ -146,6 +146,12 @@ export interface ClusterEnvironment {
    */
   readonly stallMinutes?: number;
   /**
+   * What dumps may write in a second, on average, after compression: so much load is kept off the
+   * source. 0 is no limit.
+   * @default 0
+   */
+  readonly maxRateMiBPerSecond?: number;
+  /**
    * What logical backups take in, and how they are written.
    * @default - all of every database that can be dumped, in directory format, without role passwords
    */

@@ -24,6 +24,7 @@ const CLUSTER_DEFAULTS = {
   jobs: 2,
   maxDurationMinutes: 720,
   stallMinutes: 30,
+  maxRateMiBPerSecond: 0,
   vCpu: 2,
   memoryMiB: 4096,
   ephemeralStorageGiB: 40,

@@ -65,7 +65,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
       total: (finishedAt.getTime() - startedAt.getTime()) / 1000,
     },
     // libuv reports kibibytes.
-    peak: { rssBytes: process.resourceUsage().maxRSS * 1024, spoolBytes: backup.peakSpoolBytes },
+    peak: { rssBytes: process.resourceUsage().maxRSS * 1024, spoolBytes: spool.guard.peakBytes },
     spool: { capBytes: spool.capBytes, punchHole: spool.punchHole },
   };
 }

@@ -1,39 +1,26 @@
 import type pg from 'pg';
-import { HoldfastError } from '../../contract/errors.ts';
-import type { LogicalOptions } from '../../contract/logical-options.ts';
 import type { DatabaseEntry, Manifest, NotIncluded } from '../../contract/manifest.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
-import type { BackupVault } from '../../vault/backup-vault.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
+import { type DumpOptions, dumpWithSnapshot } from './dump-with-snapshot.ts';
 import type { Log } from './log.ts';
 import { streamEntry } from './logical/database-facts.ts';
 import { dumpEverything } from './logical/dump-all.ts';
-import { dumpDatabase } from './logical/dump-database.ts';
 import { dumpGlobals } from './logical/dump-globals.ts';
+import { DumpQueue } from './logical/dump-queue.ts';
 import { sortWarnings } from './logical/known-warnings.ts';
 import { leftOutBy } from './logical/left-out.ts';
 import { selectDatabases } from './logical/select-databases.ts';
-import type { Program } from './process/program.ts';
-import type { ChosenSource } from './source/choose-source.ts';
-import { lagUnder } from './source/common-point.ts';
+import { sideBySide } from './logical/side-by-side.ts';
 import { connectionError } from './source/connection-error.ts';
 import { findDatabases, type SourceDatabase } from './source/databases.ts';
 import { preflightWarnings } from './source/preflight-warnings.ts';
-import { assertStillPaused, type ReplayPause } from './source/replay-pause.ts';
+import type { ReplayPause } from './source/replay-pause.ts';
 import { connect, disconnect, type Server } from './source/server.ts';
 import { surveyServerFacts } from './source/server-facts.ts';
-import { takeSnapshot } from './source/snapshot.ts';
-import { assertSameServer, verifyUnchanged } from './source/verify-unchanged.ts';
-import type { Spool } from './spool.ts';
+import { verifyUnchanged } from './source/verify-unchanged.ts';
 
-export interface LogicalBackupOptions {
-  readonly source: ChosenSource;
-  readonly jobs: number;
-  readonly compression: string;
-  readonly logical: LogicalOptions;
-  readonly programs: Readonly<Record<'pgDump' | 'pgDumpall' | 'pgRestore', Program>>;
-  readonly spool: Spool;
-  readonly vault: BackupVault;
+export interface LogicalBackupOptions extends DumpOptions {
   readonly log: Log;
   /** The cluster's last backup, if there is one. */
   readonly previous: Manifest | undefined;
@@ -47,12 +34,11 @@ export interface LogicalBackup
   > {
   readonly databases: DatabaseEntry[];
   readonly pending: readonly PendingArtifact[];
-  readonly peakSpoolBytes: number;
 }
 
 /**
- * Dumps the globals, and then either every selected database, one after the other, each with a
- * snapshot of its own, or all of them at once by `pg_dumpall`.
+ * Dumps the globals, and beside them either every selected database, each with a snapshot of its own,
+ * or all of them at once by `pg_dumpall`.
  *
  * @param pause where replay stands still meanwhile, if it does.
  */
@@ -68,31 +54,34 @@ export async function dumpLogically(
   const { included, skipped, warnings } = selectDatabases(survey, logical);
   const found = preflightWarnings({ source, server, included, skipped, previous });
   for (const warning of found) log.warn('preflight warning', { warning });
-  const clock = stopwatch();
-  const globals = await dumpGlobals({
-    server: source.server,
-    program: options.programs.pgDumpall,
-    logical,
-    vault,
-    cwd: options.spool.directory,
-  });
-  // They take no snapshot: that the server was the same before and after has to do.
-  await verifyUnchanged(source);
   const run: Run = {
-    streams: [globals.stream],
+    streams: [],
+    databases: [],
+    globals: undefined,
+    dumpAll: null,
     notIncluded: [...leftOutBy(logical), ...skipped],
     warnings: [...warnings, ...found],
-    durations: { globals: clock() },
+    durations: {},
   };
-  takeWarnings(run, globals.warnings);
-  const dumped =
-    logical.format === 'dumpall'
-      ? { databases: [], peakSpoolBytes: 0, dumpAll: await dumpAll(options, run, included) }
-      : { ...(await dumpEach(options, run, included, pause)), dumpAll: null };
+  const queue = new DumpQueue(logical.format === 'dumpall' ? [] : included);
+  await sideBySide(vault.signal, [
+    async (signal) => {
+      const here = { ...options, vault: { ...vault, signal } };
+      if (logical.format === 'dumpall') run.dumpAll = await dumpAll(here, run, included);
+      await dumpEach(here, run, () => queue.takeLargest(), pause);
+    },
+    async (signal) => {
+      const here = { ...options, jobs: 1, vault: { ...vault, signal } };
+      run.globals = await globals(here, run);
+      await dumpEach(here, run, () => queue.takeSmall(), pause);
+    },
+  ]);
+  if (run.globals === undefined) throw new Error('The globals were not dumped.');
   return {
     server: server.facts,
-    globals: { ...streamEntry(globals.stream), rolePasswords: logical.rolePasswords },
-    ...dumped,
+    globals: run.globals,
+    databases: run.databases.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    dumpAll: run.dumpAll,
     notIncluded: run.notIncluded,
     warnings: run.warnings,
     durations: run.durations,
@@ -103,6 +92,9 @@ export async function dumpLogically(
 /** What a backup gathers on its way. */
 interface Run {
   readonly streams: PendingStream[];
+  readonly databases: DatabaseEntry[];
+  globals: Manifest['globals'] | undefined;
+  dumpAll: Manifest['dumpAll'];
   readonly notIncluded: NotIncluded[];
   readonly warnings: string[];
   readonly durations: Record<string, number>;
@@ -114,23 +106,42 @@ function takeWarnings(run: Run, warnings: readonly string[], database?: string):
   run.warnings.push(...unknown);
 }
 
+async function globals(
+  { source, programs, logical, vault, spool }: LogicalBackupOptions,
+  run: Run,
+): Promise<Manifest['globals']> {
+  const clock = stopwatch();
+  const { stream, warnings } = await dumpGlobals({
+    server: source.server,
+    program: programs.pgDumpall,
+    logical,
+    vault,
+    cwd: spool.directory,
+  });
+  // They take no snapshot: that the server was the same before and after has to do.
+  await verifyUnchanged(source);
+  run.streams.push(stream);
+  takeWarnings(run, warnings);
+  run.durations.globals = clock();
+  return { ...streamEntry(stream), rolePasswords: logical.rolePasswords };
+}
+
+/** Dumps one database after the other, until `next` has none. */
 async function dumpEach(
   options: LogicalBackupOptions,
   run: Run,
-  included: readonly SourceDatabase[],
+  next: () => SourceDatabase | undefined,
   pause: ReplayPause | undefined,
-): Promise<{ databases: DatabaseEntry[]; peakSpoolBytes: number }> {
-  const { log } = options;
-  const databases: DatabaseEntry[] = [];
-  let peakSpoolBytes = 0;
-  for (const database of included) {
+): Promise<void> {
+  const { log, vault } = options;
+  for (let database = next(); database !== undefined; database = next()) {
+    vault.signal.throwIfAborted();
     log.info('dump started', { database: database.name, bytes: database.sizeBytes });
     const lap = stopwatch();
     const dumped = await dumpWithSnapshot(options, database, run.notIncluded, pause);
-    databases.push(dumped.entry);
+    run.databases.push(dumped.entry);
     run.streams.push(...dumped.streams);
     takeWarnings(run, dumped.warnings, database.name);
-    peakSpoolBytes = Math.max(peakSpoolBytes, dumped.peakSpoolBytes);
     run.durations[`database ${database.name}`] = lap();
     log.info('dump uploaded', {
       database: database.name,
@@ -138,7 +149,6 @@ async function dumpEach(
       bytes: dumped.streams.reduce((total, { bytes }) => total + bytes, 0),
     });
   }
-  return { databases, peakSpoolBytes };
 }
 
 async function dumpAll(
@@ -158,6 +168,7 @@ async function dumpAll(
     replayLagSeconds: source.survey.replayLagSeconds,
     vault,
     cwd: spool.directory,
+    maxBytesPerSecond: spool.maxBytesPerSecond,
   });
   if (source.survey.inRecovery) {
     run.notIncluded.push({
@@ -170,71 +181,6 @@ async function dumpAll(
   run.durations.everything = lap();
   log.info('dump of everything uploaded', { seconds: lap(), bytes: dumped.stream.bytes });
   return dumped.entry;
-}
-
-async function dumpWithSnapshot(
-  options: LogicalBackupOptions,
-  database: SourceDatabase,
-  notIncluded: NotIncluded[],
-  pause: ReplayPause | undefined,
-): ReturnType<typeof dumpDatabase> {
-  const { source, programs, spool } = options;
-  const snapshot = await takeSnapshot(source.server, database.name).catch((error: unknown) => {
-    throw vanished(error, database.name) ?? connectionError(error, source.server);
-  });
-  try {
-    // The very session that the dump's snapshot comes from.
-    assertSameServer(source, snapshot.survey);
-    if (pause !== undefined) assertStillPaused(source.server, pause, snapshot.survey.lsn);
-    // What is left out need not be readable; then pg_dump itself finds out.
-    if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
-      throw snapshot.missingRights;
-    }
-    if (snapshot.hiddenUserMappings > 0) {
-      notIncluded.push({
-        what: `the options of user mappings (${snapshot.hiddenUserMappings})`,
-        why: 'only a superuser may read them, for they may hold passwords',
-        database: database.name,
-      });
-    }
-    if (source.survey.inRecovery && snapshot.unloggedTables > 0) {
-      notIncluded.push({
-        what: `the rows of unlogged tables (${snapshot.unloggedTables})`,
-        why: 'a replica does not have them',
-        database: database.name,
-      });
-    }
-    return await dumpDatabase({
-      server: source.server,
-      database,
-      snapshot:
-        pause === undefined
-          ? snapshot
-          : { ...snapshot, survey: lagUnder(pause, snapshot.takenAt, snapshot.survey) },
-      jobs: options.jobs,
-      compression: options.compression,
-      logical: options.logical,
-      programs,
-      spoolDirectory: spool.directory,
-      spool,
-      vault: options.vault,
-    });
-  } finally {
-    await snapshot.release();
-  }
-}
-
-/** SQLSTATE of a database that is not there. */
-const NO_SUCH_DATABASE = '3D000';
-
-/** A database that was listed and is gone: the next try lists anew. */
-function vanished(error: unknown, database: string): HoldfastError | undefined {
-  if ((error as { code?: string }).code !== NO_SUCH_DATABASE) return undefined;
-  return new HoldfastError(
-    'SOURCE_CHANGED',
-    `The database ${database} has gone since the backup began.`,
-    { hint: 'Run the backup again if it does not do so by itself.', cause: error },
-  );
 }
 
 async function withSession<T>(server: Server, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -254,16 +200,4 @@ async function withSession<T>(server: Server, work: (client: pg.Client) => Promi
 export function stopwatch(): () => number {
   const start = performance.now();
   return () => Math.round(performance.now() - start) / 1000;
-}
-
-/** Whether the dump reads all that a database holds. */
-function takesEverything(logical: LogicalOptions): boolean {
-  const filters = [
-    logical.schemas,
-    logical.excludeSchemas,
-    logical.tables,
-    logical.excludeTables,
-    logical.excludeTableData,
-  ];
-  return filters.every(({ length }) => length === 0) && logical.largeObjects;
 }

@@ -75,7 +75,7 @@ export async function runBackup(
 ): Promise<Manifest> {
   const startedAt = new Date();
   const { maxDurationMinutes, stallMinutes } = task.options;
-  const spool = await openSpool(task.spoolDirectory, task.options.spoolCapMiB);
+  const spool = await openSpool(task.spoolDirectory, task.options);
   if (!spool.punchHole) log.warn('spool cannot free the start of a file', { effect: NO_HOLES });
   const vault = openVault(task, startedAt, abort.signal);
   const stopWatching = watch({
@@ -126,17 +126,15 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
 
 async function backUp(run: Run): Promise<Manifest> {
   const { task, spool, vault, log, startedAt } = run;
-  await assertLabelFree(vault);
-  await abortStale(run);
-  const { postgresMajor } = task.options;
-  const programs = {
-    pgDump: await findProgram('pg_dump', postgresMajor),
-    pgDumpall: await findProgram('pg_dumpall', postgresMajor),
-    pgRestore: await findProgram('pg_restore', postgresMajor),
-  };
-  const previous = await readPreviousBackup(vault, task.cluster);
+  // At once: each of them mostly waits.
+  const [programs, previous, { candidates, choose }] = await Promise.all([
+    findPrograms(task.options.postgresMajor),
+    readPreviousBackup(vault, task.cluster),
+    findCandidates(run),
+    assertLabelFree(vault),
+    abortStale(run),
+  ]);
   for (const warning of previous.warnings) log.warn('preflight warning', { warning });
-  const { candidates, choose } = await findCandidates(run);
   const { source, result, attempts, tried } = await tryOnSources({
     candidates,
     choose,
@@ -169,6 +167,15 @@ async function backUp(run: Run): Promise<Manifest> {
   vault.signal.throwIfAborted();
   await writeManifest(vault, manifest);
   return manifest;
+}
+
+async function findPrograms(major: number): Promise<TakeBackupOptions['programs']> {
+  const [pgDump, pgDumpall, pgRestore] = await Promise.all([
+    findProgram('pg_dump', major),
+    findProgram('pg_dumpall', major),
+    findProgram('pg_restore', major),
+  ]);
+  return { pgDump, pgDumpall, pgRestore };
 }
 
 /** One try on one source, with uploads of its own, which are gone when it fails. */

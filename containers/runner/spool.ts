@@ -1,7 +1,9 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import type { ClusterOptions } from '../../contract/cluster-options.ts';
 import { HoldfastError } from '../../contract/errors.ts';
 import type { SpoolPolicy } from './engine/dump-stream.ts';
 import { canPunchHoles } from './engine/hole-punch.ts';
+import { SpoolGuard } from './engine/spool-guard.ts';
 
 const MIB = 1024 * 1024;
 
@@ -20,14 +22,25 @@ export interface Spool extends SpoolPolicy {
  * @param parent the volume's mount point.
  * @throws HoldfastError SPOOL_UNUSABLE
  */
-export async function openSpool(parent: string, capMiB: number): Promise<Spool> {
+export async function openSpool(
+  parent: string,
+  { spoolCapMiB, maxRateMiBPerSecond }: Pick<ClusterOptions, 'spoolCapMiB' | 'maxRateMiBPerSecond'>,
+): Promise<Spool> {
   try {
     const directory = await mkdtemp(`${await realpath(parent)}/run-`);
+    const capBytes = spoolCapMiB * MIB;
+    const maxBytesPerSecond = maxRateMiBPerSecond * MIB || undefined;
+    const guard = await SpoolGuard.start(directory, { capBytes, maxBytesPerSecond });
     return {
       directory,
-      capBytes: capMiB * MIB,
+      capBytes,
+      maxBytesPerSecond,
+      guard,
       punchHole: await canPunchHoles(directory),
-      remove: () => rm(directory, { recursive: true, force: true }),
+      remove: async () => {
+        await guard.stop();
+        await rm(directory, { recursive: true, force: true });
+      },
     };
   } catch (cause) {
     throw new HoldfastError(

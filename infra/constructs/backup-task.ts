@@ -119,6 +119,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       spoolCapMiB: cluster.spoolCapMiB,
       maxDurationMinutes: cluster.maxDurationMinutes,
       stallMinutes: cluster.stallMinutes,
+      maxRateMiBPerSecond: cluster.maxRateMiBPerSecond,
       retentionDays: cluster.retention.days,
       lockMode: props.lockMode,
       logical: cluster.logical,

@@ -19,6 +19,7 @@ const OPTIONS: ClusterOptions = {
   spoolCapMiB: 256,
   maxDurationMinutes: 720,
   stallMinutes: 30,
+  maxRateMiBPerSecond: 20,
   retentionDays: 35,
   lockMode: 'COMPLIANCE',
   logical: logicalOptions({ databases: ['shop', 'x*'], excludeTables: ['"a b".*'] }),

@@ -49,6 +49,7 @@ describe('a task', () => {
       retryPauseSeconds: 5,
       maxDurationMinutes: 720,
       stallMinutes: 30,
+      maxRateMiBPerSecond: 0,
       jobs: 2,
       compression: 'zstd:1',
       spoolCapMiB: 30_720,

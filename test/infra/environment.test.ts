@@ -80,6 +80,7 @@ describe('a wrong value is named with what to write instead', () => {
     [{ retention: 7 }, 'clusters[0].retention.days is missing. Give a whole number'],
     [{ allowPrimary: 'yes' }, 'clusters[0].allowPrimary is "yes". Give true or false.'],
     [{ maxDurationMinutes: 0 }, 'clusters[0].maxDurationMinutes is 0. Give a whole number'],
+    [{ maxRateMiBPerSecond: 0.5 }, 'clusters[0].maxRateMiBPerSecond is 0.5. Give a whole number'],
     [{ stallMinutes: 1441 }, 'clusters[0].stallMinutes is 1441. Give a whole number'],
     [{ maxReplayLagSeconds: -1 }, 'clusters[0].maxReplayLagSeconds is -1. Give a whole number'],
     [{ pauseReplay: 'yes' }, 'clusters[0].pauseReplay is "yes". Give true or false.'],

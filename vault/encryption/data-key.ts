@@ -12,6 +12,12 @@ export type DataKeySource = (artifact: ArtifactContext) => Promise<MessageMateri
 /** Bytes of a key for AES-256. */
 const KEY_BYTES = 32;
 
+/** By default a KMS that does not answer would hold a backup until it counts as stalled. */
+const IMPATIENT = {
+  maxAttempts: 4,
+  requestHandler: { connectionTimeout: 5_000, socketTimeout: 5_000 },
+} as const;
+
 /**
  * Asks KMS for data keys (`kms:GenerateDataKey`, nothing else), as the AWS Encryption SDK's keyring for
  * KMS does. That one brings a client of DynamoDB with it: megabytes that every task would load.
@@ -20,7 +26,7 @@ const KEY_BYTES = 32;
  */
 export function kmsDataKeySource(kmsKeyArn: string): DataKeySource {
   const region = kmsKeyArn.split(':')[3];
-  const kms = new KMS({ maxAttempts: 5, ...(region ? { region } : {}) });
+  const kms = new KMS({ ...IMPATIENT, ...(region ? { region } : {}) });
   return async (artifact) => {
     const context = encryptionContext(artifact);
     const answer = await kms.generateDataKey({

@@ -6,7 +6,7 @@ import type { Child, ChildExit } from '../process/child.ts';
 import { FileTail } from './file-tail.ts';
 import { type ObservedFile, observeDirectory } from './observe-directory.ts';
 import { PackWriter } from './pack-writer.ts';
-import { SpoolGuard } from './spool-guard.ts';
+import type { SpoolGuard } from './spool-guard.ts';
 
 /** Pause between two looks at the directory, ms. */
 const LOOK_EVERY_MS = 20;
@@ -17,6 +17,9 @@ export interface SpoolPolicy {
   readonly capBytes: number;
   /** Whether the spool's file system can free the start of a file. */
   readonly punchHole: boolean;
+  /** What a dump may write in a second, bytes; the guard sees to it for those that go through the spool. */
+  readonly maxBytesPerSecond: number | undefined;
+  readonly guard: SpoolGuard;
 }
 
 export interface DumpStreamOptions {
@@ -25,6 +28,8 @@ export interface DumpStreamOptions {
   readonly directory: string;
   /** What the artifacts' names begin with, such as `db-16384`. */
   readonly prefix: string;
+  /** Parallel workers of the dump. */
+  readonly jobs: number;
   readonly vault: BackupVault;
   readonly spool: SpoolPolicy;
   /** Files that are packed whatever their size, because `onPacked` has to look into them. */
@@ -40,8 +45,6 @@ export interface StreamedDump {
   readonly pack: PendingStream;
   /** Big files, by name. */
   readonly files: ReadonlyMap<string, PendingStream>;
-  readonly peakSpoolBytes: number;
-  readonly pausedSeconds: number;
 }
 
 /**
@@ -51,7 +54,6 @@ export interface StreamedDump {
  */
 export class DumpStream {
   readonly #options: DumpStreamOptions;
-  readonly #guard: SpoolGuard;
   readonly #pack: PackWriter;
   readonly #tails = new Map<string, FileTail>();
   readonly #running = new Map<string, Promise<void>>();
@@ -65,16 +67,10 @@ export class DumpStream {
 
   constructor(options: DumpStreamOptions) {
     this.#options = options;
-    this.#guard = new SpoolGuard({
-      directory: options.directory,
-      group: options.child.pid,
-      limits: { capBytes: options.spool.capBytes },
-    });
     this.#packBelow = Math.min(PACK_BELOW_BYTES, options.spool.capBytes / 16);
-    // Three buffers stay free: for the pack, and for parts on their way. That leaves one tail more
-    // than there are workers: with as many, a closed file could wait for open ones to end while
-    // their writers are stopped because that file fills the spool.
-    this.#maxTails = options.vault.parts.size - 3;
+    // One more than there are workers: with as many, a closed file could wait for open ones to end
+    // while their writers are stopped because that file fills the spool.
+    this.#maxTails = options.jobs + 1;
     this.#pack = new PackWriter({
       directory: options.directory,
       upload: new StreamUpload(options.vault, `${options.prefix}/pack.tar`),
@@ -85,7 +81,8 @@ export class DumpStream {
   }
 
   async run(): Promise<StreamedDump> {
-    const { child, vault } = this.#options;
+    const { child, vault, spool } = this.#options;
+    const release = spool.guard.watch(child.pid);
     void child.groupGone().then((exit) => {
       if (exit.code !== 0) this.#failure ??= { reason: this.#options.failure(exit) };
       this.#groupGone = true;
@@ -95,13 +92,13 @@ export class DumpStream {
       await Promise.all(this.#running.values());
       const pack = await this.#pack.finish(packInventory(this.#files));
       this.#throwIfFailed();
-      const { peakBytes, pausedSeconds } = await this.#guard.stop();
-      return { pack, files: this.#files, peakSpoolBytes: peakBytes, pausedSeconds };
+      return { pack, files: this.#files };
     } catch (error) {
-      await this.#guard.stop();
       this.#pack.abort(error);
       vault.signal.throwIfAborted();
       throw error;
+    } finally {
+      release();
     }
   }
 
@@ -159,7 +156,7 @@ export class DumpStream {
   }
 
   #throwIfFailed(): void {
-    this.#guard.throwIfFailed();
+    this.#options.spool.guard.throwIfFailed();
     this.#pack.throwIfFailed();
     if (this.#failure !== undefined) throw this.#failure.reason;
   }

@@ -1,55 +1,67 @@
 /**
- * The thread that watches over the spool. It is a thread of its own because the main one encrypts:
- * its turns take long enough for a dump to fill a small spool between two looks.
+ * The thread that watches over the spool. It is a thread of its own because the main one has other
+ * work: its turns can take long enough for a dump to fill a small spool between two looks.
  */
-import { readdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { asHoldfastError } from '../../../contract/errors.ts';
-import type { GuardOrder, GuardReport } from './spool-guard.ts';
+import type { GuardOrder, GuardReport, GuardSettings } from './spool-guard.ts';
+import { SpoolUse } from './spool-use.ts';
 import { Throttle } from './throttle.ts';
 
-/** Shortest pause between two looks, ms. */
-const LOOK_EVERY_MS = 4;
+/** Shortest and longest pause between two looks, ms. */
+const LOOK_AT_LEAST_MS = 4;
+const LOOK_AT_MOST_MS = 20;
+/** What a dump may write at the most, bytes a millisecond. */
+const FASTEST_WRITER = 1_000_000;
 /** A look may take a tenth of the time, however many files there are. */
 const PAUSE_PER_LOOK = 9;
 
-const { directory, group, limits } = workerData as GuardOrder;
-const throttle = new Throttle(group, limits);
+const { directory, limits, totals } = workerData as GuardSettings;
+const report = new Float64Array(totals);
+const throttle = new Throttle(limits);
+const use = new SpoolUse(directory);
+const watched = new Set<number>();
 let ended = false;
-parentPort?.on('message', () => {
-  ended = true;
+let wake: () => void = () => {};
+
+parentPort?.on('message', (order: GuardOrder) => {
+  if (order.kind === 'end') ended = true;
+  else if (order.kind === 'watch') {
+    watched.add(order.group);
+    throttle.watch(order.group);
+  } else {
+    watched.delete(order.group);
+    throttle.release(order.group);
+  }
+  wake();
 });
 
-function usedBytes(): number {
-  try {
-    return readdirSync(directory)
-      .map((name) => statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.blocks ?? 0)
-      .reduce((total, blocks) => total + blocks * 512, 0);
-  } catch (error) {
-    // Removed: the run is over.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-    throw error;
-  }
-}
-
-function report(failure?: unknown): void {
-  const { peakBytes, pausedSeconds } = throttle;
-  const failed = failure === undefined ? {} : { failure: asHoldfastError(failure).toJSON() };
-  parentPort?.postMessage({ peakBytes, pausedSeconds, ...failed } satisfies GuardReport);
+/** @returns how long to wait before the next look, ms. */
+function look(): number {
+  const began = performance.now();
+  const { usedBytes, writtenBytes } = use.look();
+  throttle.update(usedBytes, writtenBytes);
+  report.set([throttle.peakBytes, throttle.pausedSeconds]);
+  const untilFull = throttle.room(usedBytes) / 2 / FASTEST_WRITER;
+  return Math.max(
+    Math.min(Math.max(untilFull, LOOK_AT_LEAST_MS), LOOK_AT_MOST_MS),
+    (performance.now() - began) * PAUSE_PER_LOOK,
+  );
 }
 
 try {
   while (!ended) {
-    const began = performance.now();
-    throttle.update(usedBytes());
-    await sleep(Math.max(LOOK_EVERY_MS, (performance.now() - began) * PAUSE_PER_LOOK));
+    if (watched.size > 0) await sleep(look());
+    else {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
   }
-  throttle.resume();
-  report();
 } catch (error) {
-  throttle.resume();
-  report(error);
+  parentPort?.postMessage(asHoldfastError(error).toJSON() satisfies GuardReport);
 } finally {
+  throttle.resume();
   parentPort?.close();
 }

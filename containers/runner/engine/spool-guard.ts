@@ -3,21 +3,25 @@ import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { SpoolLimits } from './throttle.ts';
 
-/** What the thread is told. */
-export interface GuardOrder {
+/** What the thread is made with. */
+export interface GuardSettings {
+  /** The run's own, with a directory for each dump. */
   readonly directory: string;
-  /** Process group of the dump. */
-  readonly group: number;
   readonly limits: SpoolLimits;
+  /** Two numbers that the thread keeps up to date: the most that the spool held, bytes, and seconds of pause. */
+  readonly totals: SharedArrayBuffer;
 }
 
-/** What the thread says when it ends. */
+/** What the thread is told. */
+export type GuardOrder =
+  | { readonly kind: 'watch' | 'release'; readonly group: number }
+  | { readonly kind: 'end' };
+
+/** What the thread says when it fails. */
 export interface GuardReport {
-  /** The most that the spool held, bytes. */
-  readonly peakBytes: number;
-  /** How long the dump was held back, seconds. */
-  readonly pausedSeconds: number;
-  readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly hint: string };
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
 }
 
 /** Beside this module: as it is, and as it is bundled. */
@@ -26,31 +30,57 @@ const THREAD = new URL(
   import.meta.url,
 );
 
-/** Keeps a dump from filling its spool, from a thread of its own. */
+/** Keeps a run's dumps from filling their spool, from a thread of its own. */
 export class SpoolGuard {
   readonly #thread: Worker;
-  readonly #ended: Promise<void>;
-  #report: GuardReport | undefined;
+  readonly #totals = new Float64Array(new SharedArrayBuffer(16));
   #failure: unknown;
 
-  constructor(order: GuardOrder) {
+  private constructor(directory: string, limits: SpoolLimits) {
+    const totals = this.#totals.buffer as SharedArrayBuffer;
     this.#thread = new Worker(THREAD, {
-      workerData: order,
+      workerData: { directory, limits, totals } satisfies GuardSettings,
       execArgv: [],
       env: {},
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
-    this.#thread.on('message', (report: GuardReport) => {
-      this.#report = report;
-      const { failure } = report;
-      if (failure !== undefined) {
-        this.#failure ??= new HoldfastError(failure.code, failure.message, { hint: failure.hint });
-      }
+    this.#thread.on('message', ({ code, message, hint }: GuardReport) => {
+      this.#failure ??= new HoldfastError(code, message, { hint });
     });
     this.#thread.on('error', (error) => {
       this.#failure ??= error;
     });
-    this.#ended = new Promise((resolve) => this.#thread.on('exit', () => resolve()));
+    this.#thread.unref();
+  }
+
+  /** Starts the thread, and waits until it can watch: a dump may fill a small spool in milliseconds. */
+  static async start(directory: string, limits: SpoolLimits): Promise<SpoolGuard> {
+    const guard = new SpoolGuard(directory, limits);
+    guard.#thread.ref();
+    await new Promise((resolve) => guard.#thread.once('online', resolve).once('exit', resolve));
+    guard.#thread.unref();
+    return guard;
+  }
+
+  /** The most that the spool has held, bytes. */
+  get peakBytes(): number {
+    return this.#totals[0] ?? 0;
+  }
+
+  /** How long dumps have been held back, seconds. */
+  get pausedSeconds(): number {
+    return this.#totals[1] ?? 0;
+  }
+
+  /**
+   * Watches over one dump.
+   *
+   * @param group the dump's process group.
+   * @returns what ends the watch and lets the dump go on.
+   */
+  watch(group: number): () => void {
+    this.#tell({ kind: 'watch', group });
+    return () => this.#tell({ kind: 'release', group });
   }
 
   /** @throws HoldfastError SPOOL_STALLED, or whatever ended the thread. */
@@ -58,10 +88,16 @@ export class SpoolGuard {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Ends the watch and lets the dump go on. */
-  async stop(): Promise<GuardReport> {
-    this.#thread.postMessage('end');
-    await this.#ended;
-    return this.#report ?? { peakBytes: 0, pausedSeconds: 0 };
+  /** Ends the watch and lets all dumps go on. */
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#thread.once('exit', resolve));
+    this.#thread.ref();
+    if (this.#thread.threadId === -1) return;
+    this.#tell({ kind: 'end' });
+    await ended;
+  }
+
+  #tell(order: GuardOrder): void {
+    this.#thread.postMessage(order);
   }
 }

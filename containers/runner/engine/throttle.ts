@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import { groupMembers, sendSignal, signalGroup } from '../process/process-group.ts';
+import { RateLimit } from './rate-limit.ts';
 
 /**
  * How long a dump may stand still, seconds. Below the idle time after which NAT gateways forget a
@@ -16,32 +17,35 @@ export interface SpoolLimits {
   /** What the spool may hold, bytes. */
   readonly capBytes: number;
   readonly maxPauseSeconds?: number;
+  /** Bytes that dumps may write in a second, on average. @default no limit */
+  readonly maxBytesPerSecond?: number | undefined;
 }
 
 /**
- * Holds a dump back while its spool is full: the processes that write are stopped and go on when
- * enough has been uploaded. They are stopped well below the cap, because they write on between two
- * looks.
+ * Holds dumps back while their spool is full, or while they write faster than they may: the processes
+ * that write are stopped, and go on when enough has been uploaded. They are stopped well below the cap,
+ * because they write on between two looks.
  */
 export class Throttle {
-  readonly #group: number;
+  readonly #groups = new Set<number>();
   readonly #high: number;
   readonly #low: number;
   readonly #maxPauseMs: number;
+  readonly #rate: RateLimit | undefined;
+  #fullSince: number | undefined;
+  #tooFast = false;
   #stoppedAt: number | undefined;
   #peak = 0;
   #pausedMs = 0;
 
-  constructor(group: number, limits: SpoolLimits) {
-    this.#group = group;
+  constructor(limits: SpoolLimits) {
+    const { capBytes, maxPauseSeconds = MAX_PAUSE_SECONDS, maxBytesPerSecond } = limits;
     // Half the cap; of a small one less, because what a dump writes between two looks on a busy
     // machine does not depend on the cap.
-    this.#high = Math.max(
-      limits.capBytes / 4,
-      Math.min(limits.capBytes / 2, limits.capBytes - ROOM),
-    );
+    this.#high = Math.max(capBytes / 4, Math.min(capBytes / 2, capBytes - ROOM));
     this.#low = this.#high / 2;
-    this.#maxPauseMs = (limits.maxPauseSeconds ?? MAX_PAUSE_SECONDS) * 1000;
+    this.#maxPauseMs = maxPauseSeconds * 1000;
+    this.#rate = maxBytesPerSecond === undefined ? undefined : new RateLimit(maxBytesPerSecond);
   }
 
   /** The most that the spool has held, bytes. */
@@ -49,47 +53,58 @@ export class Throttle {
     return this.#peak;
   }
 
-  /** How long the dump has been held back, seconds. */
+  /** How long dumps have been held back, seconds. */
   get pausedSeconds(): number {
     return this.#pausedMs / 1000;
   }
 
-  /**
-   * Stops or continues the dump.
-   *
-   * @param usedBytes what the spool holds now.
-   * @throws HoldfastError SPOOL_STALLED when it has been full for too long.
-   */
-  update(usedBytes: number): void {
-    this.#peak = Math.max(this.#peak, usedBytes);
-    const now = performance.now();
-    if (this.#stoppedAt === undefined) {
-      if (usedBytes < this.#high) return;
-      this.#stoppedAt = now;
-      this.#stopWriters();
-    } else if (usedBytes <= this.#low) {
-      this.resume();
-    } else if (now - this.#stoppedAt > this.#maxPauseMs) {
-      throw this.#stalled(usedBytes);
-    } else {
-      // A worker that was between two files when the others were stopped has opened one since.
-      this.#stopWriters();
-    }
+  /** Bytes that may still be written before the dumps are stopped. */
+  room(usedBytes: number): number {
+    return Math.max(0, this.#high - usedBytes);
   }
 
-  /** Lets the dump go on, whatever the spool holds. */
+  /** @param group a dump's process group, watched until `release`. */
+  watch(group: number): void {
+    this.#groups.add(group);
+  }
+
+  /** Lets a dump go on, whatever the spool holds, and watches it no more. */
+  release(group: number): void {
+    this.#groups.delete(group);
+    if (this.#stoppedAt !== undefined) signalGroup(group, 'SIGCONT');
+  }
+
+  /**
+   * Stops or continues the dumps.
+   *
+   * @param usedBytes what the spool holds now.
+   * @param writtenBytes what has been written since the last look.
+   * @throws HoldfastError SPOOL_STALLED when it has been full for too long.
+   */
+  update(usedBytes: number, writtenBytes: number): void {
+    this.#peak = Math.max(this.#peak, usedBytes);
+    const now = performance.now();
+    this.#tooFast = (this.#rate?.count(writtenBytes) ?? 0) > 0;
+    if (usedBytes >= this.#high) this.#fullSince ??= now;
+    else if (usedBytes <= this.#low) this.#fullSince = undefined;
+    if (this.#fullSince !== undefined && now - this.#fullSince > this.#maxPauseMs) {
+      throw this.#stalled(usedBytes);
+    }
+    if (this.#fullSince === undefined && !this.#tooFast) {
+      this.resume();
+      return;
+    }
+    this.#stoppedAt ??= now;
+    // Each time anew: a worker that was between two files when the others were stopped has opened one.
+    for (const group of this.#groups) stopWriters(group);
+  }
+
+  /** Lets all dumps go on, whatever the spool holds. */
   resume(): void {
     if (this.#stoppedAt === undefined) return;
     this.#pausedMs += performance.now() - this.#stoppedAt;
     this.#stoppedAt = undefined;
-    signalGroup(this.#group, 'SIGCONT');
-  }
-
-  #stopWriters(): void {
-    const members = groupMembers(this.#group);
-    const workers = members.filter(({ pid }) => pid !== this.#group);
-    // The leader only waits for its workers; where it has none, it is the one that writes.
-    for (const { pid } of workers.length > 0 ? workers : members) sendSignal(pid, 'SIGSTOP');
+    for (const group of this.#groups) signalGroup(group, 'SIGCONT');
   }
 
   #stalled(usedBytes: number): HoldfastError {
@@ -102,4 +117,11 @@ export class Throttle {
       },
     );
   }
+}
+
+function stopWriters(group: number): void {
+  const members = groupMembers(group);
+  const workers = members.filter(({ pid }) => pid !== group);
+  // The leader only waits for its workers; where it has none, it is the one that writes.
+  for (const { pid } of workers.length > 0 ? workers : members) sendSignal(pid, 'SIGSTOP');
 }

@@ -27,5 +27,4 @@ export interface DumpedDatabase {
   readonly entry: DatabaseEntry;
   readonly streams: readonly PendingStream[];
   readonly warnings: readonly string[];
-  readonly peakSpoolBytes: number;
 }

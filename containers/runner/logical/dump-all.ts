@@ -22,6 +22,7 @@ export interface DumpEverythingOptions {
   readonly replayLagSeconds: number | undefined;
   readonly vault: BackupVault;
   readonly cwd: string;
+  readonly maxBytesPerSecond: number | undefined;
 }
 
 /**
@@ -45,6 +46,7 @@ export async function dumpEverything(options: DumpEverythingOptions): Promise<{
     what: 'everything',
     vault: options.vault,
     cwd: options.cwd,
+    maxBytesPerSecond: options.maxBytesPerSecond,
     program: 'pg_dumpall',
     compression,
   });

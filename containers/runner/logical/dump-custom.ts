@@ -18,6 +18,7 @@ export async function dumpCustom(options: DumpDatabaseOptions): Promise<DumpedDa
     what: `database ${database.name}`,
     vault: options.vault,
     cwd: options.spoolDirectory,
+    maxBytesPerSecond: options.spool.maxBytesPerSecond,
     pgRestore: programs.pgRestore.path,
   });
   return {
@@ -29,6 +30,5 @@ export async function dumpCustom(options: DumpDatabaseOptions): Promise<DumpedDa
     },
     streams: [stream],
     warnings,
-    peakSpoolBytes: 0,
   };
 }

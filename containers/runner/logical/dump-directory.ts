@@ -32,6 +32,7 @@ export async function dumpDirectory(options: DumpDatabaseOptions): Promise<Dumpe
       child,
       directory,
       prefix: `db-${database.oid}`,
+      jobs: options.jobs,
       vault,
       spool: options.spool,
       alwaysPacks: (name) => name === TOC_FILE || isLargeObjectToc(name),
@@ -51,7 +52,6 @@ export async function dumpDirectory(options: DumpDatabaseOptions): Promise<Dumpe
       entry: describe(options, promised, inventory, stream),
       streams: [stream.pack, ...stream.files.values()],
       warnings: child.stderr.warnings,
-      peakSpoolBytes: stream.peakSpoolBytes,
     };
   } finally {
     await child.stop();

@@ -17,6 +17,7 @@ export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDat
     what: `database ${database.name}`,
     vault: options.vault,
     cwd: options.spoolDirectory,
+    maxBytesPerSecond: options.spool.maxBytesPerSecond,
   };
   const dump = await pipeSql({
     ...common,
@@ -41,6 +42,5 @@ export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDat
     },
     streams: [dump.stream, schema.stream],
     warnings: dump.warnings,
-    peakSpoolBytes: 0,
   };
 }

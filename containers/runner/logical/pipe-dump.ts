@@ -18,6 +18,8 @@ export interface PipeDumpOptions {
   readonly what: string;
   readonly vault: BackupVault;
   readonly cwd: string;
+  /** @default no limit */
+  readonly maxBytesPerSecond?: number | undefined;
 }
 
 export interface PipedDump {
@@ -78,6 +80,7 @@ async function pipe(
       proofs: [proof],
       compression,
       signal: vault.signal,
+      maxBytesPerSecond: options.maxBytesPerSecond,
       failure: (exit) => dumpFailure(program, what, describeExit(exit), child.stderr.tail),
     });
     return { stream, warnings: child.stderr.warnings };

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
+import { RateLimit } from '../engine/rate-limit.ts';
 import type { Child, ChildExit } from '../process/child.ts';
 import { createCompressor } from './stream-compression.ts';
 
@@ -23,6 +25,8 @@ export interface StreamDumpOptions {
   /** Compression of ours, behind the proofs: `none` where the program compresses by itself. */
   readonly compression: string;
   readonly signal: AbortSignal;
+  /** What the upload may take in a second, bytes. @default no limit */
+  readonly maxBytesPerSecond?: number | undefined;
   /** What to throw when the program ended with anything but exit status 0. */
   readonly failure: (exit: ChildExit) => Error;
 }
@@ -37,8 +41,15 @@ export async function streamDump(options: StreamDumpOptions): Promise<PendingStr
   const compressor = createCompressor(compression);
   // From the start: what outlives a killed leader holds its output open, and has to be ended.
   const ended = child.groupGone();
+  const rate =
+    options.maxBytesPerSecond === undefined ? undefined : new RateLimit(options.maxBytesPerSecond);
   const intoVault = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) await upload.write(chunk);
+    for await (const chunk of chunks) {
+      await upload.write(chunk);
+      // Whoever prints is held back by its pipe.
+      const wait = rate?.count(chunk.length) ?? 0;
+      if (wait > 0) await sleep(wait, undefined, { signal });
+    }
   };
   const output = Readable.from(watched(child, proofs, signal), { objectMode: false });
   await (compressor === undefined

@@ -10,6 +10,7 @@ import { extract } from 'tar-stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DumpStream, type StreamedDump } from '../../../containers/runner/engine/dump-stream.ts';
 import { canPunchHoles } from '../../../containers/runner/engine/hole-punch.ts';
+import { SpoolGuard } from '../../../containers/runner/engine/spool-guard.ts';
 import { Child } from '../../../containers/runner/process/child.ts';
 import { groupMembers } from '../../../containers/runner/process/process-group.ts';
 import type { Manifest } from '../../../contract/manifest.ts';
@@ -81,7 +82,9 @@ async function stream(
     punchHole = true,
     during,
   }: Attempt,
-): Promise<StreamedDump & { child: Child; packed: string[] }> {
+): Promise<StreamedDump & { child: Child; packed: string[]; peakSpoolBytes: number }> {
+  const capBytes = capMiB * MIB;
+  const guard = await SpoolGuard.start(directory, { capBytes });
   const child = await Child.start({
     command: FIXTURE,
     args: [directory, String(bigMiB), String(small), String(status), String(tocMiB)],
@@ -96,7 +99,8 @@ async function stream(
       directory,
       prefix: 'db-1',
       vault: backup,
-      spool: { capBytes: capMiB * MIB, punchHole },
+      jobs: 2,
+      spool: { capBytes, punchHole, guard, maxBytesPerSecond: undefined },
       alwaysPacks: (name) => name === 'toc.dat',
       onPacked: (name) => {
         packed.push(name);
@@ -105,9 +109,10 @@ async function stream(
         new Error(`ended with ${code ?? signal}: ${child.stderr.tail}`),
     }).run();
     const [dump] = await Promise.all([running, during?.(child)]);
-    return { ...dump, child, packed };
+    return { ...dump, child, packed, peakSpoolBytes: guard.peakBytes };
   } finally {
     await child.stop();
+    await guard.stop();
   }
 }
 
