@@ -68,6 +68,7 @@ interface Attempt {
   readonly tocMiB?: number;
   readonly capMiB?: number;
   readonly punchHole?: boolean;
+  readonly maxMiBPerSecond?: number;
   readonly during?: (child: Child) => Promise<void>;
 }
 
@@ -80,11 +81,13 @@ async function stream(
     tocMiB = 0,
     capMiB = 256,
     punchHole = true,
+    maxMiBPerSecond,
     during,
   }: Attempt,
 ): Promise<StreamedDump & { child: Child; packed: string[]; peakSpoolBytes: number }> {
   const capBytes = capMiB * MIB;
-  const guard = await SpoolGuard.start(directory, { capBytes });
+  const maxBytesPerSecond = maxMiBPerSecond === undefined ? undefined : maxMiBPerSecond * MIB;
+  const guard = await SpoolGuard.start(directory, { capBytes, maxBytesPerSecond });
   const child = await Child.start({
     command: FIXTURE,
     args: [directory, String(bigMiB), String(small), String(status), String(tocMiB)],
@@ -100,7 +103,7 @@ async function stream(
       prefix: 'db-1',
       vault: backup,
       jobs: 2,
-      spool: { capBytes, punchHole, guard, maxBytesPerSecond: undefined },
+      spool: { capBytes, punchHole, guard, maxBytesPerSecond },
       alwaysPacks: (name) => name === 'toc.dat',
       onPacked: (name) => {
         packed.push(name);
@@ -159,12 +162,22 @@ describe('a dump that grows', () => {
   test('larger than the spool goes through, and stays under its cap', async () => {
     expect(await canPunchHoles(directory)).toBe(true);
     const { backup, abort } = startBackup();
-    const dump = await stream(backup, { bigMiB: 200, capMiB: 32 });
+    const dump = await stream(backup, { bigMiB: 300, capMiB: 96 });
     // First: what is left open would fail the tests after this one as well.
     await abort(new Error('not needed'));
-    expect(dump.files.get('1.dat')?.bytes).toBe(200 * MIB);
-    expect(dump.peakSpoolBytes).toBeLessThan(32 * MIB);
+    expect(dump.files.get('1.dat')?.bytes).toBe(300 * MIB);
+    expect(dump.peakSpoolBytes).toBeLessThan(96 * MIB);
     expect(dump.peakSpoolBytes).toBeGreaterThan(0);
+  });
+
+  test('keeps to its rate', async () => {
+    const { backup, abort } = startBackup();
+    const began = performance.now();
+    const dump = await stream(backup, { bigMiB: 300, maxMiBPerSecond: 150 });
+    await abort(new Error('not needed'));
+    expect(dump.files.get('1.dat')?.bytes).toBe(300 * MIB);
+    // Less what may come at once: a quarter of a second, and what is written between two looks.
+    expect(performance.now() - began).toBeGreaterThan(1_000);
   });
 
   test('takes the same bytes where holes cannot be punched', async () => {
