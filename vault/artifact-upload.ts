@@ -135,7 +135,11 @@ export class ArtifactUpload implements OpenUpload {
   /** Ends the upload without a trace. Never throws: what it cannot abort, it returns. */
   async abort(reason: unknown): Promise<HoldfastError | undefined> {
     this.#fail(reason);
-    await Promise.allSettled([this.#encrypting, ...this.#parts]);
+    const parts = await Promise.allSettled(this.#parts);
+    await this.#encrypting;
+    // A part that was on its way may arrive after the abort, and bring the upload back.
+    // See https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+    if (parts.some(({ status }) => status === 'rejected')) this.#vault.ledger.doubt(this.key);
     this.#message.drop();
     if (this.#part !== undefined) this.#vault.parts.release(this.#part.buffer);
     this.#part = undefined;
