@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import type { DatabaseEntry, Manifest, NotIncluded } from '../../contract/manifest.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
@@ -12,11 +11,10 @@ import { sortWarnings } from './logical/known-warnings.ts';
 import { leftOutBy } from './logical/left-out.ts';
 import { selectDatabases } from './logical/select-databases.ts';
 import { sideBySide } from './logical/side-by-side.ts';
-import { connectionError } from './source/connection-error.ts';
 import { findDatabases, type SourceDatabase } from './source/databases.ts';
+import { inSession } from './source/in-session.ts';
 import { preflightWarnings } from './source/preflight-warnings.ts';
 import type { ReplayPause } from './source/replay-pause.ts';
-import { connect, disconnect, type Server } from './source/server.ts';
 import { surveyServerFacts } from './source/server-facts.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
 
@@ -47,7 +45,7 @@ export async function dumpLogically(
   pause: ReplayPause | undefined,
 ): Promise<LogicalBackup> {
   const { source, vault, logical, previous, log } = options;
-  const { survey, server } = await withSession(source.server, async (client) => ({
+  const { survey, server } = await inSession(source.server, async (client) => ({
     survey: await findDatabases(client),
     server: await surveyServerFacts(client),
   }));
@@ -183,19 +181,6 @@ async function dumpAll(
   run.durations.everything = lap();
   log.info('dump of everything uploaded', { seconds: lap(), bytes: dumped.stream.bytes });
   return dumped.entry;
-}
-
-async function withSession<T>(server: Server, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  try {
-    const client = await connect(server, server.target.database);
-    try {
-      return await work(client);
-    } finally {
-      await disconnect(client);
-    }
-  } catch (error) {
-    throw connectionError(error, server);
-  }
 }
 
 /** Seconds since it was made, to the millisecond. */

@@ -7,6 +7,7 @@ import { backupRoleName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { DirectoryEntry, Manifest } from '../../contract/manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
+import { dumpLeader } from '../local-cloud/dump-processes.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import { contentsOf, createBulk } from '../local-cloud/shop.ts';
 
@@ -93,7 +94,7 @@ async function midDump(
 ): Promise<{ leader: number; workers: number[] }> {
   for (;;) {
     const { pid } = await cloud.task(taskArn);
-    const leader = leaderBelow(pid);
+    const leader = dumpLeader(pid, 'bulk');
     if (leader !== undefined && leader !== notLeader) {
       const workers = groupMembers(leader)
         .map((member) => member.pid)
@@ -101,35 +102,6 @@ async function midDump(
       if (workers.length === 2 && (await openUploads()) >= 2) return { leader, workers };
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** pg_dump leads a process group; its command names the database. */
-function leaderBelow(root: number): number | undefined {
-  return descendants(root).find((pid) => {
-    const command = readProc(`/proc/${pid}/cmdline`);
-    return (
-      command.includes('bin/pg_dump\0') &&
-      command.includes("dbname='bulk'") &&
-      groupMembers(pid).length > 1
-    );
-  });
-}
-
-function descendants(root: number): number[] {
-  const children = readProc(`/proc/${root}/task/${root}/children`)
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
-  return children.flatMap((pid) => [pid, ...descendants(pid)]);
-}
-
-function readProc(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
 

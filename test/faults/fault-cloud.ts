@@ -7,12 +7,12 @@ import { ExitCode } from '../../contract/exit-codes.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { backupsPrefix } from '../../contract/vault-keys.ts';
+import { dumpProcesses } from '../local-cloud/dump-processes.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import type { TaskConditions } from '../local-cloud/platform/tasks.ts';
 import { type S3Proxy, startS3Proxy } from '../local-cloud/servers/s3-proxy.ts';
 import { waitUntil } from '../local-cloud/servers/wait-until.ts';
 import { createBulk } from '../local-cloud/shop.ts';
-import { dumpProcesses } from './processes.ts';
 
 /** Of each of `bulk`'s two tables: its file in the dump is two parts long. */
 const TABLE_MIB = 32;

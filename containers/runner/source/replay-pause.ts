@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { connectionError, whereabouts } from './connection-error.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { whereabouts } from './connection-error.ts';
+import { inSession } from './in-session.ts';
+import type { Server } from './server.ts';
 import { survey } from './survey.ts';
 
 /** How long replay may take to stand still: it finishes what it is at, and may wait for a query first. */
@@ -118,18 +119,5 @@ async function standsStill(client: pg.Client, server: Server, signal: AbortSigna
       );
     }
     await sleep(POLL_MS);
-  }
-}
-
-async function inSession<T>(server: Server, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  try {
-    const client = await connect(server, server.target.database);
-    try {
-      return await work(client);
-    } finally {
-      await disconnect(client);
-    }
-  } catch (error) {
-    throw error instanceof HoldfastError ? error : connectionError(error, server);
   }
 }

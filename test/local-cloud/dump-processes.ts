@@ -8,12 +8,17 @@ interface Process {
   readonly state: string;
 }
 
-/** The processes of the `pg_dump` of a database below `root`; none while it does not run. */
-export function dumpProcesses(root: number, database: string): Process[] {
-  const leader = descendants(root).find((pid) => {
+/** The `pg_dump` of a database below `root`, which leads its workers; `undefined` while it does not run. */
+export function dumpLeader(root: number, database: string): number | undefined {
+  return descendants(root).find((pid) => {
     const command = readProc(`/proc/${pid}/cmdline`);
     return command.includes('bin/pg_dump\0') && command.includes(`dbname='${database}'`);
   });
+}
+
+/** That `pg_dump` and its workers. */
+export function dumpProcesses(root: number, database: string): Process[] {
+  const leader = dumpLeader(root, database);
   if (leader === undefined) return [];
   return groupMembers(leader).map(({ pid }) => ({ pid, state: stateOf(pid) }));
 }
