@@ -1,8 +1,6 @@
 import { tmpdir } from 'node:os';
-import {
-  type RestoreResult,
-  restoreDatabase,
-} from '../containers/runner/restore/restore-database.ts';
+import { restoreDatabase } from '../containers/runner/restore/restore-database.ts';
+import type { RestoreResult } from '../containers/runner/restore/restore-request.ts';
 import { parseTargetUri, whereabouts } from '../containers/runner/restore/target-connection.ts';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import type { Manifest } from '../contract/manifest.ts';

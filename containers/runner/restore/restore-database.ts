@@ -8,51 +8,22 @@ import type { DumpToc } from './dump-toc.ts';
 import { findDatabase } from './find-database.ts';
 import { analyzeInStages } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
-import type { NotRestored } from './not-restored.ts';
 import { checkTarget, majorOf, refused, surveyTarget, type TargetFacts } from './preflight.ts';
+import {
+  type BuiltDatabase,
+  dropBuilt,
+  failed,
+  homeBeside,
+  publishDatabases,
+} from './publish-databases.ts';
 import { withRestoreLock } from './restore-lock.ts';
-import type { ReportProgress } from './restore-progress.ts';
+import type { RestoreRequest, RestoreResult } from './restore-request.ts';
 import { assertLoadsWhole, selectEntries } from './select-entries.ts';
 import { stage } from './stage.ts';
 import { withStagingDirectory } from './staging-directory.ts';
-import { dropTemporary, swapDatabase } from './swap-database.ts';
-import { type TargetServer, withAuthorities, withSession } from './target-connection.ts';
-import { asideName, isTooLong, temporaryName } from './temporary-name.ts';
-
-export interface RestoreRequest {
-  readonly reader: ArtifactReader;
-  readonly manifest: Manifest;
-  /** Name of the database in the backup. */
-  readonly database: string;
-  readonly target: TargetServer;
-  /** Name it gets on the target. @default the name in the backup */
-  readonly into?: string | undefined;
-  /** Whether a database of that name gives way. */
-  readonly replace: boolean;
-  readonly noOwner: boolean;
-  readonly jobs: number;
-  /** Directory that holds the decrypted dump meanwhile. */
-  readonly staging: string;
-  /** Where PostgreSQL's client programs are. @default PATH, then Debian's place */
-  readonly pgBin?: string | undefined;
-  readonly now: () => Date;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ReportProgress | undefined;
-}
-
-export interface RestoreResult {
-  readonly database: string;
-  readonly name: string;
-  /** Name under which the replaced database is kept. */
-  readonly keptAs: string | undefined;
-  readonly tables: number;
-  readonly dumpBytes: number;
-  readonly databaseBytes: number;
-  readonly notRestored: readonly NotRestored[];
-  /** What PostgreSQL's programs warned of. */
-  readonly warnings: readonly string[];
-  readonly seconds: Readonly<Record<'fetch' | 'restore' | 'analyze' | 'total', number>>;
-}
+import { dropTemporary } from './swap-database.ts';
+import { withAuthorities, withSession } from './target-connection.ts';
+import { isTooLong, temporaryName } from './temporary-name.ts';
 
 /**
  * Restores one database into an existing server: built aside under a temporary name, renamed when it
@@ -72,21 +43,19 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   );
   const programs = await findClientPrograms(needed, request.pgBin);
   // A database cannot be renamed by a session that is connected to it.
-  const home = target.database === name ? otherThan(name) : target.database;
+  const home = homeBeside(target, [name]);
   return await withRestoreLock(target, name, async (session) => {
     const facts = await surveyTarget(session);
     checkTarget(facts, manifest, entry, { name, replace: request.replace });
-    await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {
-      throw failed(error, `The temporary database of an earlier run cannot be dropped`);
-    });
-    return await withStagingDirectory(request.staging, stagedBytes(entry), async (directory) => {
-      const trusting = { ...request, target: await withAuthorities(target, directory) };
-      return restoreThrough(directory, { request: trusting, entry, name, home, facts, programs });
-    });
+    const built = await buildAside(session, { request, entry, name, home, facts, programs });
+    const [published] = await publishDatabases(request, home, [built]);
+    if (published === undefined) throw new Error('Nothing was published.');
+    return published;
   });
 }
 
-interface Run {
+/** One database on its way into the target. */
+export interface Run {
   readonly request: RestoreRequest;
   readonly entry: DatabaseEntry;
   readonly name: string;
@@ -96,7 +65,24 @@ interface Run {
   readonly programs: ClientPrograms;
 }
 
-async function restoreThrough(directory: string, run: Run): Promise<RestoreResult> {
+/**
+ * Builds a database under its temporary name, whole but for the name that it is to get. On failure
+ * it is dropped.
+ *
+ * @throws HoldfastError RESTORE_REFUSED, VAULT_*, RESTORE_FAILED
+ */
+export async function buildAside(session: pg.Client, run: Run): Promise<BuiltDatabase> {
+  const { request, entry, name } = run;
+  await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {
+    throw failed(error, `The temporary database of an earlier run cannot be dropped`);
+  });
+  return await withStagingDirectory(request.staging, stagedBytes(entry), async (directory) => {
+    const target = await withAuthorities(request.target, directory);
+    return await restoreThrough(directory, { ...run, request: { ...request, target } });
+  });
+}
+
+async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabase> {
   const { request, entry, name, home, facts } = run;
   const { reader, manifest, target, signal, onProgress } = request;
   const started = Date.now();
@@ -134,20 +120,13 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
     const analyzedAt = Date.now();
     const finished = await withSession(target, home, async (session) => {
       const notReplayed = await replayProperties(session, temporary, selection, toc, request);
-      const bytes = await databaseBytes(session, temporary);
-      signal?.throwIfAborted();
-      const exists = (await surveyTarget(session)).databases.has(name);
-      if (exists && !request.replace) {
-        throw refused(`A database "${name}" was made on the target meanwhile.`, 'Use --into NAME.');
-      }
-      const aside = exists ? asideName(name, request.now()) : undefined;
-      await swapDatabase(session, { temporary, name, aside });
-      return { notReplayed, bytes, aside };
+      return { notReplayed, bytes: await databaseBytes(session, temporary) };
     });
     return {
+      started,
       database: entry.name,
       name,
-      keptAs: finished.aside,
+      temporary,
       tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
       dumpBytes: stagedBytes(entry),
       databaseBytes: finished.bytes,
@@ -162,25 +141,10 @@ async function restoreThrough(directory: string, run: Run): Promise<RestoreResul
         fetch: (fetchedAt - started) / 1000,
         restore: (loadedAt - fetchedAt) / 1000,
         analyze: (analyzedAt - loadedAt) / 1000,
-        total: (Date.now() - started) / 1000,
       },
     };
   } catch (error) {
-    // On a session of its own: the broken one may be the reason why we are here.
-    const left = await withSession(target, home, (session) =>
-      dropTemporary(session, temporary),
-    ).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    signal?.throwIfAborted();
-    if (left !== undefined) {
-      throw failed(
-        error,
-        `The restore failed, and what it had built could not be dropped (database ${temporary})`,
-      );
-    }
-    throw error instanceof HoldfastError ? error : failed(error, 'The restore failed');
+    return await dropBuilt(error, { target, home, signal }, [temporary]);
   }
 }
 
@@ -201,18 +165,6 @@ function stagedCipherBytes(manifest: Manifest, entry: DatabaseEntry): number {
   return manifest.artifacts
     .filter((artifact) => names.has(artifact.name))
     .reduce((sum, artifact) => sum + artifact.cipher.bytes, 0);
-}
-
-function otherThan(name: string): string {
-  return name === 'postgres' ? 'template1' : 'postgres';
-}
-
-function failed(cause: unknown, what: string): HoldfastError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new HoldfastError('RESTORE_FAILED', `${what}: ${message}`, {
-    hint: 'Mend the cause, then run it again: it starts by dropping what an earlier run left.',
-    cause,
-  });
 }
 
 /** The manifest is not authenticated; the dump is, and it names the database that it was made of. */

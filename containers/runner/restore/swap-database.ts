@@ -14,25 +14,26 @@ export interface Swap {
 }
 
 /**
- * Gives the finished database its name, and the replaced one another, in one transaction: there is
- * no moment without a database of that name, and no connection lands in the wrong one.
+ * Gives finished databases their names, and the replaced ones others, in one transaction: all or none,
+ * there is no moment without a database of such a name, and no connection lands in the wrong one.
  *
- * Sessions on the replaced database are ended. They may reconnect before the rename has its lock, so
+ * Sessions on the replaced databases are ended. They may reconnect before a rename has its lock, so
  * that is tried a few times; once it has, new connections wait for the end of the transaction.
  */
-export async function swapDatabase(session: pg.Client, swap: Swap): Promise<void> {
-  const { temporary, name, aside } = swap;
+export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await session.query('BEGIN');
-      if (aside !== undefined) {
-        await session.query(
-          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
-          [name],
-        );
-        await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
+      for (const { temporary, name, aside } of swaps) {
+        if (aside !== undefined) {
+          await session.query(
+            'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+            [name],
+          );
+          await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
+        }
+        await session.query(`ALTER DATABASE ${quoteName(temporary)} RENAME TO ${quoteName(name)}`);
       }
-      await session.query(`ALTER DATABASE ${quoteName(temporary)} RENAME TO ${quoteName(name)}`);
       await session.query('COMMIT');
       return;
     } catch (error) {

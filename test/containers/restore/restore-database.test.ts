@@ -2,12 +2,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import {
-  type RestoreRequest,
-  type RestoreResult,
-  restoreDatabase,
-} from '../../../containers/runner/restore/restore-database.ts';
+import { restoreDatabase } from '../../../containers/runner/restore/restore-database.ts';
 import type { Progress } from '../../../containers/runner/restore/restore-progress.ts';
+import type {
+  RestoreRequest,
+  RestoreResult,
+} from '../../../containers/runner/restore/restore-request.ts';
 import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { Manifest } from '../../../contract/manifest.ts';

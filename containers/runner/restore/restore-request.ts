@@ -1,0 +1,40 @@
+import type { Manifest } from '../../../contract/manifest.ts';
+import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import type { NotRestored } from './not-restored.ts';
+import type { ReportProgress } from './restore-progress.ts';
+import type { TargetServer } from './target-connection.ts';
+
+export interface RestoreRequest {
+  readonly reader: ArtifactReader;
+  readonly manifest: Manifest;
+  /** Name of the database in the backup. */
+  readonly database: string;
+  readonly target: TargetServer;
+  /** Name it gets on the target. @default the name in the backup */
+  readonly into?: string | undefined;
+  /** Whether a database of that name gives way. */
+  readonly replace: boolean;
+  readonly noOwner: boolean;
+  readonly jobs: number;
+  /** Directory that holds the decrypted dump meanwhile. */
+  readonly staging: string;
+  /** Where PostgreSQL's client programs are. @default PATH, then Debian's place */
+  readonly pgBin?: string | undefined;
+  readonly now: () => Date;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ReportProgress | undefined;
+}
+
+export interface RestoreResult {
+  readonly database: string;
+  readonly name: string;
+  /** Name under which the replaced database is kept. */
+  readonly keptAs: string | undefined;
+  readonly tables: number;
+  readonly dumpBytes: number;
+  readonly databaseBytes: number;
+  readonly notRestored: readonly NotRestored[];
+  /** What PostgreSQL's programs warned of. */
+  readonly warnings: readonly string[];
+  readonly seconds: Readonly<Record<'fetch' | 'restore' | 'analyze' | 'total', number>>;
+}
