@@ -7,6 +7,12 @@ export function resourceName(environment: string, ...parts: readonly string[]): 
   return ['holdfast', environment, ...parts].join('_');
 }
 
+/** Tags by which costs are told apart. */
+export const EnvironmentTag = {
+  Environment: 'holdfast:environment',
+  Cluster: 'holdfast:cluster',
+} as const;
+
 /** ECS task definition family of a cluster's backups. */
 export function taskFamily(environment: string, cluster: string): string {
   return resourceName(environment, 'backup', cluster);
@@ -29,15 +35,6 @@ export function restoreRoleName(environment: string): string {
 
 export function restoreRolePath(): string {
   return '/holdfast/restore/';
-}
-
-/** IAM role that removes what has expired: the only one that the vault lets delete a version. */
-export function expireRoleName(environment: string): string {
-  return `hf.${environment}`;
-}
-
-export function expireRolePath(): string {
-  return '/holdfast/expire/';
 }
 
 /** The vault's bucket, unless the environment names one. 63 characters at most on AWS. */

@@ -37,7 +37,7 @@ const CLUSTER_KNOWN = [
   'architecture',
 ] as const satisfies readonly (keyof ResolvedCluster)[];
 
-interface LockBounds {
+export interface LockBounds {
   readonly minLockDays: number;
   readonly maxLockDays: number;
 }

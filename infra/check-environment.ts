@@ -1,14 +1,8 @@
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { EnvironmentName, LOCK_MODES } from '../contract/names.ts';
+import { checkLogRetention } from './check-backups.ts';
+import { checkClusterList } from './check-cluster-list.ts';
+import { checkLocks, checkVaultNames } from './check-vault.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
-
-/** S3 itself takes up to 100 years. */
-const LONGEST_LOCK_DAYS = 36_500;
-
-const LOG_RETENTION_DAYS = Object.values(RetentionDays).filter(
-  (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
-);
 
 const KNOWN = [
   'name',
@@ -27,43 +21,16 @@ const KNOWN = [
 /** Checks what belongs to the environment as a whole; its clusters are checked one by one. */
 export function checkEnvironment(given: Environment, problems: Problems): void {
   problems.requireKnown('', given, KNOWN);
-  problems.require(
-    EnvironmentName.safeParse(given.name).success,
-    'name',
-    given.name,
-    'Give 1 to 20 characters out of a-z, 0-9 and -, equal to the name of the file.',
-  );
+  checkVaultNames('name', given.name, given.bucketName, problems);
   checkPlace(given, problems);
   checkLocks(given, problems);
-  if (given.logRetentionDays !== undefined) {
-    problems.requireOneOf('logRetentionDays', given.logRetentionDays, LOG_RETENTION_DAYS);
-  }
+  checkLogRetention(given.logRetentionDays, problems);
   if (given.network !== undefined) checkNetwork(given, given.network, problems);
-  const clusters: unknown = given.clusters;
-  problems.require(
-    Array.isArray(clusters) && clusters.length > 0,
-    'clusters',
-    clusters,
-    'List at least one cluster: { name, postgresMajor, secretName, schedules }.',
-  );
-  if (Array.isArray(clusters)) {
-    problems.requireUnique(
-      'clusters[].name',
-      given.clusters.map(({ name }) => name),
-    );
-    for (const [index, { schedules }] of given.clusters.entries()) {
-      problems.require(
-        Array.isArray(schedules),
-        `clusters[${index}].schedules`,
-        schedules,
-        'List the schedules, or give [] for backups on request only.',
-      );
-    }
-  }
+  checkClusterList(given.clusters, problems);
 }
 
 function checkPlace(given: Environment, problems: Problems): void {
-  const { account, region, bucketName } = given;
+  const { account, region } = given;
   problems.require(
     (account === undefined) === (region === undefined),
     account === undefined ? 'account' : 'region',
@@ -85,25 +52,6 @@ function checkPlace(given: Environment, problems: Problems): void {
       /^[a-z]{2}(-[a-z]+)+-\d$/,
       'Give the name of an AWS region, such as eu-central-1.',
     );
-  }
-  if (bucketName !== undefined) {
-    problems.requireText(
-      'bucketName',
-      bucketName,
-      /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
-      'Give 3 to 63 characters out of a-z, 0-9 and -, or leave it out for a name made from the account.',
-    );
-  }
-}
-
-function checkLocks(given: Environment, problems: Problems): void {
-  if (given.lockMode !== undefined) problems.requireOneOf('lockMode', given.lockMode, LOCK_MODES);
-  problems.requireInteger('retentionDays', given.retentionDays, 2, LONGEST_LOCK_DAYS);
-  if (given.minLockDays !== undefined) {
-    problems.requireInteger('minLockDays', given.minLockDays, 1, LONGEST_LOCK_DAYS);
-  }
-  if (given.maxLockDays !== undefined) {
-    problems.requireInteger('maxLockDays', given.maxLockDays, 3, LONGEST_LOCK_DAYS);
   }
 }
 

@@ -1,3 +1,5 @@
+import { ClusterName } from '../contract/names.ts';
+
 /** Thrown at synth: every wrong value of an environment's file, with what to write instead. */
 export class EnvironmentError extends Error {
   constructor(subject: string, problems: readonly string[]) {
@@ -38,6 +40,20 @@ export class Problems {
       const property = owner === '' ? key : `${owner}.${key}`;
       this.found.push(`${property} is no known property. Use one of ${known.join(', ')}.`);
     }
+  }
+
+  /** Whether it is one; a list is none. `shape` is what to write, such as `{ name, kind }`. */
+  requireObject(property: string, value: unknown, shape: string): boolean {
+    const holds = typeof value === 'object' && value !== null && !Array.isArray(value);
+    this.require(holds, property, value, `Give an object: ${shape}.`);
+    return holds;
+  }
+
+  /** A list of names of clusters. */
+  requireNames(property: string, value: unknown): void {
+    const holds =
+      Array.isArray(value) && value.every((name) => ClusterName.safeParse(name).success);
+    this.require(holds, property, value, 'List names of 1 to 40 characters out of a-z, 0-9 and -.');
   }
 
   requireUnique(property: string, values: readonly string[]): void {

@@ -24,10 +24,9 @@ export function addHoldfastStacks(app: App, environment: ResolvedEnvironment): H
   });
   const backup = new BackupStack(app, backupStackName(environment.name), {
     ...props,
+    vault: vault.vault,
     description: `Holdfast ${environment.name}: tasks, functions and schedules`,
   });
-  // The keys' ARNs are read from SSM, where the vault's stack puts them.
-  backup.addStackDependency(vault);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { vault, backup };
 }

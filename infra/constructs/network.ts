@@ -5,12 +5,34 @@ import {
   type ISubnet,
   type IVpc,
   SecurityGroup,
-  Subnet,
+  type SubnetSelection,
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
-import type { NetworkOptions } from '../environment.ts';
+
+export interface NetworkProps {
+  /**
+   * An existing VPC. Give it an S3 gateway endpoint, or NAT is paid for all that goes to the vault.
+   * @default - a new one over two availability zones, with an S3 gateway endpoint
+   */
+  readonly vpc?: IVpc;
+  /**
+   * The existing VPC's subnets that tasks run in.
+   * @default - its private subnets with a way out
+   */
+  readonly vpcSubnets?: SubnetSelection;
+  /**
+   * NAT gateways of the new VPC, 0 to 2. With 0 tasks run in public subnets under public addresses.
+   * @default 1
+   */
+  readonly natGateways?: number;
+  /**
+   * Whether tasks in the existing VPC's subnets need a public address to reach out.
+   * @default false
+   */
+  readonly assignPublicIp?: boolean;
+}
 
 /** Where tasks run, and how they reach out. */
 export class Network extends Construct {
@@ -19,24 +41,19 @@ export class Network extends Construct {
   readonly securityGroup: SecurityGroup;
   readonly assignPublicIp: boolean;
 
-  constructor(scope: Construct, id: string, options: NetworkOptions) {
+  constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
-    if (options.vpcId === undefined) {
-      const natGateways = options.natGateways ?? 1;
+    if (props.vpc === undefined) {
+      const natGateways = props.natGateways ?? 1;
       // The library's own class misses its interface by exactOptionalPropertyTypes alone.
       this.vpc = this.createVpc(natGateways) as IVpc;
       this.assignPublicIp = natGateways === 0;
       this.subnets = this.assignPublicIp ? this.vpc.publicSubnets : this.vpc.privateSubnets;
     } else {
-      const { vpcId, availabilityZones = [], subnetIds = [] } = options;
-      this.vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
-        vpcId,
-        availabilityZones: [...availabilityZones],
-      });
-      this.assignPublicIp = options.assignPublicIp ?? false;
-      this.subnets = subnetIds.map((subnetId, index) =>
-        Subnet.fromSubnetId(this, `Subnet${index}`, subnetId),
-      );
+      this.vpc = props.vpc;
+      this.assignPublicIp = props.assignPublicIp ?? false;
+      const chosen = props.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS };
+      this.subnets = this.vpc.selectSubnets(chosen).subnets;
     }
     this.securityGroup = new SecurityGroup(this, 'Tasks', {
       vpc: this.vpc,

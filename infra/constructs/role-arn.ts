@@ -3,8 +3,6 @@ import type { Construct } from 'constructs';
 import {
   backupRoleName,
   backupRolePath,
-  expireRoleName,
-  expireRolePath,
   restoreRoleName,
   restoreRolePath,
 } from '../../contract/environment-names.ts';
@@ -21,10 +19,6 @@ export function backupRoleArn(scope: Construct, environment: string, cluster: st
 
 export function restoreRoleArn(scope: Construct, environment: string): string {
   return roleArn(scope, restoreRolePath(), restoreRoleName(environment));
-}
-
-export function expireRoleArn(scope: Construct, environment: string): string {
-  return roleArn(scope, expireRolePath(), expireRoleName(environment));
 }
 
 /** `path` begins and ends with a slash. */

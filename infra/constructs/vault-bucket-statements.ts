@@ -1,12 +1,9 @@
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import type { Construct } from 'constructs';
 import type { LockMode } from '../../contract/names.ts';
 import { lockBoundStatements } from './lock-bounds.ts';
-import { expireRoleArn } from './role-arn.ts';
 
 export interface VaultBucketRules {
-  readonly environment: string;
   readonly lockMode: LockMode;
   readonly minLockDays: number;
   readonly maxLockDays: number;
@@ -16,11 +13,7 @@ export interface VaultBucketRules {
  * The bucket's policy: denies only, for everybody, administrators included. Each rests on one
  * condition, so that what a statement forbids can be read from its `Sid`.
  */
-export function vaultBucketStatements(
-  scope: Construct,
-  bucket: Bucket,
-  rules: VaultBucketRules,
-): PolicyStatement[] {
+export function vaultBucketStatements(bucket: Bucket, rules: VaultBucketRules): PolicyStatement[] {
   const objects = bucket.arnForObjects('*');
   return [
     deny('DenyInsecureTransport', ['s3:*'], [bucket.bucketArn, objects], {
@@ -34,9 +27,9 @@ export function vaultBucketStatements(
     }),
     // Without a version id a delete only hides the object behind a marker; nobody needs that here.
     deny('DenyDeleteMarkers', ['s3:DeleteObject'], [objects]),
-    deny('DenyDeletingVersions', ['s3:DeleteObjectVersion'], [objects], {
-      ArnNotEquals: { 'aws:PrincipalArn': expireRoleArn(scope, rules.environment) },
-    }),
+    // Also after its lock has ended: nothing removes backups yet, and an exception for a role that does
+    // not exist would be one for whoever makes a role of that name.
+    deny('DenyDeletingVersions', ['s3:DeleteObjectVersion'], [objects]),
     deny('DenyGovernanceBypass', ['s3:BypassGovernanceRetention'], [objects]),
     // A legal hold has no end: set by a stolen role, it would keep every object for good.
     deny('DenyLegalHolds', ['s3:PutObjectLegalHold'], [objects]),

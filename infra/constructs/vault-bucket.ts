@@ -11,7 +11,6 @@ import type { LockMode } from '../../contract/names.ts';
 import { vaultBucketStatements } from './vault-bucket-statements.ts';
 
 export interface VaultBucketProps {
-  readonly environment: string;
   /** Fixed for good: other stacks and the command know the bucket by it. */
   readonly bucketName: string;
   readonly lockMode: LockMode;
@@ -47,7 +46,7 @@ export class VaultBucket extends Construct {
       ],
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    for (const statement of vaultBucketStatements(this, this.bucket, props)) {
+    for (const statement of vaultBucketStatements(this.bucket, props)) {
       this.bucket.addToResourcePolicy(statement);
     }
     // Without its policy a bucket that outlives the stack would take overwrites and deletes again.

@@ -20,7 +20,6 @@ interface RoleProperties {
 
 export const BACKUP_OF_ORDERS = `arn:aws:iam::${ACCOUNT}:role/holdfast/backup/hf.test.orders`;
 export const RESTORE = `arn:aws:iam::${ACCOUNT}:role/holdfast/restore/hf.test`;
-export const EXPIRE = `arn:aws:iam::${ACCOUNT}:role/holdfast/expire/hf.test`;
 export const ADMINISTRATOR = `arn:aws:iam::${ACCOUNT}:role/administrator`;
 
 /** A request, and what its context holds besides the principal. */
@@ -78,7 +77,7 @@ export async function mayByRole(attempt: Attempt, arn: string): Promise<boolean>
 /** The statements of a role, by its ARN; an administrator's are all there are. */
 export function policiesOf(principal: string): readonly PolicyDocument[] {
   const name = principal.split('/').at(-1);
-  if (principal === ADMINISTRATOR || principal === EXPIRE) {
+  if (principal === ADMINISTRATOR) {
     return [{ Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }];
   }
   const named = ({ RoleName }: Properties): boolean => RoleName === name;

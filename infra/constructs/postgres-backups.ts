@@ -1,0 +1,158 @@
+import { ArnFormat, Stack, Tags } from 'aws-cdk-lib';
+import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { EnvironmentTag, resourceName } from '../../contract/environment-names.ts';
+import { checkBackups } from '../check-backups.ts';
+import type { ClusterEnvironment } from '../environment.ts';
+import { resolveClusters } from '../resolve-clusters.ts';
+import type { ResolvedCluster } from '../resolved-environment.ts';
+import { BackupRole } from './backup-role.ts';
+import { BackupSchedule, ScheduleGroup } from './backup-schedule.ts';
+import { BackupTask } from './backup-task.ts';
+import { ExecutionRole } from './execution-role.ts';
+import { Network, type NetworkProps } from './network.ts';
+import type { PostgresVault } from './postgres-vault.ts';
+import { RestoreRole } from './restore-role.ts';
+import { StartTaskFunction } from './start-task-function.ts';
+
+export interface PostgresBackupsProps extends NetworkProps {
+  /** Where the backups go. In this construct's stack, or in one that is deployed before it. */
+  readonly vault: PostgresVault;
+  /** The servers to back up, one or more. */
+  readonly clusters: readonly ClusterEnvironment[];
+  /**
+   * How long logs are kept. Days, one of the values that CloudWatch Logs offers.
+   * @default 90
+   */
+  readonly logRetentionDays?: number;
+}
+
+interface ClusterBackups {
+  readonly task: BackupTask;
+  readonly role: BackupRole;
+  readonly kmsKeyArn: string;
+}
+
+/**
+ * Everything that runs for an environment: tasks, functions, schedules and the roles they have. It can
+ * be deleted and deployed again without touching a backup.
+ *
+ * @throws EnvironmentError naming each wrong property of a cluster, the value found and the fix.
+ */
+export class PostgresBackups extends Construct {
+  readonly network: Network;
+  readonly restoreRole: RestoreRole;
+  readonly startTask: StartTaskFunction;
+  private readonly vault: PostgresVault;
+  private readonly ecsCluster: Cluster;
+  private readonly executionRole: ExecutionRole;
+  private readonly logRetention: RetentionDays;
+
+  constructor(scope: Construct, id: string, props: PostgresBackupsProps) {
+    super(scope, id);
+    const { vault } = props;
+    const environment = vault.environmentName;
+    checkBackups(props);
+    const clusters = resolveClusters(props.clusters, vault);
+    this.vault = vault;
+    this.logRetention = props.logRetentionDays ?? RetentionDays.THREE_MONTHS;
+    this.network = new Network(this, 'Network', props);
+    this.ecsCluster = new Cluster(this, 'Cluster', {
+      clusterName: resourceName(environment),
+      vpc: this.network.vpc,
+      containerInsightsV2: ContainerInsights.ENABLED,
+    });
+    this.executionRole = new ExecutionRole(this, 'ExecutionRole', { environment });
+    const backups = clusters.map((cluster) => this.addCluster(cluster));
+    this.restoreRole = new RestoreRole(this, 'RestoreRole', {
+      environment,
+      bucketArn: this.bucketArn(),
+      kmsKeyArns: backups.map(({ kmsKeyArn }) => kmsKeyArn),
+    });
+    this.startTask = new StartTaskFunction(this, 'StartTask', {
+      environment,
+      clusterNames: clusters.map(({ name }) => name),
+      ecsCluster: this.ecsCluster,
+      network: this.network,
+      tasks: backups.map(({ task }) => task),
+      passedRoleArns: [
+        this.executionRole.role.roleArn,
+        ...backups.map(({ role }) => role.role.roleArn),
+      ],
+      logGroup: this.newLogGroup('StartTaskLog'),
+    });
+    this.addSchedules(clusters);
+    Tags.of(this).add(EnvironmentTag.Environment, environment);
+  }
+
+  private addCluster(cluster: ResolvedCluster): ClusterBackups {
+    const kmsKeyArn = this.vault.keyArnFor(this, cluster.name);
+    const shared = {
+      environment: this.vault.environmentName,
+      kmsKeyArn,
+      lockMode: this.vault.lockMode,
+    };
+    const role = new BackupRole(this, `BackupRole-${cluster.name}`, {
+      ...shared,
+      cluster: cluster.name,
+      bucketArn: this.bucketArn(),
+      secretArn: this.secretArnPattern(cluster.secretName),
+      ecsCluster: this.ecsCluster,
+      retentionDays: cluster.retention.days,
+    });
+    const logGroup = this.newLogGroup(`Log-${cluster.name}`);
+    const task = new BackupTask(this, `Task-${cluster.name}`, {
+      ...shared,
+      cluster,
+      bucketName: this.vault.bucketName,
+      ecsClusterArn: this.ecsCluster.clusterArn,
+      // Not its ARN without those characters: of a name that itself ends in a hyphen and six, Secrets
+      // Manager would take them for the suffix.
+      secretName: cluster.secretName,
+      taskRole: role.role,
+      executionRole: this.executionRole.role,
+      logGroup,
+    });
+    for (const part of [role, logGroup, task]) {
+      Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
+    }
+    return { task, role, kmsKeyArn };
+  }
+
+  private addSchedules(clusters: readonly ResolvedCluster[]): void {
+    const group = new ScheduleGroup(this, 'Schedules', {
+      environment: this.vault.environmentName,
+      startTask: this.startTask.function,
+    });
+    for (const cluster of clusters) {
+      for (const schedule of cluster.schedules) {
+        const id = `Schedule-${cluster.name}-${schedule.name}`;
+        new BackupSchedule(this, id, { cluster: cluster.name, schedule, group });
+      }
+    }
+  }
+
+  private newLogGroup(id: string): LogGroup {
+    return new LogGroup(this, id, { retention: this.logRetention });
+  }
+
+  private bucketArn(): string {
+    return Stack.of(this).formatArn({
+      service: 's3',
+      account: '',
+      region: '',
+      resource: this.vault.bucketName,
+    });
+  }
+
+  /** By name: the six characters that Secrets Manager appends change with each new secret. */
+  private secretArnPattern(name: string): string {
+    return Stack.of(this).formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: `${name}-??????`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import type { LockMode } from '../contract/names.ts';
+import { checkLocks, checkVaultNames } from './check-vault.ts';
+import { Problems } from './environment-problems.ts';
+import type { PostgresVaultProps } from './vault-props.ts';
+
+export const VAULT_DEFAULTS = {
+  lockMode: 'COMPLIANCE' as LockMode,
+  minLockDays: 1,
+  maxLockDays: 400,
+};
+
+/** A vault's properties with the defaults filled in. */
+export type ResolvedVault = PostgresVaultProps & typeof VAULT_DEFAULTS;
+
+/**
+ * Fills in the defaults of a vault that stands in somebody's own stack, and checks every value.
+ *
+ * @throws EnvironmentError naming each wrong property, the value found and the fix.
+ */
+export function resolveVault(props: PostgresVaultProps): ResolvedVault {
+  const problems = new Problems();
+  const { environmentName, clusterNames = [], ...given } = props;
+  checkVaultNames('environmentName', environmentName, given.bucketName, problems);
+  checkLocks(given, problems);
+  problems.requireNames('clusterNames', clusterNames);
+  problems.throwIfAny('The vault');
+  return { ...VAULT_DEFAULTS, ...withoutUndefined(props) };
+}
+
+/** Spread over defaults, a property that is there and undefined would take one away. */
+export function withoutUndefined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,38 @@
+import type { LockMode } from '../contract/names.ts';
+
+/** What `PostgresVault` is given. */
+export interface PostgresVaultProps {
+  /**
+   * Name of the environment: 1 to 20 characters out of a-z, 0-9 and -. The names of roles, parameters
+   * and keys are made from it, so it is unique in account and Region.
+   */
+  readonly environmentName: string;
+  /** Lock of an object that comes without one, and of clusters without a retention. Days, 2 or more. */
+  readonly retentionDays: number;
+  /**
+   * Name of the bucket. It cannot be changed after the first deployment.
+   * @default - `holdfast-<environmentName>-<account>-<region>`
+   */
+  readonly bucketName?: string;
+  /**
+   * `COMPLIANCE`: nobody, root included, can shorten a lock. `GOVERNANCE`: the bucket policy alone
+   * keeps privileged users from it.
+   * @default 'COMPLIANCE'
+   */
+  readonly lockMode?: LockMode;
+  /**
+   * The vault refuses locks that end sooner. Days.
+   * @default 1
+   */
+  readonly minLockDays?: number;
+  /**
+   * The vault refuses locks that end later. Days.
+   * @default 400
+   */
+  readonly maxLockDays?: number;
+  /**
+   * Clusters that get a key. `PostgresBackups` adds its own.
+   * @default - none
+   */
+  readonly clusterNames?: readonly string[];
+}
