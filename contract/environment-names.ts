@@ -37,6 +37,21 @@ export function restoreRolePath(): string {
   return '/holdfast/restore/';
 }
 
+/** SNS topic that tells of whoever lays hands on the vault. */
+export function vaultAlarmName(environment: string): string {
+  return resourceName(environment, 'vault-alarm');
+}
+
+/** EventBridge rules over the vault itself. */
+export function vaultRuleName(environment: string, watched: 'bucket' | 'alarm' | 'key'): string {
+  return resourceName(environment, 'vault', watched);
+}
+
+/** EventBridge rule over a cluster's key. 64 characters at most on AWS. */
+export function keyRuleName(environment: string, cluster: string): string {
+  return `hf.${environment}.${cluster}`;
+}
+
 /** The vault's bucket, unless the environment names one. 63 characters at most on AWS. */
 export function vaultBucketName(environment: string, account: string, region: string): string {
   return `holdfast-${environment}-${account}-${region}`;

@@ -1,6 +1,6 @@
 import { checkLogRetention } from './check-backups.ts';
 import { checkClusterList } from './check-cluster-list.ts';
-import { checkLocks, checkVaultNames } from './check-vault.ts';
+import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
 
@@ -13,6 +13,8 @@ const KNOWN = [
   'retentionDays',
   'minLockDays',
   'maxLockDays',
+  'acknowledgeLongLocks',
+  'alarmEmails',
   'logRetentionDays',
   'network',
   'clusters',
@@ -24,6 +26,7 @@ export function checkEnvironment(given: Environment, problems: Problems): void {
   checkVaultNames('name', given.name, given.bucketName, problems);
   checkPlace(given, problems);
   checkLocks(given, problems);
+  checkAlarm(given.alarmEmails, problems);
   checkLogRetention(given.logRetentionDays, problems);
   if (given.network !== undefined) checkNetwork(given, given.network, problems);
   checkClusterList(given.clusters, problems);

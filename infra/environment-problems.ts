@@ -28,6 +28,10 @@ export class Problems {
     this.require(holds, property, value, `Give a whole number from ${least} to ${most}.`);
   }
 
+  requireBoolean(property: string, value: unknown): void {
+    this.require(typeof value === 'boolean', property, value, 'Give true or false.');
+  }
+
   requireOneOf(property: string, value: unknown, allowed: readonly (string | number)[]): void {
     const holds = allowed.some((candidate) => candidate === value);
     this.require(holds, property, value, `Give one of ${allowed.join(', ')}.`);
@@ -56,9 +60,13 @@ export class Problems {
     this.require(holds, property, value, 'List names of 1 to 40 characters out of a-z, 0-9 and -.');
   }
 
-  requireUnique(property: string, values: readonly string[]): void {
+  requireUnique(
+    property: string,
+    values: readonly string[],
+    fix = 'Give each a name of its own.',
+  ): void {
     const twice = values.filter((value, index) => values.indexOf(value) !== index);
-    this.require(twice.length === 0, property, twice.join(', '), 'Give each a name of its own.');
+    this.require(twice.length === 0, property, twice.join(', '), fix);
   }
 
   /** @throws EnvironmentError if anything was found. */

@@ -42,6 +42,17 @@ export interface Environment {
    */
   readonly maxLockDays?: number;
   /**
+   * Whether locks of more than 400 days are meant, under `COMPLIANCE`: nobody can end them, or their
+   * costs, but by closing the account.
+   * @default false
+   */
+  readonly acknowledgeLongLocks?: boolean;
+  /**
+   * Mail addresses that are told when somebody lays hands on the vault. Each has to confirm.
+   * @default - nobody, until somebody subscribes to the topic
+   */
+  readonly alarmEmails?: readonly string[];
+  /**
    * How long logs are kept. Days, one of the values that CloudWatch Logs offers.
    * @default 90
    */

@@ -1,5 +1,5 @@
 import type { LockMode } from '../contract/names.ts';
-import { checkLocks, checkVaultNames } from './check-vault.ts';
+import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
 import { Problems } from './environment-problems.ts';
 import type { PostgresVaultProps } from './vault-props.ts';
 
@@ -7,10 +7,13 @@ export const VAULT_DEFAULTS = {
   lockMode: 'COMPLIANCE' as LockMode,
   minLockDays: 1,
   maxLockDays: 400,
+  acknowledgeLongLocks: false,
+  alarmEmails: [] as readonly string[],
 };
 
 /** A vault's properties with the defaults filled in. */
-export type ResolvedVault = PostgresVaultProps & typeof VAULT_DEFAULTS;
+export type ResolvedVault = PostgresVaultProps &
+  typeof VAULT_DEFAULTS & { readonly clusterNames: readonly string[] };
 
 /**
  * Fills in the defaults of a vault that stands in somebody's own stack, and checks every value.
@@ -22,9 +25,10 @@ export function resolveVault(props: PostgresVaultProps): ResolvedVault {
   const { environmentName, clusterNames = [], ...given } = props;
   checkVaultNames('environmentName', environmentName, given.bucketName, problems);
   checkLocks(given, problems);
+  checkAlarm(given.alarmEmails, problems);
   problems.requireNames('clusterNames', clusterNames);
   problems.throwIfAny('The vault');
-  return { ...VAULT_DEFAULTS, ...withoutUndefined(props) };
+  return { ...VAULT_DEFAULTS, clusterNames, ...withoutUndefined(props) };
 }
 
 /** Spread over defaults, a property that is there and undefined would take one away. */

@@ -22,6 +22,8 @@ export class VaultStack extends Stack {
       retentionDays: environment.retentionDays,
       minLockDays: environment.minLockDays,
       maxLockDays: environment.maxLockDays,
+      acknowledgeLongLocks: environment.acknowledgeLongLocks,
+      alarmEmails: environment.alarmEmails,
       clusterNames: environment.clusters.map(({ name }) => name),
     });
   }

@@ -4,7 +4,7 @@ import {
   AnyPrincipal,
   Effect,
   PolicyDocument,
-  PolicyStatement,
+  type PolicyStatement,
 } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -15,6 +15,7 @@ import {
   resourceName,
 } from '../../contract/environment-names.ts';
 import type { ClusterParameter } from '../../contract/parameters.ts';
+import { ADMINISTRATION, DESTRUCTION, keyStatement } from './key-statements.ts';
 import { backupRoleArn, restoreRoleArn } from './role-arn.ts';
 
 export interface ClusterKeyProps {
@@ -60,39 +61,6 @@ export class ClusterKey extends Construct {
   }
 }
 
-/** Actions that look after the key and touch no data. PutKeyPolicy is among them: KMS insists. */
-const ADMINISTRATION = [
-  'kms:CancelKeyDeletion',
-  'kms:CreateAlias',
-  'kms:DeleteAlias',
-  'kms:DescribeKey',
-  'kms:EnableKey',
-  'kms:EnableKeyRotation',
-  'kms:GetKeyPolicy',
-  'kms:GetKeyRotationStatus',
-  'kms:ListAliases',
-  'kms:ListGrants',
-  'kms:ListKeyPolicies',
-  'kms:ListKeyRotations',
-  'kms:ListResourceTags',
-  'kms:PutKeyPolicy',
-  'kms:ReplicateKey',
-  'kms:RotateKeyOnDemand',
-  'kms:TagResource',
-  'kms:UntagResource',
-  'kms:UpdateAlias',
-  'kms:UpdateKeyDescription',
-  'kms:UpdatePrimaryRegion',
-];
-
-/** Without the key a locked object is noise: these lose it, or take it out of use. */
-const DESTRUCTION = [
-  'kms:DeleteImportedKeyMaterial',
-  'kms:DisableKey',
-  'kms:DisableKeyRotation',
-  'kms:ScheduleKeyDeletion',
-];
-
 /** Ways to hand the key's use to somebody whom this policy does not name. */
 const DELEGATION = ['kms:CreateGrant', 'kms:ReEncrypt*'];
 
@@ -102,35 +70,17 @@ function keyStatements(
 ): PolicyStatement[] {
   const account = new AccountRootPrincipal();
   return [
-    statement('AllowAdministration', Effect.ALLOW, ADMINISTRATION, account),
+    keyStatement('AllowAdministration', Effect.ALLOW, ADMINISTRATION, account),
     // These two allow what the role's own policy allows as well, and nobody else.
-    statement('AllowDataKeysForItsBackups', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
+    keyStatement('AllowDataKeysForItsBackups', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
       ArnEquals: { 'aws:PrincipalArn': backupRoleArn(scope, environment, cluster) },
       StringEquals: { 'kms:EncryptionContext:cluster': cluster },
     }),
-    statement('AllowDecryptForRestore', Effect.ALLOW, ['kms:Decrypt'], account, {
+    keyStatement('AllowDecryptForRestore', Effect.ALLOW, ['kms:Decrypt'], account, {
       ArnEquals: { 'aws:PrincipalArn': restoreRoleArn(scope, environment) },
       StringEquals: { 'kms:EncryptionContext:cluster': cluster },
     }),
-    statement('DenyDestruction', Effect.DENY, DESTRUCTION, new AnyPrincipal()),
-    statement('DenyDelegation', Effect.DENY, DELEGATION, new AnyPrincipal()),
+    keyStatement('DenyDestruction', Effect.DENY, DESTRUCTION, new AnyPrincipal()),
+    keyStatement('DenyDelegation', Effect.DENY, DELEGATION, new AnyPrincipal()),
   ];
-}
-
-function statement(
-  sid: string,
-  effect: Effect,
-  actions: string[],
-  principal: AnyPrincipal | AccountRootPrincipal,
-  conditions: Record<string, Record<string, string>> = {},
-): PolicyStatement {
-  // In a key's policy the only resource is the key itself.
-  return new PolicyStatement({
-    sid,
-    effect,
-    actions,
-    resources: ['*'],
-    principals: [principal],
-    conditions,
-  });
 }

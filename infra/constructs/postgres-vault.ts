@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import {
   clusterKeyParameterName,
   EnvironmentTag,
+  keyRuleName,
   vaultBucketName,
   vaultParameterName,
 } from '../../contract/environment-names.ts';
@@ -11,8 +12,10 @@ import type { LockMode } from '../../contract/names.ts';
 import type { VaultParameter } from '../../contract/parameters.ts';
 import { resolveVault } from '../resolve-vault.ts';
 import type { PostgresVaultProps } from '../vault-props.ts';
+import { AlarmTopic } from './alarm-topic.ts';
 import { ClusterKey } from './cluster-key.ts';
 import { VaultBucket } from './vault-bucket.ts';
+import { KeyWatch, VaultWatch } from './vault-watch.ts';
 
 /**
  * The bucket and the keys: everything that must outlive this software, and outlives its stack.
@@ -27,6 +30,8 @@ export class PostgresVault extends Construct {
   readonly retentionDays: number;
   readonly minLockDays: number;
   readonly maxLockDays: number;
+  /** Where whoever lays hands on the vault is told of. */
+  readonly alarm: AlarmTopic;
   private readonly keys = new Map<string, ClusterKey>();
 
   constructor(scope: Construct, id: string, props: PostgresVaultProps) {
@@ -52,16 +57,33 @@ export class PostgresVault extends Construct {
       stringValue: Stack.of(this).toJsonString(parameter),
       tier: ParameterTier.STANDARD,
     }).applyRemovalPolicy(RemovalPolicy.RETAIN);
-    for (const name of props.clusterNames ?? []) this.addCluster(name);
+    const environment = this.environmentName;
+    this.alarm = new AlarmTopic(this, 'Alarm', { environment, emails: vault.alarmEmails });
+    new VaultWatch(this, 'Watch', {
+      environment,
+      bucketName: this.bucketName,
+      topic: this.alarm,
+    });
+    for (const name of vault.clusterNames) this.addCluster(name);
     Tags.of(this).add(EnvironmentTag.Environment, this.environmentName);
   }
 
   /** Gives a cluster its key. Whoever asks twice gets the same. */
   addCluster(name: string): ClusterKey {
-    const key =
-      this.keys.get(name) ??
-      new ClusterKey(this, `Key-${name}`, { environment: this.environmentName, cluster: name });
+    const known = this.keys.get(name);
+    if (known !== undefined) return known;
+    const environment = this.environmentName;
+    const key = new ClusterKey(this, `Key-${name}`, { environment, cluster: name });
     this.keys.set(name, key);
+    const watch = new KeyWatch(this, `Watch-${name}`, {
+      environment,
+      ruleName: keyRuleName(environment, name),
+      key: key.key,
+      topic: this.alarm,
+      subject: `the key of the cluster ${name} of ${environment}`,
+      atStake: 'Without this key the backups of the cluster cannot be read.',
+    });
+    for (const part of [key, watch]) Tags.of(part).add(EnvironmentTag.Cluster, name);
     return key;
   }
 

@@ -30,7 +30,7 @@ describe("in somebody's own stack", () => {
       new PostgresBackups(stack, 'Backups', { vault, clusters: [ORDERS, BILLING] });
     });
     expect(resources(template, 'AWS::S3::Bucket')).toHaveLength(1);
-    expect(resources(template, 'AWS::KMS::Key')).toHaveLength(2);
+    expect(resources(template, 'AWS::KMS::Alias')).toHaveLength(3);
     expect(resources(template, 'AWS::ECS::TaskDefinition')).toHaveLength(2);
     expect(resources(template, 'AWS::Scheduler::Schedule')).toHaveLength(2);
     // A parameter of the same stack has no value yet when CloudFormation looks it up.
@@ -68,7 +68,7 @@ describe("in somebody's own stack", () => {
       const vault = new PostgresVault(first, 'Vault', VAULT);
       new PostgresBackups(second, 'Backups', { vault, clusters: [ORDERS] });
       expect(second.dependencies).toContain(first);
-      expect(resources(Template.fromStack(first), 'AWS::KMS::Key')).toHaveLength(1);
+      expect(resources(Template.fromStack(first), 'AWS::KMS::Alias')).toHaveLength(2);
       expect(JSON.stringify(Template.fromStack(second).toJSON())).not.toContain('Fn::ImportValue');
     });
   });

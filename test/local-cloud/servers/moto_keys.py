@@ -27,7 +27,10 @@ def create_from_cloudformation_json(
         key_usage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
         key_spec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),
         description=properties.get("Description"),
-        tags=properties.get("Tags", []),
+        # KMS has names of its own for what CloudFormation calls Key and Value.
+        tags=[
+            {"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", [])
+        ],
         multi_region=is_true(properties.get("MultiRegion", False)),
     )
     key.key_rotation_status = is_true(properties.get("EnableKeyRotation", False))

@@ -10,6 +10,7 @@ from moto import server
 
 import moto_enforcement
 import moto_keys
+import moto_parameters
 
 AUTHORIZE = "/holdfast/authorize"
 
@@ -27,6 +28,7 @@ class WithAuthorize(server.DomainDispatcherApplication):
 
 if __name__ == "__main__":
     moto_keys.install()
+    moto_parameters.install()
     moto_enforcement.install()
     server.DomainDispatcherApplication = WithAuthorize
     # Both families: `localhost` may be either.
