@@ -1,15 +1,15 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import { ClusterName, EnvironmentName } from '../contract/names.ts';
+import { checkedBy } from './checked-by.ts';
 import type { Io } from './io.ts';
 import { list } from './list.ts';
 import { printError, usageError } from './print-error.ts';
-import { type RestoreOptions, restore } from './restore.ts';
+import { restore } from './restore.ts';
+import { addRestoreOptions } from './restore-options.ts';
 import { show } from './show.ts';
-import { RESTORE_URI_VARIABLE } from './target-uri.ts';
-
-const MAX_JOBS = 64;
+import type { RestoreOptions } from './what-to-restore.ts';
 
 const EXIT_CODES = `
 Exit statuses:
@@ -63,41 +63,9 @@ function buildProgram(io: Io): Command {
       untilStopped(io.signal, show({ ...options, label, ...environmentOf(options, io) }, io)),
     );
 
-  common(program, io, 'restore', 'restore one database into an existing server')
-    .requiredOption('--cluster <NAME>', 'the cluster that was backed up', checkedBy(ClusterName))
-    .requiredOption('--database <NAME>', 'the database in the backup')
-    .option('--label <LABEL>', 'which backup; without it, the latest')
-    .option('--to <URI>', "the target server's URI, without its password")
-    .option('--to-file <FILE>', 'a file that holds that URI')
-    .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
-    .option('--replace', 'take the place of a database of that name, which is kept renamed', false)
-    .option('--no-owner', 'leave out owners, and what needs roles that the target lacks')
-    .addOption(
-      new Option('--jobs <N>', 'parallel workers of pg_restore').default(2).argParser(jobsFrom),
-    )
-    .option(
-      '--staging <DIR>',
-      'directory for the decrypted dump meanwhile; without it, the temporary one',
-    )
-    .option(
-      '--pg-bin <DIR>',
-      'where pg_restore is; without it, PATH, then /usr/lib/postgresql/<major>/bin',
-    )
-    .option('--ca <FILE>', "PEM of the authority that signed the target's certificate")
-    .addHelpText(
-      'after',
-      `
-The URI may also stand in ${RESTORE_URI_VARIABLE}. TLS is verify-full unless its sslmode says otherwise.
-The database is built under a temporary name and renamed when it is complete. With --replace, sessions
-on the old database are ended at that moment.
-
-Example:
-  holdfast restore --environment prod --cluster orders --database shop --into shop_before \\
-    --to postgresql://admin@db.example.com:5432/postgres`,
-    )
-    .action((options: RestoreOptions) =>
-      restore({ ...options, ...environmentOf(options, io) }, io),
-    );
+  addRestoreOptions(
+    common(program, io, 'restore', 'restore databases into an existing server'),
+  ).action((options: RestoreOptions) => restore({ ...options, ...environmentOf(options, io) }, io));
   return program;
 }
 
@@ -135,20 +103,6 @@ function environmentOf(
     name ? `"${name}" is no environment's name.` : 'Which environment was not said.',
     `Give --environment NAME, or set ${EnvironmentVariable.Environment}.`,
   );
-}
-
-function checkedBy(schema: typeof ClusterName): (text: string) => string {
-  return (text) => {
-    const parsed = schema.safeParse(text);
-    if (parsed.success) return text;
-    throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message}.`);
-  };
-}
-
-function jobsFrom(text: string): number {
-  const jobs = Number(text);
-  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS) return jobs;
-  throw new InvalidArgumentError(`It must be a number from 1 to ${MAX_JOBS}.`);
 }
 
 /** For commands that leave nothing behind: a signal ends them without waiting for S3's answer. */

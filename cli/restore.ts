@@ -1,100 +1,84 @@
 import { tmpdir } from 'node:os';
 import { restoreDatabase } from '../containers/runner/restore/restore-database.ts';
-import type { RestoreResult } from '../containers/runner/restore/restore-request.ts';
+import type { RestoreRequest } from '../containers/runner/restore/restore-request.ts';
+import { restoreServer } from '../containers/runner/restore/restore-server.ts';
 import { parseTargetUri, whereabouts } from '../containers/runner/restore/target-connection.ts';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
-import { formatBytes, formatInstant, formatSeconds } from './format.ts';
+import { describeDatabase, describeServer, notIncludedOf } from './describe-restore.ts';
 import type { Io } from './io.ts';
 import { createProgressDisplay } from './progress.ts';
 import { findTargetUri } from './target-uri.ts';
-
-export interface RestoreOptions {
-  readonly environment: string;
-  readonly cluster: string;
-  readonly label?: string | undefined;
-  readonly database: string;
-  readonly to?: string | undefined;
-  readonly toFile?: string | undefined;
-  readonly into?: string | undefined;
-  readonly replace: boolean;
-  readonly owner: boolean;
-  readonly jobs: number;
-  readonly staging?: string | undefined;
-  readonly pgBin?: string | undefined;
-  readonly ca?: string | undefined;
-  readonly json: boolean;
-}
+import { type RestoreOptions, whatToRestore } from './what-to-restore.ts';
 
 /** `holdfast restore` */
 export async function restore(options: RestoreOptions, io: Io): Promise<void> {
+  const wanted = whatToRestore(options);
   const target = parseTargetUri(await findTargetUri(options, io), options.ca);
-  const { environment, cluster, database } = options;
+  const { environment, cluster } = options;
   const vault = await io.services.openVault(environment);
   const entry = await findBackup(vault, cluster, options.label);
   for (const warning of entry.warnings) io.stderr.write(`warning: ${warning}\n`);
   const manifest = await readManifest(vault, entry);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
-  const name = options.into ?? database;
-  io.stderr.write(
-    `Restoring "${database}" of ${cluster}, ${entry.label}, into ${whereabouts(target)} as "${name}".\n`,
-  );
   const display = createProgressDisplay(io);
-  let result: RestoreResult;
+  const request: Omit<RestoreRequest, 'database'> = {
+    reader: { vault, dataKeys },
+    manifest,
+    target,
+    replace: options.replace,
+    noOwner: !options.owner,
+    jobs: options.jobs,
+    // In the image everything else is read-only.
+    staging: options.staging ?? io.env[EnvironmentVariable.SpoolDirectory] ?? tmpdir(),
+    pgBin: options.pgBin,
+    now: io.now,
+    signal: io.signal,
+    onProgress: (progress) => display.report(progress),
+  };
+  const from = `of ${cluster}, ${entry.label}, into ${whereabouts(target)}`;
+  let outcome: Outcome;
   try {
-    result = await restoreDatabase({
-      reader: { vault, dataKeys },
-      manifest,
-      database,
-      target,
-      into: options.into,
-      replace: options.replace,
-      noOwner: !options.owner,
-      jobs: options.jobs,
-      // In the image everything else is read-only.
-      staging: options.staging ?? io.env[EnvironmentVariable.SpoolDirectory] ?? tmpdir(),
-      pgBin: options.pgBin,
-      now: io.now,
-      signal: io.signal,
-      onProgress: (progress) => display.report(progress),
-    });
+    if (wanted.scope === 'one') {
+      const { database } = wanted;
+      const name = options.into ?? database;
+      io.stderr.write(`Restoring "${database}" ${from} as "${name}".\n`);
+      const result = await restoreDatabase({ ...request, database, into: options.into });
+      outcome = { result, words: describeDatabase(result, manifest), databases: [database] };
+    } else {
+      const { databases, roles } = wanted;
+      io.stderr.write(`Restoring ${databases?.length ?? 'all'} databases ${from}.\n`);
+      const result = await restoreServer({
+        ...request,
+        databases,
+        roles,
+        onDatabase: (name, number, of) => {
+          display.end();
+          io.stderr.write(`Database ${number} of ${of}: "${name}"\n`);
+        },
+      });
+      outcome = {
+        result,
+        words: describeServer(result, manifest),
+        databases: result.databases.map(({ database }) => database),
+      };
+    }
   } finally {
     display.end();
   }
-  const notIncluded = manifest.notIncluded.filter(
-    (one) => one.database === undefined || one.database === database,
-  );
-  const outcome = { cluster, label: entry.label, ...result, notIncluded };
-  io.stdout.write(
-    options.json
-      ? `${JSON.stringify(outcome, null, 2)}\n`
-      : describe(result, notIncluded, dataAsOf(manifest, database)),
-  );
+  io.stdout.write(options.json ? asJson(outcome, manifest) : outcome.words);
 }
 
-function describe(
-  result: RestoreResult,
-  notIncluded: Manifest['notIncluded'],
-  dataAsOf: string,
-): string {
-  const { seconds } = result;
-  const lines = [
-    `Restored "${result.database}" as "${result.name}": ${result.tables} tables, ${formatBytes(result.databaseBytes)} out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf}.`,
-    `It took ${formatSeconds(seconds.total)} (fetch ${formatSeconds(seconds.fetch)}, load ${formatSeconds(seconds.restore)}, analyze ${formatSeconds(seconds.analyze)}).`,
-  ];
-  if (result.keptAs !== undefined) {
-    const quoted = `"${result.keptAs.replaceAll('"', '""')}"`;
-    lines.push(
-      `The database that was there is kept as "${result.keptAs}". When it is no longer needed: DROP DATABASE ${quoted};`,
-    );
-  }
-  for (const { what, why } of result.notRestored) lines.push(`Not restored: ${what} (${why})`);
-  for (const { what, why } of notIncluded) lines.push(`Not in the backup: ${what} (${why})`);
-  for (const warning of result.warnings) lines.push(`Warning: ${warning}`);
-  return `${lines.join('\n')}\n`;
+interface Outcome {
+  readonly result: object;
+  readonly words: string;
+  /** Names in the backup. */
+  readonly databases: readonly string[];
 }
 
-function dataAsOf({ databases }: Manifest, name: string): string {
-  return formatInstant(databases.find((database) => database.name === name)?.dataAsOf);
+function asJson({ result, databases }: Outcome, manifest: Manifest): string {
+  const { cluster, label } = manifest;
+  const notIncluded = notIncludedOf(manifest, databases);
+  return `${JSON.stringify({ cluster, label, ...result, notIncluded }, null, 2)}\n`;
 }

@@ -8,6 +8,10 @@ export interface HoldfastOptions {
   readonly stdin?: string;
   /** Added to the environment of the person who runs it. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Name of its container, by which it can be killed. */
+  readonly container?: string;
+  /** Directories of the host, as `--volume` takes them. */
+  readonly volumes?: readonly string[];
 }
 
 export interface HoldfastResult {
@@ -25,7 +29,7 @@ export interface HoldfastCommandOptions extends HoldfastOptions {
 
 /** Runs `holdfast` in the image, because a restore needs the server's version of `pg_restore`. */
 export async function runHoldfast(options: HoldfastCommandOptions): Promise<HoldfastResult> {
-  const { image, run, args, caFile, stdin, env = {} } = options;
+  const { image, run, args, caFile, stdin, env = {}, container, volumes = [] } = options;
   // By name only: values, such as a target's password, come from podman's own environment.
   const names = Object.keys(env).flatMap((name) => ['--env', name]);
   const { exitCode, stdout, stderr } = await execa(
@@ -34,7 +38,8 @@ export async function runHoldfast(options: HoldfastCommandOptions): Promise<Hold
       ...['--runtime', 'runc', 'run', '--rm', '--interactive', '--label', `holdfast.run=${run}`],
       ...['--pull', 'never', '--network', 'host', '--http-proxy=false', '--log-driver', 'none'],
       ...LIMITS,
-      ...['--volume', `${caFile}:${CA_PATH}:ro`],
+      ...(container === undefined ? [] : ['--name', container]),
+      ...[`${caFile}:${CA_PATH}:ro`, ...volumes].flatMap((volume) => ['--volume', volume]),
       ...names,
       ...[image, 'holdfast', ...args],
     ],

@@ -210,13 +210,13 @@ function faceOf(
     giveTasks: (conditions) => {
       platform.tasks.conditions = conditions;
     },
-    holdfast: async (args, { cluster, stdin, env } = {}) =>
+    holdfast: async (args, { cluster, env, ...options } = {}) =>
       await runHoldfast({
+        ...options,
         image: await imageOf(cluster),
         run: run.id,
         args,
         caFile,
-        ...(stdin === undefined ? {} : { stdin }),
         env: { HOLDFAST_ENVIRONMENT: environment, ...restore.environment, ...env },
       }),
     stop,

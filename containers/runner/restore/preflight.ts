@@ -59,16 +59,12 @@ export interface RestoreAim {
 }
 
 /**
- * Refuses what would fail later, before anything is fetched or changed.
+ * Refuses a server into which nothing of the backup can be restored, before anything is fetched or
+ * changed.
  *
  * @throws HoldfastError RESTORE_REFUSED
  */
-export function checkTarget(
-  target: TargetFacts,
-  manifest: Manifest,
-  database: DatabaseEntry,
-  { name, replace }: RestoreAim,
-): void {
+export function checkServer(target: TargetFacts, manifest: Manifest): void {
   const source = majorOf(manifest.source.serverVersion);
   if (target.major < source) {
     throw refused(
@@ -85,6 +81,18 @@ export function checkTarget(
       'Use a superuser, or grant it: ALTER ROLE … CREATEDB',
     );
   }
+}
+
+/**
+ * Refuses what would fail later of one database.
+ *
+ * @throws HoldfastError RESTORE_REFUSED
+ */
+export function checkDatabase(
+  target: TargetFacts,
+  database: DatabaseEntry,
+  { name, replace }: RestoreAim,
+): void {
   if (target.databases.has(name) && !replace) {
     throw refused(
       `The database "${name}" exists on the target.`,
@@ -96,7 +104,7 @@ export function checkTarget(
     .filter((extension) => !target.extensions.has(extension));
   if (missing.length > 0) {
     throw refused(
-      `The target lacks extensions that the database uses: ${missing.join(', ')}.`,
+      `The target lacks extensions that the database "${database.name}" uses: ${missing.join(', ')}.`,
       "Install their packages on the target's host, or allow them at its provider, then run it again.",
     );
   }

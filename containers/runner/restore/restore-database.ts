@@ -8,7 +8,14 @@ import type { DumpToc } from './dump-toc.ts';
 import { findDatabase } from './find-database.ts';
 import { analyzeInStages } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
-import { checkTarget, majorOf, refused, surveyTarget, type TargetFacts } from './preflight.ts';
+import {
+  checkDatabase,
+  checkServer,
+  majorOf,
+  refused,
+  surveyTarget,
+  type TargetFacts,
+} from './preflight.ts';
 import {
   type BuiltDatabase,
   dropBuilt,
@@ -16,7 +23,7 @@ import {
   homeBeside,
   publishDatabases,
 } from './publish-databases.ts';
-import { withRestoreLock } from './restore-lock.ts';
+import { withRestoreLocks } from './restore-lock.ts';
 import type { RestoreRequest, RestoreResult } from './restore-request.ts';
 import { assertLoadsWhole, selectEntries } from './select-entries.ts';
 import { stage } from './stage.ts';
@@ -37,21 +44,28 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   const name = request.into ?? request.database;
   const entry = findDatabase(manifest, request.database);
   if (isTooLong(name)) throw refused(`"${name}" is too long.`, 'Use a name of at most 63 bytes.');
-  const needed = Math.max(
-    majorOf(manifest.source.serverVersion),
-    majorOf(manifest.versions.pgDump),
-  );
-  const programs = await findClientPrograms(needed, request.pgBin);
+  const programs = await programsFor(request);
   // A database cannot be renamed by a session that is connected to it.
   const home = homeBeside(target, [name]);
-  return await withRestoreLock(target, name, async (session) => {
+  return await withRestoreLocks(target, [name], async (session) => {
     const facts = await surveyTarget(session);
-    checkTarget(facts, manifest, entry, { name, replace: request.replace });
+    checkServer(facts, manifest);
+    checkDatabase(facts, entry, { name, replace: request.replace });
     const built = await buildAside(session, { request, entry, name, home, facts, programs });
     const [published] = await publishDatabases(request, home, [built]);
     if (published === undefined) throw new Error('Nothing was published.');
     return published;
   });
+}
+
+/** Programs that can read the backup. @throws HoldfastError CLIENT_MISSING */
+export async function programsFor({
+  manifest,
+  pgBin,
+}: Pick<RestoreRequest, 'manifest' | 'pgBin'>): Promise<ClientPrograms> {
+  const { source, versions } = manifest;
+  const needed = Math.max(majorOf(source.serverVersion), majorOf(versions.pgDump));
+  return await findClientPrograms(needed, pgBin);
 }
 
 /** One database on its way into the target. */

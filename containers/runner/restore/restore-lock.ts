@@ -4,13 +4,37 @@ import { connect, type TargetServer } from './target-connection.ts';
 
 const PING_MS = 60_000;
 
+const NO_SUCH_DATABASE = '3D000';
+
 /**
- * Advisory locks are a database's own: whoever restores the same database has to take the lock in the
+ * Runs `work` while no other restore of ours builds the same databases on this server: both would use
+ * the same temporary ones. Locks go with their session, so a killed run leaves none; sessions are
+ * kept busy, because firewalls forget connections that say nothing for minutes.
+ *
+ * Advisory locks are a database's own: whoever restores the same database has to take its lock in the
  * same one, wherever the URI leads. A session in `template1` keeps others from CREATE DATABASE, so it
- * is only used where there is nothing else.
+ * is only used where there is nothing else: for `postgres` itself.
+ *
+ * @throws HoldfastError RESTORE_REFUSED when another one is at it
  */
-async function connectForLock(target: TargetServer, name: string): Promise<pg.Client> {
-  if (name === 'postgres') return connect(target, 'template1');
+export async function withRestoreLocks<T>(
+  target: TargetServer,
+  names: readonly string[],
+  work: (session: pg.Client) => Promise<T>,
+): Promise<T> {
+  const others = names.filter((name) => name !== 'postgres');
+  const withPostgres = others.length < names.length;
+  const lockOthers = (then: (session: pg.Client) => Promise<T>) =>
+    withLocks(() => connectToPostgres(target), others, then);
+  const lockPostgres = (then: (session: pg.Client) => Promise<T>) =>
+    withLocks(() => connect(target, 'template1'), ['postgres'], then);
+  if (!withPostgres) return await lockOthers(work);
+  if (others.length === 0) return await lockPostgres(work);
+  // The session in `postgres` ends when that gives way; the other one lasts.
+  return await lockOthers(() => lockPostgres(work));
+}
+
+async function connectToPostgres(target: TargetServer): Promise<pg.Client> {
   try {
     return await connect(target, 'postgres');
   } catch (error) {
@@ -20,28 +44,20 @@ async function connectForLock(target: TargetServer, name: string): Promise<pg.Cl
   }
 }
 
-const NO_SUCH_DATABASE = '3D000';
-
-/**
- * Runs `work` while no other restore of ours builds the same database on this server: both would use
- * the same temporary one. The lock goes with the session, so a killed run leaves none; the session
- * is kept busy, because firewalls forget connections that say nothing for minutes.
- *
- * @throws HoldfastError RESTORE_REFUSED when another one is at it
- */
-export async function withRestoreLock<T>(
-  target: TargetServer,
-  name: string,
+async function withLocks<T>(
+  open: () => Promise<pg.Client>,
+  names: readonly string[],
   work: (session: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const session = await connectForLock(target, name);
+  const session = await open();
   let ping: NodeJS.Timeout | undefined;
   try {
-    const { rows } = await session.query<{ locked: boolean }>(
-      "SELECT pg_try_advisory_lock(hashtextextended('holdfast restore ' || $1, 0)) AS locked",
-      [name],
-    );
-    if (rows[0]?.locked !== true) {
+    for (const name of names) {
+      const { rows } = await session.query<{ locked: boolean }>(
+        "SELECT pg_try_advisory_lock(hashtextextended('holdfast restore ' || $1, 0)) AS locked",
+        [name],
+      );
+      if (rows[0]?.locked === true) continue;
       throw refused(
         `Another restore into "${name}" is running on the target.`,
         "Wait for it, or end it (its sessions have the application_name 'holdfast restore').",

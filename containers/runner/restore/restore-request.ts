@@ -1,5 +1,6 @@
 import type { Manifest } from '../../../contract/manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import type { RolesResult } from './globals/apply-globals.ts';
 import type { NotRestored } from './not-restored.ts';
 import type { ReportProgress } from './restore-progress.ts';
 import type { TargetServer } from './target-connection.ts';
@@ -23,6 +24,25 @@ export interface RestoreRequest {
   readonly now: () => Date;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ReportProgress | undefined;
+}
+
+/** Several databases of a backup, or all of them with the roles. */
+export interface ServerRequest extends Omit<RestoreRequest, 'database' | 'into'> {
+  /** Names in the backup. @default all */
+  readonly databases?: readonly string[] | undefined;
+  /** Whether the backup's roles come too. */
+  readonly roles: boolean;
+  /** Called when the next database begins. */
+  readonly onDatabase?: ((name: string, number: number, of: number) => void) | undefined;
+}
+
+export interface ServerResult {
+  /** What became of the roles; `undefined` when they were not asked for. */
+  readonly roles: RolesResult | undefined;
+  readonly databases: readonly RestoreResult[];
+  /** Names of empty databases that gave way, and are gone. */
+  readonly dropped: readonly string[];
+  readonly seconds: { readonly total: number };
 }
 
 export interface RestoreResult {

@@ -67,7 +67,7 @@ export interface ArchiveStandby extends PostgresServer {
 }
 
 export interface PostgresOptions {
-  readonly run: Run;
+  readonly run: Pick<Run, 'id' | 'directory'>;
   readonly certificates: Certificates;
   /** @default 17 */
   readonly major?: number;
@@ -120,12 +120,17 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
-/** Starts a server of its own that nothing streams from, empty. */
+/**
+ * Starts a server of its own that nothing streams from, empty.
+ *
+ * @param volumes directories of the host, as `--volume` takes them.
+ */
 export async function startLoneServer(
   options: Pick<PostgresOptions, 'run' | 'certificates' | 'major'>,
   name: string,
+  volumes: readonly string[] = [],
 ): Promise<PostgresServer> {
-  return await startServer(options, name, primaryScript(options.major ?? 17), {});
+  return await startServer(options, name, primaryScript(options.major ?? 17), {}, volumes);
 }
 
 async function startServer(

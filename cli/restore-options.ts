@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ClusterName } from '../contract/names.ts';
+import { checkedBy } from './checked-by.ts';
+import { RESTORE_URI_VARIABLE } from './target-uri.ts';
+
+const MAX_JOBS = 64;
+
+const MORE = `
+The URI may also stand in ${RESTORE_URI_VARIABLE}. TLS is verify-full unless its sslmode says otherwise.
+A database is built under a temporary name and renamed when it is complete; several get their names
+together, once the last is complete. With --replace, sessions on the old ones are ended at that moment.
+With --all, roles that the target has are left as they are.
+
+Examples:
+  holdfast restore --environment prod --cluster orders --database shop --into shop_before \\
+    --to postgresql://admin@db.example.com:5432/postgres
+  holdfast restore --environment prod --cluster orders --all --to-file /run/secrets/new-server`;
+
+/** The options of `holdfast restore`, and its help. */
+export function addRestoreOptions(command: Command): Command {
+  return command
+    .requiredOption('--cluster <NAME>', 'the cluster that was backed up', checkedBy(ClusterName))
+    .option('--label <LABEL>', 'which backup; without it, the latest')
+    .option('--database <NAME>', 'a database in the backup; may be given more than once', collect)
+    .option('--all', 'all databases, and the roles', false)
+    .option('--no-roles', 'with --all: leave out the roles')
+    .option('--to <URI>', "the target server's URI, without its password")
+    .option('--to-file <FILE>', 'a file that holds that URI')
+    .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
+    .option('--replace', 'take the place of databases of that name, which are kept renamed', false)
+    .option('--no-owner', 'leave out owners, and what needs roles that the target lacks')
+    .addOption(
+      new Option('--jobs <N>', 'parallel workers of pg_restore').default(2).argParser(jobsFrom),
+    )
+    .option(
+      '--staging <DIR>',
+      'directory for the decrypted dump meanwhile; without it, the temporary one',
+    )
+    .option(
+      '--pg-bin <DIR>',
+      'where pg_restore is; without it, PATH, then /usr/lib/postgresql/<major>/bin',
+    )
+    .option('--ca <FILE>', "PEM of the authority that signed the target's certificate")
+    .addHelpText('after', MORE);
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+function jobsFrom(text: string): number {
+  const jobs = Number(text);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS) return jobs;
+  throw new InvalidArgumentError(`It must be a number from 1 to ${MAX_JOBS}.`);
+}

@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  applyGlobals,
+  type RolesResult,
+} from '../../../containers/runner/restore/globals/apply-globals.ts';
+import { parseGlobals } from '../../../containers/runner/restore/globals/parse-globals.ts';
+import {
+  parseTargetUri,
+  withSession,
+} from '../../../containers/runner/restore/target-connection.ts';
+import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+
+/** As pg_dumpall 17 writes it. */
+const GLOBALS = `--
+-- PostgreSQL database cluster dump
+--
+
+\\restrict dg4Yj;CREATE ROLE smuggled;
+
+SET default_transaction_read_only = off;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+
+CREATE ROLE "a;b ""c""";
+ALTER ROLE "a;b ""c""" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
+CREATE ROLE app;
+ALTER ROLE app WITH SUPERUSER NOINHERIT NOCREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS CONNECTION LIMIT 7 PASSWORD 'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4=' VALID UNTIL '2031-02-03 04:05:06+00';
+COMMENT ON ROLE app IS 'It''s; -- ours';
+CREATE ROLE postgres;
+ALTER ROLE postgres WITH SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS PASSWORD 'SCRAM-SHA-256$4096:c2FsdA==$b3RoZXI=:b3RoZXI=';
+CREATE ROLE rds_superuser;
+ALTER ROLE rds_superuser WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
+CREATE ROLE reader;
+ALTER ROLE reader WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS;
+
+--
+-- User Configurations
+--
+
+ALTER ROLE app SET work_mem TO '7MB';
+ALTER ROLE app SET search_path TO 'a "q" schema', 'public';
+ALTER ROLE reader SET statement_timeout TO '1s';
+
+--
+-- Role memberships
+--
+
+GRANT pg_read_all_data TO reader WITH INHERIT TRUE GRANTED BY postgres;
+GRANT reader TO app WITH ADMIN OPTION, INHERIT FALSE GRANTED BY gone;
+GRANT app TO rds_superuser WITH INHERIT TRUE GRANTED BY postgres;
+
+GRANT SET ON PARAMETER log_statement TO app;
+
+CREATE TABLESPACE fast OWNER app LOCATION '/nvme';
+GRANT CREATE ON TABLESPACE fast TO app;
+CREATE EVENT SECRET 'geheim';
+
+\\unrestrict dg4Yj
+
+--
+-- PostgreSQL database cluster dump complete
+--
+`;
+
+describe('parsed', () => {
+  const globals = parseGlobals(GLOBALS);
+
+  test('every role has the attributes that CREATE ROLE would not give it anyway', () => {
+    expect(globals.roles).toEqual([
+      { name: 'a;b "c"', attributes: [], hasPassword: false },
+      {
+        name: 'app',
+        attributes: [
+          ...['SUPERUSER', 'NOINHERIT', 'CREATEDB', 'LOGIN', 'REPLICATION', 'BYPASSRLS'],
+          'CONNECTION LIMIT 7',
+          "PASSWORD 'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4='",
+          "VALID UNTIL '2031-02-03 04:05:06+00'",
+        ],
+        hasPassword: true,
+      },
+      expect.objectContaining({ name: 'postgres' }),
+      { name: 'rds_superuser', attributes: [], hasPassword: false },
+      { name: 'reader', attributes: ['LOGIN'], hasPassword: false },
+    ]);
+  });
+
+  test('memberships stand apart from rights, and know who granted them', () => {
+    expect(globals.memberships).toEqual([
+      expect.objectContaining({
+        role: 'pg_read_all_data',
+        member: 'reader',
+        grantedBy: 'postgres',
+      }),
+      {
+        role: 'reader',
+        member: 'app',
+        statement: 'GRANT reader TO app WITH ADMIN OPTION , INHERIT FALSE',
+        grantedBy: 'gone',
+      },
+      expect.objectContaining({ role: 'app', member: 'rds_superuser' }),
+    ]);
+    expect(globals.statements.map(({ what, roles }) => [what, roles])).toEqual([
+      ['comment of the role app', ['app']],
+      ['setting work_mem of the role app', ['app']],
+      ['setting search_path of the role app', ['app']],
+      ['setting statement_timeout of the role reader', ['reader']],
+      ['right of app on the parameter log_statement', ['app']],
+      ['right of app on the tablespace fast', ['app']],
+    ]);
+  });
+
+  test('what it does not know is told without its values', () => {
+    expect(globals.unknown).toEqual(['CREATE EVENT']);
+    expect(globals.tablespaces).toEqual([
+      { name: 'fast', sql: "CREATE TABLESPACE fast OWNER app LOCATION '/nvme'" },
+    ]);
+  });
+});
+
+describe('applied to a server', () => {
+  let run: Run;
+  let server: PostgresServer;
+  let caFile: string;
+  beforeAll(async () => {
+    run = await startRun();
+    const certificates = await makeCertificates(run);
+    caFile = certificates.caFile;
+    server = await startLoneServer({ run, certificates }, 'globals');
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await run?.stop();
+  });
+
+  async function apply(user?: string): Promise<RolesResult> {
+    const uri = user === undefined ? server.uri : server.uriFor({ user, password: 'x' });
+    return await withSession(parseTargetUri(uri, caFile), 'postgres', (session) =>
+      applyGlobals(session, parseGlobals(GLOBALS)),
+    );
+  }
+
+  async function ask(sql: string): Promise<unknown[]> {
+    const { rows } = await server.query(sql);
+    return rows.map((row: object) => Object.values(row)[0]);
+  }
+
+  const PASSWORDS = 'SELECT rolpassword FROM pg_authid WHERE rolname = ';
+
+  test('a role that exists keeps its attributes, password, memberships and settings', async () => {
+    await server.query(`CREATE ROLE reader NOLOGIN CREATEDB PASSWORD 'mine'`);
+    const before = await ask(`${PASSWORDS}'reader' UNION ALL ${PASSWORDS}'postgres'`);
+    const result = await apply();
+    expect(result).toMatchObject({
+      created: ['a;b "c"', 'app'],
+      existing: ['postgres', 'reader'],
+      reserved: ['rds_superuser'],
+      withoutPassword: [],
+    });
+    const why = 'the role reader exists: it was left as it is';
+    expect(result.notRestored).toEqual([
+      { what: 'LOGIN of the role reader', why },
+      { what: 'no CREATEDB of the role reader', why },
+      { what: 'membership of reader in pg_read_all_data', why },
+      {
+        what: 'membership of rds_superuser in app',
+        why: 'there is no role rds_superuser',
+      },
+      { what: 'setting statement_timeout of the role reader', why },
+      expect.objectContaining({ what: 'tablespace fast' }),
+      expect.objectContaining({ what: 'a statement of the globals: CREATE EVENT …' }),
+    ]);
+    expect(await ask(`${PASSWORDS}'reader' UNION ALL ${PASSWORDS}'postgres'`)).toEqual(before);
+    expect(await ask(`${PASSWORDS}'app'`)).toEqual([
+      'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4=',
+    ]);
+    expect(await ask(`SELECT setconfig::text FROM pg_db_role_setting ORDER BY 1`)).toEqual([
+      '{work_mem=7MB,"search_path=\\"a \\"\\"q\\"\\" schema\\", public"}',
+    ]);
+    // Whoever granted it is not here.
+    expect(
+      await ask(`SELECT admin_option AND NOT inherit_option AND grantor = 10 FROM pg_auth_members
+                  WHERE member = 'app'::regrole AND roleid = 'reader'::regrole`),
+    ).toEqual([true]);
+    expect(await ask(`SELECT shobj_description('app'::regrole, 'pg_authid')`)).toEqual([
+      `It's; -- ours`,
+    ]);
+    expect(await ask(`SELECT count(*)::int FROM pg_roles WHERE rolname = 'smuggled'`)).toEqual([0]);
+  });
+
+  test('a second time it makes nothing, and tells only what differs still', async () => {
+    const result = await apply();
+    expect(result).toMatchObject({ created: [], withoutPassword: [] });
+    expect(result.existing).toEqual(['a;b "c"', 'app', 'postgres', 'reader']);
+    expect(result.notRestored.map(({ what }) => what)).not.toContain('SUPERUSER of the role app');
+    expect(result.notRestored.map(({ what }) => what)).not.toContain(
+      'setting work_mem of the role app',
+    );
+    await server.query('DROP OWNED BY app; DROP ROLE app, reader, "a;b ""c"""');
+  });
+
+  test('without being superuser it makes what it may, and tells the rest', async () => {
+    await server.query(`CREATE ROLE admin LOGIN CREATEROLE CREATEDB PASSWORD 'x'`);
+    const result = await apply('admin');
+    expect(result.created).toEqual(['a;b "c"', 'app', 'reader']);
+    expect(result.withoutPassword).toEqual(['reader']);
+    expect(result.notRestored).toContainEqual({
+      what: 'SUPERUSER, REPLICATION, BYPASSRLS of the role app',
+      why: expect.stringContaining('permission denied to create role'),
+    });
+    expect(result.notRestored).toContainEqual({
+      what: 'membership of reader in pg_read_all_data',
+      why: expect.stringContaining('permission denied'),
+    });
+    expect(JSON.stringify(result)).not.toMatch(/SCRAM|geheim/);
+    expect(await ask(`SELECT rolsuper FROM pg_roles WHERE rolname = 'app'`)).toEqual([false]);
+  });
+});

@@ -1,0 +1,194 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ServerResult } from '../../containers/runner/restore/restore-request.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import { StartTaskAnswer } from '../../contract/request.ts';
+import type { HoldfastOptions } from '../local-cloud/holdfast-command.ts';
+import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
+import { podman } from '../local-cloud/servers/container.ts';
+import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
+import { waitUntil } from '../local-cloud/servers/wait-until.ts';
+import { addOddities, contentsOf, createShop } from '../local-cloud/shop.ts';
+
+let cloud: LocalCloud;
+let fresh: PostgresServer;
+let contents: string[];
+
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  const { primary, standby } = cloud;
+  await createShop(primary);
+  await addOddities(primary, 'shop');
+  await primary.query('create database "News; letter" owner shop_reader');
+  await primary.query('create table issue (n int primary key); insert into issue values (1), (2)', {
+    database: 'News; letter',
+  });
+  await primary.query(`alter role shop_reader login connection limit 5;
+    alter role shop_reader set statement_timeout = '9s';
+    alter role shop_reader in database shop set work_mem = '6MB';
+    grant shop_reader to shop_owner with admin option`);
+  await standby.waitForReplay();
+  contents = await contentsOf(primary, 'shop');
+  const { payload } = await cloud.fireSchedule('orders', 'daily');
+  const { taskArn } = StartTaskAnswer.parse(payload);
+  expect((await cloud.waitForTask(taskArn, { timeoutSeconds: 120 })).exitCode).toBe(0);
+  fresh = await cloud.startEmptyServer('fresh');
+  await fresh.query('create role "Odd ""Reader"');
+}, 300_000);
+afterAll(() => cloud.stop(), 60_000);
+
+function restore(args: readonly string[], options: HoldfastOptions = {}) {
+  return cloud.holdfast(['restore', '--cluster', 'orders', ...args], {
+    env: { HOLDFAST_RESTORE_URI: fresh.uri },
+    ...options,
+  });
+}
+
+/** Databases with their object ids: equal answers, untouched databases. */
+async function databases(): Promise<Record<string, number>> {
+  const { rows } = await fresh.query(
+    `select datname, oid::int from pg_database where not datistemplate order by 1`,
+  );
+  return Object.fromEntries(
+    rows.map((row: { datname: string; oid: number }) => [row.datname, row.oid]),
+  );
+}
+
+async function ask(sql: string): Promise<unknown[]> {
+  const { rows } = await fresh.query(sql);
+  return rows.map((row: object) => Object.values(row)[0]);
+}
+
+/**
+ * Starts a restore of everything, and holds it where it grants something to a role that only the shop
+ * knows: the other databases are built by then. Nothing of it is left when `meanwhile` is over.
+ */
+async function interrupt(meanwhile: (container: string) => Promise<void>): Promise<number> {
+  const session = new pg.Client({ connectionString: fresh.uri });
+  await session.connect();
+  const container = `holdfast-${cloud.run}-interrupted`;
+  try {
+    await session.query('begin; drop role "Odd ""Reader"');
+    const running = restore(['--all'], { container });
+    await waitUntil(
+      async () =>
+        (
+          await ask(`select count(*)::int from pg_locks where not granted
+                       and classid = 'pg_authid'::regclass`)
+        )[0] === 1,
+      { what: 'the restore to wait for our lock', timeoutMs: 120_000, intervalMs: 50 },
+    );
+    expect(
+      Object.keys(await databases()).filter((name) => name.startsWith('holdfast_')),
+    ).toHaveLength(3);
+    await meanwhile(container);
+    await session.query('rollback');
+    return (await running).exitCode;
+  } finally {
+    await session.end();
+  }
+}
+
+describe('a whole server', () => {
+  test('that is told to stop leaves nothing behind but roles', async () => {
+    const before = (await databases()).postgres;
+    const exitCode = await interrupt(async (container) => {
+      await podman(['kill', '--signal', 'INT', container]);
+    });
+    expect(exitCode).toBe(ExitCode.Terminated);
+    expect(await databases()).toEqual({ postgres: before });
+  });
+
+  test('that is killed in the middle has changed no database', async () => {
+    const before = await databases();
+    await interrupt(async (container) => {
+      await podman(['kill', '--signal', 'KILL', container]);
+    });
+    const after = await databases();
+    expect(Object.keys(after).filter((name) => !name.startsWith('holdfast_'))).toEqual([
+      'postgres',
+    ]);
+    expect(after.postgres).toBe(before.postgres);
+  });
+
+  test('comes back on an empty one: databases, owners, grants, settings, roles', async () => {
+    // Its lock goes with the killed one's session.
+    await waitUntil(
+      async () =>
+        (
+          await ask(`select count(*)::int from pg_stat_activity
+                     where application_name = 'holdfast restore'`)
+        )[0] === 0,
+      { what: 'the killed restore to be gone', timeoutMs: 60_000 },
+    );
+    const { exitCode, stdout, stderr } = await restore(['--all', '--json']);
+    expect(exitCode, stderr).toBe(0);
+    const result = JSON.parse(stdout) as ServerResult;
+    expect(result.databases.map(({ name }) => name).sort()).toEqual([
+      'News; letter',
+      'postgres',
+      'shop',
+    ]);
+    expect(result.databases.flatMap(({ notRestored }) => notRestored)).toEqual([]);
+    // The runs that were interrupted had made the roles.
+    expect(result.roles).toMatchObject({ created: [], notRestored: [] });
+    expect(await contentsOf(fresh, 'shop')).toEqual(contents);
+    expect(Object.keys(await databases())).toEqual(['News; letter', 'postgres', 'shop']);
+    expect(
+      await ask(`select format('%s %s %s', rolname, rolcanlogin, rolconnlimit) from pg_roles
+                  where rolname in ('shop_reader', 'holdfast') order by 1`),
+    ).toEqual(['holdfast t -1', 'shop_reader t 5']);
+    expect(
+      await ask(`select format('%s %s %s', setrole::regrole, datname, setconfig)
+                   from pg_db_role_setting left join pg_database d on d.oid = setdatabase
+                  where setrole <> 0 order by 1`),
+    ).toEqual(['shop_reader  {statement_timeout=9s}', 'shop_reader shop {work_mem=6MB}']);
+    expect(
+      await ask(`select format('%s in %s, %s', member::regrole, roleid::regrole, admin_option)
+                   from pg_auth_members where member = 'shop_owner'::regrole`),
+    ).toEqual(['shop_owner in shop_reader, t']);
+  });
+
+  test('once more over itself is refused before anything is touched', async () => {
+    const before = await databases();
+    const { exitCode, stderr } = await restore(['--all']);
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    expect(stderr).toContain('The target has databases of these names: News; letter, shop.');
+    expect(stderr).toContain('--replace');
+    expect(await databases()).toEqual(before);
+  });
+
+  test('with --replace takes their places, and keeps the old ones under other names', async () => {
+    const before = await databases();
+    await fresh.query('drop table "Order" cascade', { database: 'shop' });
+    await fresh.query('create role shop_visitor; revoke shop_reader from shop_owner');
+    const { exitCode, stdout, stderr } = await restore(['--all', '--replace']);
+    expect(exitCode, stderr).toBe(0);
+    expect(await contentsOf(fresh, 'shop')).toEqual(contents);
+    const after = await databases();
+    expect(Object.keys(after).filter((name) => !name.includes('_before_'))).toEqual(
+      Object.keys(before),
+    );
+    for (const [name, oid] of Object.entries(before)) {
+      const [kept = ''] = Object.keys(after).filter((one) => one.startsWith(`${name}_before_`));
+      expect(after[kept]).toBe(oid);
+      expect(stdout).toContain(`DROP DATABASE "${kept}";`);
+      await fresh.query(`drop database "${kept}"`);
+    }
+    expect(stdout).toContain('Roles that were there, left as they are: ');
+    expect(stdout).toContain('Not restored: membership of shop_owner in shop_reader');
+  });
+
+  test('or several databases of it come back together, without roles', async () => {
+    await fresh.query('drop database shop');
+    await fresh.query('drop database "News; letter"');
+    const chosen = ['--database', 'shop', '--database', 'News; letter'];
+    const { exitCode, stdout, stderr } = await restore([...chosen, '--json']);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).not.toHaveProperty('roles');
+    expect(await contentsOf(fresh, 'shop')).toEqual(contents);
+    const again = await restore(['--database', 'nope', '--database', 'shop', '--replace']);
+    expect(again.exitCode).toBe(ExitCode.Usage);
+    expect(again.stderr).toContain('The backup holds no database "nope".');
+  });
+});
