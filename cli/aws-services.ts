@@ -1,7 +1,7 @@
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { HoldfastError } from '../contract/errors.ts';
 import { kmsDataKeys } from '../vault/decryption-keyring.ts';
-import { findCluster, findVault } from '../vault/parameters.ts';
+import { findCluster, findConfiguredClusters, findVault } from '../vault/parameters.ts';
 import { createS3Client } from '../vault/s3-client.ts';
 import type { Services } from './io.ts';
 
@@ -11,6 +11,9 @@ export function awsServices(): Services {
     async openVault(environment) {
       const { bucket } = await findVault(await createSsmClient(), environment);
       return { s3: createS3Client(), bucket };
+    },
+    async configuredClusters(environment) {
+      return findConfiguredClusters(await createSsmClient(), environment);
     },
     async dataKeysFor(environment, cluster) {
       const { kmsKeyArn } = await findCluster(await createSsmClient(), environment, cluster);

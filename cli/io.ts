@@ -1,3 +1,4 @@
+import type { ClusterState } from '../contract/parameters.ts';
 import type { OpenDataKeys } from '../vault/decryption-keyring.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
 
@@ -10,6 +11,12 @@ export interface TextSink {
 export interface Services {
   /** @throws HoldfastError ENVIRONMENT_INVALID, VAULT_DENIED, VAULT_UNAVAILABLE */
   openVault(environment: string): Promise<VaultReader>;
+  /**
+   * The clusters that the environment's file names, by name.
+   *
+   * @throws HoldfastError ENVIRONMENT_INVALID, VAULT_DENIED, VAULT_UNAVAILABLE
+   */
+  configuredClusters(environment: string): Promise<ReadonlyMap<string, ClusterState>>;
   /** @throws HoldfastError CLUSTER_UNKNOWN, VAULT_DENIED, VAULT_UNAVAILABLE */
   dataKeysFor(environment: string, cluster: string): Promise<OpenDataKeys>;
 }

@@ -1,6 +1,8 @@
 import { HoldfastError } from '../contract/errors.ts';
+import type { ClusterState } from '../contract/parameters.ts';
 import { type CatalogEntry, listBackups, listClusters, readManifest } from '../vault/catalog.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
+import { describeCluster, standingOf } from './cluster-state.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
 import { type BackupSummary, summarize, summarizeUnreadable } from './summarize.ts';
@@ -26,15 +28,19 @@ export async function list({ environment, cluster, json }: ListOptions, io: Io):
     warnings.push(...listing.warnings);
   }
   const backups = await readAll(vault, entries, io);
+  const configured = await io.services.configuredClusters(environment);
   if (json) {
-    io.stdout.write(`${JSON.stringify({ backups, warnings }, null, 2)}\n`);
+    const all = [...new Set([...clusters, ...(cluster === undefined ? configured.keys() : [])])];
+    const standing = all.sort().map((name) => ({ name, state: standingOf(name, configured) }));
+    const document = { clusters: standing, backups, warnings };
+    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
   if (backups.length === 0) {
     const of = cluster === undefined ? '' : ` of the cluster "${cluster}"`;
     io.stdout.write(`The vault holds no backup${of}.\n`);
   } else {
-    io.stdout.write(formatTable([HEAD, ...backups.map(row)]));
+    io.stdout.write(formatTable([HEAD, ...backups.map((backup) => row(backup, configured))]));
   }
   for (const { cluster: of, label, warnings: found } of backups) {
     for (const warning of found) io.stderr.write(`warning: ${of}, ${label}: ${warning}\n`);
@@ -55,14 +61,15 @@ const HEAD = [
   'WARNINGS',
 ];
 
-function row(backup: BackupSummary): string[] {
+function row(backup: BackupSummary, configured: ReadonlyMap<string, ClusterState>): string[] {
+  const cluster = describeCluster(backup.cluster, standingOf(backup.cluster, configured));
   const warnings = backup.warnings.length === 0 ? '-' : String(backup.warnings.length);
   if (backup.ageSeconds === null) {
-    return [backup.label, backup.cluster, '?', '?', '?', '?', '?', '?', '?', warnings];
+    return [backup.label, cluster, '?', '?', '?', '?', '?', '?', '?', warnings];
   }
   return [
     backup.label,
-    backup.cluster,
+    cluster,
     formatSeconds(backup.ageSeconds),
     formatInstant(backup.dataAsOf),
     backup.source ?? '?',

@@ -89,6 +89,16 @@ export function clusterKeyParameterName(environment: string, cluster: string): s
   return `${clusterParameterName(environment, cluster)}/kms-key-arn`;
 }
 
+/** SSM path of the clusters that the environment's file names: `ClusterState` each, as JSON. */
+export function clusterStatePath(environment: string): string {
+  return `/holdfast/${environment}/configured`;
+}
+
+/** SSM parameter: `ClusterState` as JSON. It goes when the cluster leaves the file. */
+export function clusterStateName(environment: string, cluster: string): string {
+  return `${clusterStatePath(environment)}/${cluster}`;
+}
+
 /** SSM path of everything an environment publishes. */
 export function parameterPath(environment: string): string {
   return `/holdfast/${environment}`;

@@ -28,6 +28,8 @@ export const EnvironmentVariable = {
   AssignPublicIp: 'HOLDFAST_ASSIGN_PUBLIC_IP',
   /** start-task: the configured clusters' names, separated by commas. */
   Clusters: 'HOLDFAST_CLUSTERS',
+  /** start-task: names of those that take no more backups, separated by commas; may be empty. */
+  RetiredClusters: 'HOLDFAST_RETIRED_CLUSTERS',
 } as const;
 
 export type EnvironmentVariable = (typeof EnvironmentVariable)[keyof typeof EnvironmentVariable];
@@ -58,6 +60,14 @@ export function buildList(values: readonly string[]): string {
 /** @throws HoldfastError ENVIRONMENT_INVALID when it is missing or empty. */
 export function readListVariable(from: EnvironmentSource, name: EnvironmentVariable): string[] {
   return readVariable(from, name).split(',');
+}
+
+/** The same for a list that may be empty, or is not there at all. */
+export function readOptionalListVariable(
+  from: EnvironmentSource,
+  name: EnvironmentVariable,
+): string[] {
+  return (from[name] ?? '').split(',').filter((value) => value !== '');
 }
 
 /** Name of the container in every task definition that `start-task` overrides. */

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   INTERNAL: entry(ExitCode.Internal, false, 'A defect of Holdfast, or a failure nobody foresaw.'),
   REQUEST_INVALID: entry(ExitCode.Usage, false, 'The request or the command line is wrong.'),
   CLUSTER_UNKNOWN: entry(ExitCode.Usage, false, 'No cluster of that name is configured here.'),
+  CLUSTER_RETIRED: entry(ExitCode.Usage, false, 'The cluster takes no more backups.'),
   BACKUP_UNKNOWN: entry(ExitCode.Usage, false, 'No backup of that label is in the vault.'),
   DATABASE_UNKNOWN: entry(ExitCode.Usage, false, 'The backup holds no database of that name.'),
   TASK_NOT_STARTED: entry(ExitCode.SourceUnavailable, true, 'ECS did not start the task.'),

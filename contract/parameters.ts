@@ -10,6 +10,10 @@ export type VaultParameter = z.infer<typeof VaultParameter>;
 export const ClusterParameter = z.object({ version: z.literal(1), kmsKeyArn: z.string().min(20) });
 export type ClusterParameter = z.infer<typeof ClusterParameter>;
 
+/** What the backup stack leaves in SSM for each cluster that the environment's file names. */
+export const ClusterState = z.object({ version: z.literal(1), retired: z.boolean() });
+export type ClusterState = z.infer<typeof ClusterState>;
+
 /** @throws HoldfastError ENVIRONMENT_INVALID */
 export function parseParameter<T>(schema: z.ZodType<T>, name: string, text: string): T {
   let value: unknown;
@@ -23,6 +27,6 @@ export function parseParameter<T>(schema: z.ZodType<T>, name: string, text: stri
   throw new HoldfastError(
     'ENVIRONMENT_INVALID',
     `The SSM parameter ${name} cannot be read: ${explainIssues(parsed.error)}`,
-    { hint: 'Deploy the vault stack with the version of Holdfast that you run here.' },
+    { hint: 'Deploy the stacks with the version of Holdfast that you run here.' },
   );
 }

@@ -17,6 +17,7 @@ const CLUSTER_KNOWN = [
   'name',
   'postgresMajor',
   'secretName',
+  'retired',
   'schedules',
   'retention',
   'allowPrimary',
@@ -67,6 +68,7 @@ export function checkCluster(
     /^[A-Za-z0-9/_+=.@!-]{1,512}$/,
     "Give the secret's name in Secrets Manager, without ARN and without the six characters at its end.",
   );
+  problems.requireBoolean(`${where}.retired`, cluster.retired);
   checkRetention(where, cluster, bounds, problems);
   checkWork(where, cluster, problems);
   checkLogical(where, cluster, problems);
@@ -96,18 +98,8 @@ function checkRetention(
 }
 
 function checkWork(where: string, cluster: ResolvedCluster, problems: Problems): void {
-  problems.require(
-    typeof cluster.allowPrimary === 'boolean',
-    `${where}.allowPrimary`,
-    cluster.allowPrimary,
-    'Give true or false.',
-  );
-  problems.require(
-    typeof cluster.pauseReplay === 'boolean',
-    `${where}.pauseReplay`,
-    cluster.pauseReplay,
-    'Give true or false.',
-  );
+  problems.requireBoolean(`${where}.allowPrimary`, cluster.allowPrimary);
+  problems.requireBoolean(`${where}.pauseReplay`, cluster.pauseReplay);
   problems.requireInteger(`${where}.maxReplayLagSeconds`, cluster.maxReplayLagSeconds, 0, 604_800);
   problems.requireOneOf(`${where}.unknownLag`, cluster.unknownLag, UNKNOWN_LAG);
   problems.requireInteger(`${where}.retryPauseSeconds`, cluster.retryPauseSeconds, 1, 3600);

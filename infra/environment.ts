@@ -102,6 +102,12 @@ export interface ClusterEnvironment {
   readonly postgresMajor: number;
   /** Name of the secret in Secrets Manager that holds the connection URIs. */
   readonly secretName: string;
+  /**
+   * Whether the cluster takes no more backups. Its schedules stop and requests are refused; key, roles
+   * and retention stay, so what is there can be restored.
+   * @default false
+   */
+  readonly retired?: boolean;
   /** When to back up. */
   readonly schedules: readonly ScheduleEnvironment[];
   /**

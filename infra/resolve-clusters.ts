@@ -8,6 +8,7 @@ import { withoutUndefined } from './resolve-vault.ts';
 import type { ResolvedCluster } from './resolved-environment.ts';
 
 const CLUSTER_DEFAULTS = {
+  retired: false,
   allowPrimary: false,
   maxReplayLagSeconds: 300,
   unknownLag: 'refuse' as const,

@@ -1,7 +1,20 @@
-import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
-import { clusterParameterName, vaultParameterName } from '../contract/environment-names.ts';
+import {
+  GetParameterCommand,
+  GetParametersByPathCommand,
+  type SSMClient,
+} from '@aws-sdk/client-ssm';
+import {
+  clusterParameterName,
+  clusterStatePath,
+  vaultParameterName,
+} from '../contract/environment-names.ts';
 import { HoldfastError } from '../contract/errors.ts';
-import { ClusterParameter, parseParameter, VaultParameter } from '../contract/parameters.ts';
+import {
+  ClusterParameter,
+  ClusterState,
+  parseParameter,
+  VaultParameter,
+} from '../contract/parameters.ts';
 import { awsError } from './aws-errors.ts';
 
 type Ssm = Pick<SSMClient, 'send'>;
@@ -44,6 +57,32 @@ export async function findCluster(
       hint: '`holdfast list` shows the clusters that have backups; a cluster is configured in infra/environments.',
     },
   );
+}
+
+/**
+ * The clusters that the environment's file names, by name. None where its backup stack is not deployed.
+ *
+ * @throws HoldfastError ENVIRONMENT_INVALID, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function findConfiguredClusters(
+  ssm: Ssm,
+  environment: string,
+): Promise<ReadonlyMap<string, ClusterState>> {
+  const Path = clusterStatePath(environment);
+  const found = new Map<string, ClusterState>();
+  let NextToken: string | undefined;
+  do {
+    const page = await ssm
+      .send(new GetParametersByPathCommand({ Path, NextToken }))
+      .catch((error: unknown) => {
+        throw awsError(error, 'ssm:GetParametersByPath', Path);
+      });
+    for (const { Name = '', Value = '' } of page.Parameters ?? []) {
+      found.set(Name.slice(Path.length + 1), parseParameter(ClusterState, Name, Value));
+    }
+    NextToken = page.NextToken;
+  } while (NextToken !== undefined);
+  return found;
 }
 
 async function readParameter(ssm: Ssm, name: string): Promise<string | undefined> {

@@ -31,7 +31,7 @@ export interface StartPlan {
  * Decides which task to run. Pure: equal events give equal plans, client token included, so that an
  * invocation that AWS repeats starts nothing twice.
  *
- * @throws HoldfastError REQUEST_INVALID, CLUSTER_UNKNOWN
+ * @throws HoldfastError REQUEST_INVALID, CLUSTER_UNKNOWN, CLUSTER_RETIRED
  */
 export function planTask(
   event: unknown,
@@ -40,6 +40,7 @@ export function planTask(
 ): StartPlan {
   const request = taskRequestFor(event, fresh);
   if (!settings.clusters.includes(request.cluster)) throw unknownCluster(request, settings);
+  if (settings.retiredClusters.includes(request.cluster)) throw retiredCluster(request, settings);
   const overrides: TaskOverride = {
     containerOverrides: [
       {
@@ -68,11 +69,8 @@ export function planTask(
       clientToken: clientToken(settings.environment, request),
       startedBy: request.label.slice(0, STARTED_BY_CHARACTERS),
       propagateTags: 'TASK_DEFINITION',
-      tags: [
-        { key: 'holdfast:environment', value: settings.environment },
-        { key: 'holdfast:cluster', value: request.cluster },
-        { key: 'holdfast:label', value: request.label },
-      ],
+      // The others come with the task definition: a key that is given twice might be refused.
+      tags: [{ key: 'holdfast:label', value: request.label }],
     },
   };
 }
@@ -98,5 +96,15 @@ function unknownCluster(request: TaskRequest, settings: StartTaskSettings): Hold
     'CLUSTER_UNKNOWN',
     `The environment ${settings.environment} has no cluster ${request.cluster}; it has ${settings.clusters.join(', ')}.`,
     { hint: 'Use one of these names, or add the cluster to the environment and deploy it.' },
+  );
+}
+
+function retiredCluster(request: TaskRequest, settings: StartTaskSettings): HoldfastError {
+  return new HoldfastError(
+    'CLUSTER_RETIRED',
+    `The cluster ${request.cluster} of ${settings.environment} is retired: it takes no more backups.`,
+    {
+      hint: 'Restore from those that are there, or take `retired` out of its entry in the environment and deploy.',
+    },
   );
 }

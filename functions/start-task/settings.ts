@@ -2,6 +2,7 @@ import {
   type EnvironmentSource,
   EnvironmentVariable,
   readListVariable,
+  readOptionalListVariable,
   readVariable,
 } from '../../contract/environment-variables.ts';
 
@@ -15,6 +16,8 @@ export interface StartTaskSettings {
   readonly assignPublicIp: boolean;
   /** Names of the clusters that have a task definition. */
   readonly clusters: readonly string[];
+  /** Those of them that take no more backups. */
+  readonly retiredClusters: readonly string[];
 }
 
 /** @throws HoldfastError ENVIRONMENT_INVALID naming the variable that is missing. */
@@ -26,5 +29,6 @@ export function readSettings(from: EnvironmentSource): StartTaskSettings {
     securityGroups: readListVariable(from, EnvironmentVariable.SecurityGroups),
     assignPublicIp: readVariable(from, EnvironmentVariable.AssignPublicIp) === 'true',
     clusters: readListVariable(from, EnvironmentVariable.Clusters),
+    retiredClusters: readOptionalListVariable(from, EnvironmentVariable.RetiredClusters),
   };
 }

@@ -1,8 +1,14 @@
 import { ArnFormat, Stack, Tags } from 'aws-cdk-lib';
 import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { EnvironmentTag, resourceName } from '../../contract/environment-names.ts';
+import {
+  clusterStateName,
+  EnvironmentTag,
+  resourceName,
+} from '../../contract/environment-names.ts';
+import type { ClusterState } from '../../contract/parameters.ts';
 import { checkBackups } from '../check-backups.ts';
 import type { ClusterEnvironment } from '../environment.ts';
 import { resolveClusters } from '../resolve-clusters.ts';
@@ -31,7 +37,7 @@ export interface PostgresBackupsProps extends NetworkProps {
 interface ClusterBackups {
   readonly task: BackupTask;
   readonly role: BackupRole;
-  readonly kmsKeyArn: string;
+  readonly retired: boolean;
 }
 
 /**
@@ -65,20 +71,21 @@ export class PostgresBackups extends Construct {
     });
     this.executionRole = new ExecutionRole(this, 'ExecutionRole', { environment });
     const backups = clusters.map((cluster) => this.addCluster(cluster));
+    const active = backups.filter(({ retired }) => !retired);
     this.restoreRole = new RestoreRole(this, 'RestoreRole', {
       environment,
       bucketArn: this.bucketArn(),
-      kmsKeyArns: backups.map(({ kmsKeyArn }) => kmsKeyArn),
     });
     this.startTask = new StartTaskFunction(this, 'StartTask', {
       environment,
       clusterNames: clusters.map(({ name }) => name),
+      retiredClusterNames: clusters.filter(({ retired }) => retired).map(({ name }) => name),
       ecsCluster: this.ecsCluster,
       network: this.network,
-      tasks: backups.map(({ task }) => task),
+      tasks: active.map(({ task }) => task),
       passedRoleArns: [
         this.executionRole.role.roleArn,
-        ...backups.map(({ role }) => role.role.roleArn),
+        ...active.map(({ role }) => role.role.roleArn),
       ],
       logGroup: this.newLogGroup('StartTaskLog'),
     });
@@ -87,10 +94,9 @@ export class PostgresBackups extends Construct {
   }
 
   private addCluster(cluster: ResolvedCluster): ClusterBackups {
-    const kmsKeyArn = this.vault.keyArnFor(this, cluster.name);
     const shared = {
       environment: this.vault.environmentName,
-      kmsKeyArn,
+      kmsKeyArn: this.vault.keyArnFor(this, cluster.name),
       lockMode: this.vault.lockMode,
     };
     const role = new BackupRole(this, `BackupRole-${cluster.name}`, {
@@ -117,7 +123,8 @@ export class PostgresBackups extends Construct {
     for (const part of [role, logGroup, task]) {
       Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
     }
-    return { task, role, kmsKeyArn };
+    this.publishState(cluster);
+    return { task, role, retired: cluster.retired };
   }
 
   private addSchedules(clusters: readonly ResolvedCluster[]): void {
@@ -125,12 +132,22 @@ export class PostgresBackups extends Construct {
       environment: this.vault.environmentName,
       startTask: this.startTask.function,
     });
-    for (const cluster of clusters) {
+    for (const cluster of clusters.filter(({ retired }) => !retired)) {
       for (const schedule of cluster.schedules) {
         const id = `Schedule-${cluster.name}-${schedule.name}`;
         new BackupSchedule(this, id, { cluster: cluster.name, schedule, group });
       }
     }
+  }
+
+  /** So that the command tells clusters that are configured from those whose backups are left. */
+  private publishState({ name, retired }: ResolvedCluster): void {
+    const state: ClusterState = { version: 1, retired };
+    new StringParameter(this, `State-${name}`, {
+      parameterName: clusterStateName(this.vault.environmentName, name),
+      stringValue: JSON.stringify(state),
+      tier: ParameterTier.STANDARD,
+    });
   }
 
   private newLogGroup(id: string): LogGroup {

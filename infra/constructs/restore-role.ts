@@ -2,6 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import {
+  EnvironmentTag,
   parameterPath,
   restoreRoleName,
   restoreRolePath,
@@ -12,7 +13,6 @@ import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
 export interface RestoreRoleProps {
   readonly environment: string;
   readonly bucketArn: string;
-  readonly kmsKeyArns: readonly string[];
 }
 
 /**
@@ -29,6 +29,7 @@ export class RestoreRole extends Construct {
       service: 'ssm',
       resource: `parameter${parameterPath(props.environment)}`,
     });
+    const keys = Stack.of(this).formatArn({ service: 'kms', resource: 'key', resourceName: '*' });
     this.role = new Role(this, 'Role', {
       roleName: restoreRoleName(props.environment),
       path: restoreRolePath(),
@@ -42,7 +43,12 @@ export class RestoreRole extends Construct {
             allow('ListBackups', ['s3:ListBucket', 's3:ListBucketVersions'], [props.bucketArn], {
               StringLike: { 's3:prefix': `${CLUSTERS_PREFIX}*` },
             }),
-            allow('Decrypt', ['kms:Decrypt'], [...props.kmsKeyArns]),
+            // By tag: so it takes in the keys of clusters that have left the file.
+            allow('Decrypt', ['kms:Decrypt'], [keys], {
+              StringEquals: {
+                [`aws:ResourceTag/${EnvironmentTag.Environment}`]: props.environment,
+              },
+            }),
             allow(
               'FindTheVault',
               ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:GetParametersByPath'],
@@ -53,6 +59,11 @@ export class RestoreRole extends Construct {
       },
     });
     acknowledgeWildcard(this.role, objects, 'A restore may need any backup of the environment.');
+    acknowledgeWildcard(
+      this.role,
+      keys,
+      "The condition on the tag leaves the environment's own keys, also those of clusters taken out.",
+    );
     acknowledgeWildcard(
       this.role,
       `${parameters}/*`,

@@ -17,6 +17,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export interface StartTaskFunctionProps {
   readonly environment: string;
   readonly clusterNames: readonly string[];
+  /** Those of them that take no more backups. */
+  readonly retiredClusterNames: readonly string[];
   readonly ecsCluster: Cluster;
   readonly network: Network;
   readonly tasks: readonly BackupTask[];
@@ -70,6 +72,7 @@ export class StartTaskFunction extends Construct {
         [EnvironmentVariable.SecurityGroups]: network.securityGroup.securityGroupId,
         [EnvironmentVariable.AssignPublicIp]: String(network.assignPublicIp),
         [EnvironmentVariable.Clusters]: buildList(props.clusterNames),
+        [EnvironmentVariable.RetiredClusters]: buildList(props.retiredClusterNames),
       },
       bundling: {
         format: OutputFormat.ESM,
@@ -110,12 +113,8 @@ function statements(
 ): PolicyStatement[] {
   const { clusterArn } = props.ecsCluster;
   return [
-    new PolicyStatement({
-      sid: 'RunTheTasks',
-      actions: ['ecs:RunTask'],
-      resources: families,
-      conditions: { ArnEquals: { 'ecs:cluster': clusterArn } },
-    }),
+    // Where every cluster is retired there is nothing to run, and a statement needs a resource.
+    ...(families.length === 0 ? [] : [runTheTasks(families, clusterArn)]),
     new PolicyStatement({
       sid: 'TagTheTasks',
       actions: ['ecs:TagResource'],
@@ -134,4 +133,13 @@ function statements(
       resources: [props.logGroup.logGroupArn],
     }),
   ];
+}
+
+function runTheTasks(families: string[], clusterArn: string): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'RunTheTasks',
+    actions: ['ecs:RunTask'],
+    resources: families,
+    conditions: { ArnEquals: { 'ecs:cluster': clusterArn } },
+  });
 }

@@ -39,6 +39,21 @@ test('lists backups as a table, and as JSON', async () => {
   expect(json.backups[0]).toMatchObject({ label: LABEL, dataAsOf: '2026-11-20T03:00:00Z' });
 });
 
+test.each([
+  ['retired', { orders: { version: 1, retired: true } }],
+  ['not configured', {}],
+] as const)('says whose backups are left, of a cluster that is %s', async (state, configured) => {
+  const table = testIo(fake, {}, configured);
+  await main(['list'], table);
+  expect(table.out()).toContain(`orders (${state})`);
+  const json = testIo(fake, {}, { ...configured, fresh: { version: 1, retired: false } });
+  await main(['list', '--json'], json);
+  expect(JSON.parse(json.out()).clusters).toEqual([
+    { name: 'fresh', state: 'configured' },
+    { name: 'orders', state },
+  ]);
+});
+
 test('lists what it can when one manifest is unreadable, and warns', async () => {
   put(fake, 'clusters/orders/catalog/20261121T030000Z-logical-full-000000.json', '{"version": 99}');
   const { status, out, err } = await run('list');

@@ -1,4 +1,5 @@
 import type { Io } from '../../cli/io.ts';
+import type { ClusterState } from '../../contract/parameters.ts';
 import { rawDataKeys } from '../vault/example-message.ts';
 import type { FakeS3 } from '../vault/fake-s3.ts';
 
@@ -8,7 +9,11 @@ export interface TestIo extends Io {
 }
 
 /** A command's surroundings, an hour after the example backup was finished. */
-export function testIo(fake: FakeS3, env: Record<string, string> = {}): TestIo {
+export function testIo(
+  fake: FakeS3,
+  env: Record<string, string> = {},
+  configured: Record<string, ClusterState> = { orders: { version: 1, retired: false } },
+): TestIo {
   let out = '';
   let err = '';
   return {
@@ -27,6 +32,7 @@ export function testIo(fake: FakeS3, env: Record<string, string> = {}): TestIo {
     signal: new AbortController().signal,
     services: {
       openVault: async () => fake,
+      configuredClusters: async () => new Map(Object.entries(configured)),
       dataKeysFor: async () => rawDataKeys(),
     },
     out: () => out,

@@ -18,7 +18,7 @@ async function startTwin(faults: FaultCloud, started: StartTaskAnswer): Promise<
       ...{ schedule: 'daily', scheduledTime: faults.lastDue.toISOString() },
     },
     {
-      ...{ environment: 'local', ecsCluster, clusters: ['orders'] },
+      ...{ environment: 'local', ecsCluster, clusters: ['orders'], retiredClusters: [] },
       ...{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: false },
     },
     { id: 'unused', now: new Date().toISOString() },

@@ -1,6 +1,6 @@
 import { runSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
 import { ACCOUNT, BUCKET_ARN, keyArn, type Properties, resource } from './deployed-values.ts';
-import { synthesized } from './synthesized.ts';
+import { type Synthesized, synthesized } from './synthesized.ts';
 
 export interface Statement {
   readonly Sid?: string;
@@ -48,14 +48,20 @@ export async function mayInVault(attempt: Attempt): Promise<boolean> {
 const CONTEXT_KEY = 'kms:EncryptionContext:cluster';
 const STAND_IN = 'aws:RequestTag/cluster';
 
-/** Whether KMS would let `as` do `action` with a cluster's key, in the name of `context`'s cluster. */
+/**
+ * Whether KMS would let `as` do `action` with a cluster's key, in the name of `context`'s cluster.
+ *
+ * @param tags that the key has besides, or instead of, those of the template.
+ */
 export async function mayWithKey(
   as: string,
   action: string,
   cluster: string,
   context: string = cluster,
+  stacks: Synthesized = synthesized(),
+  tags: Readonly<Record<string, string>> = {},
 ): Promise<boolean> {
-  const key = resource(synthesized().vault, 'AWS::KMS::Key', ({ Description }) =>
+  const key = resource(stacks.vault, 'AWS::KMS::Key', ({ Description }) =>
     String(Description).endsWith(` ${cluster}`),
   );
   const policy = JSON.stringify(key.KeyPolicy).replaceAll(CONTEXT_KEY, STAND_IN);
@@ -64,9 +70,15 @@ export async function mayWithKey(
     {
       resource: keyArn(cluster),
       resourcePolicy: JSON.parse(policy),
-      context: { [STAND_IN]: context },
+      context: { [STAND_IN]: context, ...tagsOf(key), ...tags },
     },
   );
+}
+
+/** A key's tags, as conditions ask for them. */
+function tagsOf({ Tags }: Properties): Record<string, string> {
+  const tags = (Tags ?? []) as readonly { readonly Key: string; readonly Value: string }[];
+  return Object.fromEntries(tags.map(({ Key, Value }) => [`aws:ResourceTag/${Key}`, Value]));
 }
 
 /** Whether a role's own policy alone lets it do something. */

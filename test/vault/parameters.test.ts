@@ -1,7 +1,7 @@
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { expect, test } from 'vitest';
 import { clusterParameterName, vaultParameterName } from '../../contract/environment-names.ts';
-import { findCluster, findVault } from '../../vault/parameters.ts';
+import { findCluster, findConfiguredClusters, findVault } from '../../vault/parameters.ts';
 
 /** SSM with these parameters; what is not there is answered as SSM does. */
 function ssmWith(parameters: Readonly<Record<string, string>>, failure = 'ParameterNotFound') {
@@ -37,4 +37,26 @@ test('tells an unknown environment, an unknown cluster, a malformed value and a 
     code: 'VAULT_DENIED',
     message: expect.stringContaining('ssm:GetParameter on /holdfast/prod/vault'),
   });
+});
+
+test('finds the configured clusters over several pages, and none where nothing runs', async () => {
+  const state = (retired: boolean): string => JSON.stringify({ version: 1, retired });
+  const pages = [
+    { Parameters: [{ Name: '/holdfast/prod/configured/orders', Value: state(false) }] },
+    { Parameters: [{ Name: '/holdfast/prod/configured/billing', Value: state(true) }] },
+  ];
+  const ssm = {
+    send: async ({ input }: { input: { Path: string; NextToken?: string } }) => {
+      expect(input.Path).toBe('/holdfast/prod/configured');
+      const at = Number(input.NextToken ?? 0);
+      return { ...pages[at], ...(at + 1 < pages.length ? { NextToken: String(at + 1) } : {}) };
+    },
+  } as unknown as SSMClient;
+  const found = await findConfiguredClusters(ssm, 'prod');
+  expect(Object.fromEntries(found)).toMatchObject({
+    orders: { retired: false },
+    billing: { retired: true },
+  });
+  const nothing = { send: async () => ({ Parameters: [] }) } as unknown as SSMClient;
+  expect((await findConfiguredClusters(nothing, 'prod')).size).toBe(0);
 });

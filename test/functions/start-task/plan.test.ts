@@ -73,11 +73,7 @@ describe('a plan', () => {
 
   it('tags the task with what it is for', () => {
     const { input, request } = planTask(SCHEDULED, SETTINGS, FRESH);
-    expect(input.tags).toEqual([
-      { key: 'holdfast:environment', value: 'test' },
-      { key: 'holdfast:cluster', value: 'orders' },
-      { key: 'holdfast:label', value: request.label },
-    ]);
+    expect(input.tags).toEqual([{ key: 'holdfast:label', value: request.label }]);
   });
 
   it('names a person who gives no id by the invocation', () => {
@@ -98,6 +94,18 @@ describe('refused is', () => {
         message: 'The environment test has no cluster orderz; it has orders, billing.',
       }),
     );
+  });
+
+  it('a retired cluster, and no other beside it', () => {
+    const settings = { ...SETTINGS, retiredClusters: ['orders'] };
+    expect(() => planTask(SCHEDULED, settings, FRESH)).toThrow(
+      expect.objectContaining({
+        code: 'CLUSTER_RETIRED',
+        message: 'The cluster orders of test is retired: it takes no more backups.',
+      }),
+    );
+    const other = { ...SCHEDULED, cluster: 'billing' };
+    expect(planTask(other, settings, FRESH).request.cluster).toBe('billing');
   });
 
   it.each([

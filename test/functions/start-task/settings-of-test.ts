@@ -7,6 +7,7 @@ export const SETTINGS: StartTaskSettings = {
   securityGroups: ['sg-1'],
   assignPublicIp: false,
   clusters: ['orders', 'billing'],
+  retiredClusters: [],
 };
 
 export const FRESH = { id: 'c0ffee', now: '2026-11-20T10:00:00Z' };

@@ -93,6 +93,10 @@ class Call:
                 context[f"kms:EncryptionContext:{key}"] = value
             if encryption:
                 context["kms:EncryptionContextKeys"] = list(encryption)
+            key = self.kms_key()
+            if key is not None:
+                for tag, value in tags_of(self.account, self.region, key).items():
+                    context[f"aws:ResourceTag/{tag}"] = value
             name = self.parameters.get("KeyId") or ""
             if "alias/" in name:
                 context["kms:RequestAlias"] = name[name.index("alias/") :]
@@ -103,6 +107,11 @@ class Call:
             full = cluster if cluster.startswith("arn:") else self.arn(f"cluster/{cluster}")
             context["ecs:cluster"] = full
         return context
+
+
+def tags_of(account, region, key):
+    tags = kms_backends[account][region].list_resource_tags(key.id)["Tags"]
+    return {tag["TagKey"]: tag["TagValue"] for tag in tags}
 
 
 def key_id_in(ciphertext):
