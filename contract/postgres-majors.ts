@@ -3,6 +3,8 @@ import { HoldfastError } from './errors.ts';
 /** What the image and the dump of one PostgreSQL major version are made with. */
 export interface PostgresMajor {
   readonly major: number;
+  /** Minor version that the image is made of. Raise it when PostgreSQL releases one. */
+  readonly minor: number;
   /** Base image with the server's and the clients' programs. */
   readonly image: string;
   /** `pg_dump --compress` that costs the least time; zstd came with 16. */
@@ -13,19 +15,26 @@ export interface PostgresMajor {
 
 /** Every major that Holdfast supports; an older or newer one is refused by name. */
 export const POSTGRES_MAJORS: readonly PostgresMajor[] = [
-  supported(15, { compression: 'gzip:1', tested: true }),
-  supported(16, { compression: 'zstd:1', tested: false }),
-  supported(17, { compression: 'zstd:1', tested: true }),
-  supported(18, { compression: 'zstd:1', tested: true }),
+  supported(15, { minor: 20, compression: 'gzip:1', tested: true }),
+  supported(16, { minor: 16, compression: 'zstd:1', tested: false }),
+  supported(17, { minor: 12, compression: 'zstd:1', tested: true }),
+  supported(18, { minor: 6, compression: 'zstd:1', tested: true }),
 ];
 
 /** Where the image takes Node from. */
 export const NODE_IMAGE = 'node:24-trixie-slim';
 
+/**
+ * Up to when Debian's packages in the image are mended. Raise it for fixes of Debian's between two minor
+ * versions: it is a part of the image's hash, so that the next deployment makes the image anew.
+ */
+export const SNAPSHOT_DATE = '2026-11-21';
+
 /** Build arguments of `containers/postgres/Dockerfile`. */
 export const BuildArgument = {
   PostgresImage: 'POSTGRES_IMAGE',
   NodeImage: 'NODE_IMAGE',
+  SnapshotDate: 'SNAPSHOT_DATE',
 } as const;
 
 /** The supported majors, for messages: `15, 16, 17, 18`. */
@@ -55,7 +64,7 @@ export function whatServes(major: number): string {
 
 function supported(
   major: number,
-  rest: Pick<PostgresMajor, 'compression' | 'tested'>,
+  rest: Pick<PostgresMajor, 'minor' | 'compression' | 'tested'>,
 ): PostgresMajor {
-  return { major, image: `postgres:${major}-trixie`, ...rest };
+  return { major, image: `postgres:${major}.${rest.minor}-trixie`, ...rest };
 }

@@ -16,6 +16,7 @@ const KNOWN = [
   'acknowledgeLongLocks',
   'alarmEmails',
   'logRetentionDays',
+  'tags',
   'network',
   'clusters',
 ] as const satisfies readonly (keyof Environment)[];
@@ -28,6 +29,7 @@ export function checkEnvironment(given: Environment, problems: Problems): void {
   checkLocks(given, problems);
   checkAlarm(given.alarmEmails, problems);
   checkLogRetention(given.logRetentionDays, problems);
+  if (given.tags !== undefined) checkTags(given.tags, problems);
   if (given.network !== undefined) checkNetwork(given, given.network, problems);
   checkClusterList(given.clusters, problems);
 }
@@ -123,4 +125,31 @@ function checkNetwork(
     network.availabilityZones,
     `Give zones of ${given.region}.`,
   );
+}
+
+/** @see https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
+const TAG_TEXT = /^[\p{L}\p{N} _.:/=+\-@]*$/u;
+/** AWS takes 50 of a resource; some are Holdfast's and CloudFormation's own. */
+const MOST_TAGS = 40;
+
+function checkTags(tags: unknown, problems: Problems): void {
+  const shape = "{ 'cost-center': '4711' }";
+  if (!problems.requireObject('tags', tags, shape)) return;
+  const entries = Object.entries(tags as Record<string, unknown>);
+  const fix = `Give up to ${MOST_TAGS} tags, such as ${shape}.`;
+  problems.require(entries.length <= MOST_TAGS, 'tags', `${entries.length} tags`, fix);
+  for (const [key, value] of entries) {
+    problems.require(
+      key.length >= 1 && key.length <= 128 && TAG_TEXT.test(key) && !/^(aws|holdfast):/i.test(key),
+      'tags',
+      key,
+      'Give keys of 1 to 128 letters, digits, spaces and _.:/=+-@, that begin with neither aws: nor holdfast:.',
+    );
+    problems.requireText(
+      `tags.${key}`,
+      value,
+      /^[\p{L}\p{N} _.:/=+\-@]{0,256}$/u,
+      'Give text of up to 256 letters, digits, spaces and _.:/=+-@.',
+    );
+  }
 }

@@ -58,6 +58,12 @@ export interface Environment {
    */
   readonly logRetentionDays?: number;
   /**
+   * Tags of everything in both stacks, tasks included: what costs are told apart by. `holdfast:environment`
+   * and `holdfast:cluster` are there anyway.
+   * @default - no others
+   */
+  readonly tags?: Readonly<Record<string, string>>;
+  /**
    * Where tasks run.
    * @default - a new VPC over two availability zones with one NAT gateway
    */

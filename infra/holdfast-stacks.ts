@@ -1,4 +1,4 @@
-import { type App, Validations } from 'aws-cdk-lib';
+import { type App, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { backupStackName, vaultStackName } from '../contract/environment-names.ts';
 import { BackupStack } from './backup-stack.ts';
@@ -27,6 +27,10 @@ export function addHoldfastStacks(app: App, environment: ResolvedEnvironment): H
     vault: vault.vault,
     description: `Holdfast ${environment.name}: tasks, functions and schedules`,
   });
+  for (const [key, value] of Object.entries(environment.tags)) {
+    Tags.of(vault).add(key, value);
+    Tags.of(backup).add(key, value);
+  }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return { vault, backup };
 }

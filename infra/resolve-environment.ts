@@ -8,6 +8,7 @@ import type { ResolvedEnvironment } from './resolved-environment.ts';
 const DEFAULTS = {
   ...VAULT_DEFAULTS,
   logRetentionDays: 90,
+  tags: {} as Readonly<Record<string, string>>,
   network: {} as NetworkOptions,
 };
 

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Annotations, Stack } from 'aws-cdk-lib';
 import { type IRole, PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
@@ -6,6 +6,7 @@ import { Construct } from 'constructs';
 import { resourceName } from '../../contract/environment-names.ts';
 import type { StartTaskEvent } from '../../contract/request.ts';
 import type { ResolvedSchedule } from '../resolved-environment.ts';
+import { firstSkippedTime } from '../skipped-times.ts';
 import { schedulerPrincipal } from './service-principals.ts';
 
 /** Filled in by EventBridge Scheduler: the same in every attempt, so a repeated one changes nothing. */
@@ -66,6 +67,7 @@ export class BackupSchedule extends Construct {
   constructor(scope: Construct, id: string, props: BackupScheduleProps) {
     super(scope, id);
     const { cluster, schedule, group } = props;
+    warnAboutSkippedTimes(this, cluster, schedule, new Date());
     const event: StartTaskEvent = {
       action: 'backup',
       cluster,
@@ -94,4 +96,19 @@ export class BackupSchedule extends Construct {
       },
     });
   }
+}
+
+/** A warning at synth, not an error: some hundred backups a year do start. */
+export function warnAboutSkippedTimes(
+  scope: Construct,
+  cluster: string,
+  { name, cron, timeZone }: ResolvedSchedule,
+  now: Date,
+): void {
+  const skipped = firstSkippedTime(cron, timeZone, now);
+  if (skipped === undefined) return;
+  Annotations.of(scope).addWarningV2(
+    'holdfast:skipped-time',
+    `The schedule ${name} of ${cluster} does not fire at ${skipped}: clocks in ${timeZone} go forward over that time. Give a time that they do not skip, or timeZone: 'UTC'.`,
+  );
 }

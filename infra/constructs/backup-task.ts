@@ -17,7 +17,13 @@ import { buildClusterOptions } from '../../contract/cluster-options.ts';
 import { taskFamily } from '../../contract/environment-names.ts';
 import { EnvironmentVariable, RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
 import type { LockMode } from '../../contract/names.ts';
-import { BuildArgument, NODE_IMAGE, postgresMajor } from '../../contract/postgres-majors.ts';
+import {
+  BuildArgument,
+  NODE_IMAGE,
+  type PostgresMajor,
+  postgresMajor,
+  SNAPSHOT_DATE,
+} from '../../contract/postgres-majors.ts';
 import { FARGATE_STORAGE_GIB } from '../fargate-sizes.ts';
 import type { ResolvedCluster } from '../resolved-environment.ts';
 
@@ -72,10 +78,7 @@ export class BackupTask extends Construct {
     const container = this.taskDefinition.addContainer(RUNNER_CONTAINER, {
       image: ContainerImage.fromAsset(IMAGE_DIRECTORY, {
         platform: arm ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-        buildArgs: {
-          [BuildArgument.PostgresImage]: postgresMajor(cluster.postgresMajor).image,
-          [BuildArgument.NodeImage]: NODE_IMAGE,
-        },
+        buildArgs: imageArguments(postgresMajor(cluster.postgresMajor), SNAPSHOT_DATE),
       }),
       cpu: cluster.vCpu * 1024,
       memoryLimitMiB: cluster.memoryMiB,
@@ -95,6 +98,18 @@ export class BackupTask extends Construct {
       reason: 'The variables hold names and sizes; the connection URIs are fetched at run time.',
     });
   }
+}
+
+/** What an image is made of: all of it is in the image's hash, so a change makes it anew. */
+export function imageArguments(
+  { image }: Pick<PostgresMajor, 'image'>,
+  snapshotDate: string,
+): Record<string, string> {
+  return {
+    [BuildArgument.PostgresImage]: image,
+    [BuildArgument.NodeImage]: NODE_IMAGE,
+    [BuildArgument.SnapshotDate]: snapshotDate,
+  };
 }
 
 function taskVariables(props: BackupTaskProps): Record<string, string> {

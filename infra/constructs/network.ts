@@ -1,5 +1,6 @@
 import { Validations } from 'aws-cdk-lib';
 import {
+  type CfnEIP,
   GatewayVpcEndpointAwsService,
   IpAddresses,
   type ISubnet,
@@ -40,17 +41,24 @@ export class Network extends Construct {
   readonly subnets: readonly ISubnet[];
   readonly securityGroup: SecurityGroup;
   readonly assignPublicIp: boolean;
+  /** Addresses that all tasks come from: one per NAT gateway of a VPC of ours, else none. */
+  readonly egressAddresses: readonly string[];
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
     if (props.vpc === undefined) {
       const natGateways = props.natGateways ?? 1;
       // The library's own class misses its interface by exactOptionalPropertyTypes alone.
-      this.vpc = this.createVpc(natGateways) as IVpc;
+      const vpc = this.createVpc(natGateways);
+      this.vpc = vpc as IVpc;
+      this.egressAddresses = vpc.publicSubnets
+        .flatMap(({ node }) => node.tryFindChild('EIP') ?? [])
+        .map((address) => (address as CfnEIP).attrPublicIp);
       this.assignPublicIp = natGateways === 0;
       this.subnets = this.assignPublicIp ? this.vpc.publicSubnets : this.vpc.privateSubnets;
     } else {
       this.vpc = props.vpc;
+      this.egressAddresses = [];
       this.assignPublicIp = props.assignPublicIp ?? false;
       const chosen = props.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS };
       this.subnets = this.vpc.selectSubnets(chosen).subnets;

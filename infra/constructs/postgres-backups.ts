@@ -1,4 +1,4 @@
-import { ArnFormat, Stack, Tags } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -64,6 +64,12 @@ export class PostgresBackups extends Construct {
     this.vault = vault;
     this.logRetention = props.logRetentionDays ?? RetentionDays.THREE_MONTHS;
     this.network = new Network(this, 'Network', props);
+    if (this.network.egressAddresses.length > 0) {
+      new CfnOutput(this, 'EgressAddresses', {
+        description: 'Tasks come from here: allow it to connect to PostgreSQL',
+        value: this.network.egressAddresses.join(', '),
+      });
+    }
     this.ecsCluster = new Cluster(this, 'Cluster', {
       clusterName: resourceName(environment),
       vpc: this.network.vpc,

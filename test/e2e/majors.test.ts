@@ -153,7 +153,7 @@ test('a cluster of another major than it is configured for is refused, naming th
   expect(JSON.parse(failure ?? '{}')).toMatchObject({
     code: 'SOURCE_VERSION',
     message: expect.stringContaining('runs PostgreSQL 15; this image is for 17.'),
-    hint: expect.stringContaining('postgres:15-trixie'),
+    hint: expect.stringContaining('postgres:15.20-trixie'),
   });
   const { stdout } = await cloud.holdfast(['list', '--cluster', 'mistaken', '--json']);
   expect(stdout).not.toContain(label);

@@ -4,7 +4,14 @@ import { EnvironmentVariable, readVariable } from '../../contract/environment-va
 import { taskRequestFor } from '../../contract/request.ts';
 import { readSettings } from '../../functions/start-task/settings.ts';
 import { logicalOptions } from '../fixtures/logical-options.ts';
-import { BUCKET, keyArn, type Properties, resource, resources } from './deployed-values.ts';
+import {
+  BUCKET,
+  deployed,
+  keyArn,
+  type Properties,
+  resource,
+  resources,
+} from './deployed-values.ts';
 import { ENVIRONMENT } from './example-environment.ts';
 import { synthesize, synthesized } from './synthesized.ts';
 
@@ -202,6 +209,19 @@ describe('the network', () => {
     expect(endpoint.RouteTableIds).toHaveLength(tables.length);
   });
 
+  it('tells the addresses that tasks come from, and none where there is no NAT', () => {
+    const [output, ...others] = Object.values(synthesized().backup.findOutputs('*'));
+    expect(others).toEqual([]);
+    const gateways = resources(synthesized().backup, 'AWS::EC2::EIP');
+    expect(gateways).toHaveLength(1);
+    expect(deployed(output?.Value)).toMatch(/^arn:aws:test:.*EIP\w+\.PublicIp$/);
+    const two = synthesize({ ...ENVIRONMENT, network: { natGateways: 2 } }).backup;
+    const [both] = Object.values(two.findOutputs('*'));
+    expect(String(deployed(both?.Value)).split(', ')).toHaveLength(2);
+    const none = synthesize({ ...ENVIRONMENT, network: { natGateways: 0 } }).backup;
+    expect(none.findOutputs('*')).toEqual({});
+  });
+
   it('lets nothing in', () => {
     const { backup } = synthesized();
     expect(resources(backup, 'AWS::EC2::SecurityGroupIngress')).toHaveLength(0);
@@ -247,4 +267,48 @@ it('takes nothing from the vault stack by export', () => {
 it('keeps logs for as long as the environment says', () => {
   const groups = resources(synthesized().backup, 'AWS::Logs::LogGroup');
   expect(groups.map(({ RetentionInDays }) => RetentionInDays)).toEqual([90, 90, 90]);
+});
+
+describe('tags', () => {
+  /** Types that CloudFormation gives no tags, as far as the stacks have them. */
+  const WITHOUT_TAGS = new Set([
+    'AWS::EC2::Route',
+    'AWS::EC2::SubnetRouteTableAssociation',
+    'AWS::EC2::VPCGatewayAttachment',
+    'AWS::Events::Rule',
+    'AWS::IAM::Policy',
+    'AWS::KMS::Alias',
+    'AWS::Lambda::EventInvokeConfig',
+    'AWS::Lambda::Permission',
+    'AWS::S3::BucketPolicy',
+    'AWS::SNS::Subscription',
+    'AWS::SNS::TopicPolicy',
+    'AWS::Scheduler::Schedule',
+  ]);
+  interface Tagged {
+    readonly Type: string;
+    readonly Properties?: { readonly Tags?: unknown };
+  }
+
+  it('are on everything that can have them: by environment, and by whatever the file says', () => {
+    const { vault, backup } = synthesize({ ...ENVIRONMENT, tags: { 'cost-center': '4711' } });
+    const all = [vault, backup].flatMap((template) =>
+      Object.values(template.toJSON().Resources as Record<string, Tagged>),
+    );
+    const taggable = all.filter(({ Type }) => !WITHOUT_TAGS.has(Type));
+    expect(taggable.length).toBeGreaterThan(20);
+    for (const { Type, Properties } of taggable) {
+      const tags = JSON.stringify(Properties?.Tags ?? 'none');
+      expect({ Type, tags }).toEqual({ Type, tags: expect.stringContaining('cost-center') });
+      expect({ Type, tags }).toEqual({
+        Type,
+        tags: expect.stringContaining('holdfast:environment'),
+      });
+    }
+  });
+
+  it("tell a cluster's tasks apart, whose definition hands them on", () => {
+    const tags = { Tags: expect.arrayContaining([{ Key: 'holdfast:cluster', Value: 'billing' }]) };
+    expect(task('billing')).toMatchObject(tags);
+  });
 });

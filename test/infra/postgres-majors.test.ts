@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Stack } from 'aws-cdk-lib';
+import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import { describe, expect, it } from 'vitest';
 import {
   BuildArgument,
   POSTGRES_MAJORS,
   postgresMajor,
+  SNAPSHOT_DATE,
   whatServes,
 } from '../../contract/postgres-majors.ts';
+import { imageArguments } from '../../infra/constructs/backup-task.ts';
+import { withApp } from './new-app.ts';
 
 function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -17,9 +23,30 @@ function majors(tested: boolean): number[] {
 
 describe('PostgreSQL majors', () => {
   it('are served by an image of the same major, dumping with what its pg_dump knows', () => {
-    expect(postgresMajor(15)).toMatchObject({ image: 'postgres:15-trixie', compression: 'gzip:1' });
-    expect(postgresMajor(18)).toMatchObject({ image: 'postgres:18-trixie', compression: 'zstd:1' });
+    expect(postgresMajor(15)).toMatchObject({
+      image: 'postgres:15.20-trixie',
+      compression: 'gzip:1',
+    });
+    expect(postgresMajor(18)).toMatchObject({
+      image: 'postgres:18.6-trixie',
+      compression: 'zstd:1',
+    });
     expect(POSTGRES_MAJORS.map(({ major }) => major)).toEqual([15, 16, 17, 18]);
+  });
+
+  it('make another image of another minor, or up to another date', () => {
+    const hashOf = (image: string, date: string): string =>
+      withApp((app) => {
+        const directory = fileURLToPath(new URL('../../containers/postgres/', import.meta.url));
+        const buildArgs = imageArguments({ image }, date);
+        return new DockerImageAsset(new Stack(app, 'Any'), 'Image', { directory, buildArgs })
+          .assetHash;
+      });
+    const { image } = postgresMajor(17);
+    const hash = hashOf(image, SNAPSHOT_DATE);
+    expect(hashOf(image, SNAPSHOT_DATE)).toBe(hash);
+    expect(hashOf(image.replace(/\.\d+/, '.99'), SNAPSHOT_DATE)).not.toBe(hash);
+    expect(hashOf(image, '2027-01-01')).not.toBe(hash);
   });
 
   it.each([14, 19])('%i is refused by name', (major) => {
@@ -41,7 +68,7 @@ describe('PostgreSQL majors', () => {
   });
 
   it.each([
-    [15, 'postgres:15-trixie'],
+    [15, 'postgres:15.20-trixie'],
     [14, 'There are images for PostgreSQL 15, 16, 17, 18'],
   ])('of a server decide what serves it: %i', (major, said) => {
     expect(whatServes(major)).toContain(said);

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { NODE_IMAGE, POSTGRES_MAJORS } from '../../../contract/postgres-majors.ts';
+import { BuildArgument, NODE_IMAGE, POSTGRES_MAJORS } from '../../../contract/postgres-majors.ts';
 import type { ImageAsset } from '../assembly.ts';
 import { runTool, toolEnvironment } from '../command.ts';
 import { postgresBaseImage } from '../servers/container.ts';
@@ -53,9 +53,10 @@ export class Images {
         'bud',
         ...['--isolation', 'chroot', '--network', 'host', '--layers', '--force-rm'],
         ...LIMITS,
-        ...Object.entries(asset.buildArguments).flatMap(([key, image]) => [
+        ...Object.entries(asset.buildArguments).flatMap(([key, value]) => [
           '--build-arg',
-          `${key}=${baseFor(image)}`,
+          // The bases here are made of Debian's packages as they are: nothing is to be mended.
+          `${key}=${key === BuildArgument.SnapshotDate ? '' : baseFor(value)}`,
         ]),
         ...['--tag', name, asset.directory],
       ],
