@@ -9,11 +9,15 @@ const MORE = `
 The URI may also stand in ${RESTORE_URI_VARIABLE}. TLS is verify-full unless its sslmode says otherwise.
 A database is built under a temporary name and renamed when it is complete; several get their names
 together, once the last is complete. With --replace, sessions on the old ones are ended at that moment.
+A table comes with its rows, indexes, constraints, sequences, triggers, policies and grants, and with the
+types and functions that these need. Foreign keys to tables that were not chosen are left out, and named.
 With --all, roles that the target has are left as they are.
 
 Examples:
   holdfast restore --environment prod --cluster orders --database shop --into shop_before \\
     --to postgresql://admin@db.example.com:5432/postgres
+  holdfast restore --environment prod --cluster orders --database shop --table public.invoice \\
+    --into rescued --to postgresql://admin@db.example.com:5432/postgres
   holdfast restore --environment prod --cluster orders --all --to-file /run/secrets/new-server`;
 
 /** The options of `holdfast restore`, and its help. */
@@ -24,6 +28,12 @@ export function addRestoreOptions(command: Command): Command {
     .option('--database <NAME>', 'a database in the backup; may be given more than once', collect)
     .option('--all', 'all databases, and the roles', false)
     .option('--no-roles', 'with --all: leave out the roles')
+    .option(
+      '--table <NAME>',
+      'only this table (view, sequence) and what belongs to it; may be repeated; needs --into',
+      collect,
+    )
+    .option('--schema <NAME>', 'only this schema; may be repeated; needs --into', collect)
     .option('--to <URI>', "the target server's URI, without its password")
     .option('--to-file <FILE>', 'a file that holds that URI')
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")

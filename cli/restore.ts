@@ -23,7 +23,7 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
   const manifest = await readManifest(vault, entry);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
   const display = createProgressDisplay(io);
-  const request: Omit<RestoreRequest, 'database'> = {
+  const request: Omit<RestoreRequest, 'database' | 'chosen'> = {
     reader: { vault, dataKeys },
     manifest,
     target,
@@ -41,10 +41,12 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
   let outcome: Outcome;
   try {
     if (wanted.scope === 'one') {
-      const { database } = wanted;
+      const { database, chosen } = wanted;
       const name = options.into ?? database;
-      io.stderr.write(`Restoring "${database}" ${from} as "${name}".\n`);
-      const result = await restoreDatabase({ ...request, database, into: options.into });
+      const what =
+        chosen === undefined ? '' : `${[...chosen.schemas, ...chosen.tables].join(', ')} of `;
+      io.stderr.write(`Restoring ${what}"${database}" ${from} as "${name}".\n`);
+      const result = await restoreDatabase({ ...request, database, chosen, into: options.into });
       outcome = { result, words: describeDatabase(result, manifest), databases: [database] };
     } else {
       const { databases, roles } = wanted;

@@ -1,3 +1,4 @@
+import type { ChosenNames } from '../containers/runner/restore/selection/table-names.ts';
 import { usageError } from './print-error.ts';
 
 export interface RestoreOptions {
@@ -7,6 +8,8 @@ export interface RestoreOptions {
   readonly database?: readonly string[] | undefined;
   readonly all: boolean;
   readonly roles: boolean;
+  readonly table?: readonly string[] | undefined;
+  readonly schema?: readonly string[] | undefined;
   readonly to?: string | undefined;
   readonly toFile?: string | undefined;
   readonly into?: string | undefined;
@@ -21,7 +24,12 @@ export interface RestoreOptions {
 
 /** One database, or several at once with or without the server's roles. */
 export type WhatToRestore =
-  | { readonly scope: 'one'; readonly database: string }
+  | {
+      readonly scope: 'one';
+      readonly database: string;
+      /** @default the whole database */
+      readonly chosen: ChosenNames | undefined;
+    }
   | {
       readonly scope: 'several';
       /** @default all */
@@ -34,7 +42,8 @@ export type WhatToRestore =
  *
  * @throws HoldfastError REQUEST_INVALID when they contradict each other, or choose nothing
  */
-export function whatToRestore({ all, database = [], into, roles }: RestoreOptions): WhatToRestore {
+export function whatToRestore(options: RestoreOptions): WhatToRestore {
+  const { all, database = [], into, roles } = options;
   const [first] = database;
   if (all && first !== undefined) {
     throw usageError('--all and --database exclude each other.', 'Give one of them.');
@@ -45,14 +54,28 @@ export function whatToRestore({ all, database = [], into, roles }: RestoreOption
       'Give --database NAME, once or more, or --all for the whole server with its roles.',
     );
   }
+  const chosen = chosenOf(options);
   if (!all && database.length === 1 && first !== undefined) {
-    return { scope: 'one', database: first };
+    return { scope: 'one', database: first, chosen };
   }
-  if (into !== undefined) {
+  if (into !== undefined || chosen !== undefined) {
     throw usageError(
-      '--into names one database, and several are to be restored.',
-      'Leave out --into, or restore one database at a time.',
+      '--into, --table and --schema are about one database, and several are to be restored.',
+      'Leave them out, or restore one database at a time.',
     );
   }
   return { scope: 'several', databases: all ? undefined : database, roles: all && roles };
+}
+
+function chosenOf(options: RestoreOptions): ChosenNames | undefined {
+  const { table: tables = [], schema: schemas = [], into, database = [] } = options;
+  if (tables.length === 0 && schemas.length === 0) return undefined;
+  // Else a part of the database could take the place of the whole.
+  if (into === undefined || database.includes(into)) {
+    throw usageError(
+      'Where to put single tables was not said.',
+      'Give --into NAME, a database of its own for them; from there they can be copied.',
+    );
+  }
+  return { tables, schemas };
 }

@@ -19,6 +19,11 @@ export const ERROR_CODES = {
   CLUSTER_RETIRED: entry(ExitCode.Usage, false, 'The cluster takes no more backups.'),
   BACKUP_UNKNOWN: entry(ExitCode.Usage, false, 'No backup of that label is in the vault.'),
   DATABASE_UNKNOWN: entry(ExitCode.Usage, false, 'The backup holds no database of that name.'),
+  TABLE_UNKNOWN: entry(
+    ExitCode.Usage,
+    false,
+    'The dump holds no table, or no schema, of that name.',
+  ),
   TASK_NOT_STARTED: entry(ExitCode.SourceUnavailable, true, 'ECS did not start the task.'),
   ENVIRONMENT_INVALID: entry(
     ExitCode.Configuration,

@@ -78,6 +78,19 @@ test.each([
   [['list', '--environment', 'NO'], 2, '--environment'],
   [['restore', '--cluster', 'orders', '--database', 'shop'], 2, 'Where to restore was not said'],
   [['restore', '--cluster', 'orders', '--database', 'shop', '--jobs', '0'], 2, '1 to 64'],
+  [['restore', '--cluster', 'orders'], 2, 'What to restore was not said'],
+  [['restore', '--cluster', 'orders', '--all', '--database', 'shop'], 2, 'exclude each other'],
+  [['restore', '--cluster', 'orders', '--all', '--into', 'x'], 2, 'several are to be restored'],
+  [
+    ['restore', '--cluster', 'orders', '--database', 'shop', '--table', 't', '--replace'],
+    2,
+    'Where to put single tables was not said',
+  ],
+  [
+    ['restore', '--cluster', 'orders', '--database', 'shop', '--schema', 's', '--into', 'shop'],
+    2,
+    'Where to put single tables was not said',
+  ],
   [
     ['restore', '--cluster', 'orders', '--database', 'nope', '--to', 'postgresql://u@h/'],
     2,

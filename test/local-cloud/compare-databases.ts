@@ -7,13 +7,18 @@ const RESTRICT_KEY = '--restrict-key=fidelity';
  * A schema as `pg_dump -s` writes it, byte by byte.
  *
  * @param create whether the database's own statements are in it; they hold its name.
+ * @param tables patterns, when it is not all.
  */
 export async function schemaOf(
   server: PostgresServer,
   database: string,
-  { create = false }: { readonly create?: boolean } = {},
+  {
+    create = false,
+    tables = [],
+  }: { readonly create?: boolean; readonly tables?: readonly string[] } = {},
 ): Promise<string> {
   const args = ['pg_dump', '--schema-only', RESTRICT_KEY, ...(create ? ['--create'] : [])];
+  args.push(...tables.map((table) => `--table=${table}`));
   return await printed(server, args, database);
 }
 

@@ -11,6 +11,8 @@ export interface TocEntry {
   readonly namespace: string;
   readonly tablespace: string;
   readonly owner: string;
+  /** Ids of the entries that it needs; what the dump does not hold may be among them. */
+  readonly dependencies: readonly number[];
   /** File of its data, without the suffix of the compression; empty in a custom archive. */
   readonly file: string;
 }
@@ -94,11 +96,14 @@ function readEntry(
   if (!isBefore(version, [1, 16])) from.integer();
   const owner = from.text();
   from.text();
-  // Dependencies, ended by a missing text.
-  while (from.optionalText() !== undefined);
+  const dependencies: number[] = [];
+  // They end with a missing text.
+  for (let id = from.optionalText(); id !== undefined; id = from.optionalText()) {
+    dependencies.push(Number(id));
+  }
   const file = placeBytes === undefined ? from.text() : '';
   if (placeBytes !== undefined) from.raw(placeBytes);
-  return { dumpId, tag, desc, definition, namespace, tablespace, owner, file };
+  return { dumpId, tag, desc, definition, namespace, tablespace, owner, dependencies, file };
 }
 
 /** Reads the archiver's integers (a sign, then little-endian bytes) and counted texts. */

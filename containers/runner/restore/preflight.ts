@@ -56,6 +56,8 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
 export interface RestoreAim {
   readonly name: string;
   readonly replace: boolean;
+  /** Set where only a part is restored: which extensions that needs is known once the dump is read. */
+  readonly chosen?: object | undefined;
 }
 
 /**
@@ -91,7 +93,7 @@ export function checkServer(target: TargetFacts, manifest: Manifest): void {
 export function checkDatabase(
   target: TargetFacts,
   database: DatabaseEntry,
-  { name, replace }: RestoreAim,
+  { name, replace, chosen }: RestoreAim,
 ): void {
   if (target.databases.has(name) && !replace) {
     throw refused(
@@ -99,12 +101,31 @@ export function checkDatabase(
       'Restore beside it with --into NAME, or in its place with --replace, which keeps the old one under another name.',
     );
   }
-  const missing = database.extensions
-    .map((extension) => extension.name)
-    .filter((extension) => !target.extensions.has(extension));
+  if (chosen !== undefined && database.format === 'plain') {
+    throw refused(
+      'The backup is plain SQL, from which no single table can be taken.',
+      'Restore the whole database under another name (--into), and copy the table from there.',
+    );
+  }
+  if (chosen === undefined) {
+    assertExtensions(
+      target,
+      database.name,
+      database.extensions.map((extension) => extension.name),
+    );
+  }
+}
+
+/** @throws HoldfastError RESTORE_REFUSED when the target lacks one of these extensions */
+export function assertExtensions(
+  target: Pick<TargetFacts, 'extensions'>,
+  database: string,
+  extensions: readonly string[],
+): void {
+  const missing = extensions.filter((extension) => !target.extensions.has(extension));
   if (missing.length > 0) {
     throw refused(
-      `The target lacks extensions that the database "${database.name}" uses: ${missing.join(', ')}.`,
+      `The target lacks extensions that the database "${database}" uses: ${missing.join(', ')}.`,
       "Install their packages on the target's host, or allow them at its provider, then run it again.",
     );
   }

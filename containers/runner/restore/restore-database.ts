@@ -26,6 +26,7 @@ import {
 import { withRestoreLocks } from './restore-lock.ts';
 import type { RestoreRequest, RestoreResult } from './restore-request.ts';
 import { assertLoadsWhole, selectEntries } from './select-entries.ts';
+import { choose, listed } from './selection/choose.ts';
 import { stage } from './stage.ts';
 import { withStagingDirectory } from './staging-directory.ts';
 import { dropTemporary } from './swap-database.ts';
@@ -50,7 +51,7 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   return await withRestoreLocks(target, [name], async (session) => {
     const facts = await surveyTarget(session);
     checkServer(facts, manifest);
-    checkDatabase(facts, entry, { name, replace: request.replace });
+    checkDatabase(facts, entry, { name, replace: request.replace, chosen: request.chosen });
     const built = await buildAside(session, { request, entry, name, home, facts, programs });
     const [published] = await publishDatabases(request, home, [built]);
     if (published === undefined) throw new Error('Nothing was published.');
@@ -111,10 +112,11 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
     },
   };
   const staged = await stage(counting, manifest, entry, directory);
-  const { toc } = staged;
-  assertDumpOf(entry.name, toc, manifest.label);
+  assertDumpOf(entry.name, staged.toc, manifest.label);
+  const { toc, notRestored: notChosen } = choose(staged.toc, request.chosen, facts);
   const fetchedAt = Date.now();
   const selection = selectEntries(toc, facts, request);
+  const loaded = request.chosen === undefined ? selection : listed(selection, toc);
   if (!staged.selectable) assertLoadsWhole(selection, request);
   const room = makeRoom(toc);
   const temporary = temporaryName(name);
@@ -127,7 +129,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
     const notSet = await withSession(target, home, (session) =>
       replaySettings(session, temporary, selection, toc),
     );
-    const warnings = await staged.load(temporary, selection, options);
+    const warnings = await staged.load(temporary, loaded, options);
     const loadedAt = Date.now();
     onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
     warnings.push(...(await analyzeInStages(temporary, options)));
@@ -145,6 +147,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       dumpBytes: stagedBytes(entry),
       databaseBytes: finished.bytes,
       notRestored: [
+        ...notChosen,
         ...selection.notRestored,
         ...room.notRestored,
         ...notSet,

@@ -3,6 +3,7 @@ import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import type { RolesResult } from './globals/apply-globals.ts';
 import type { NotRestored } from './not-restored.ts';
 import type { ReportProgress } from './restore-progress.ts';
+import type { ChosenNames } from './selection/table-names.ts';
 import type { TargetServer } from './target-connection.ts';
 
 export interface RestoreRequest {
@@ -16,6 +17,8 @@ export interface RestoreRequest {
   /** Whether a database of that name gives way. */
   readonly replace: boolean;
   readonly noOwner: boolean;
+  /** Only these tables and schemas, with what belongs to them. @default the whole database */
+  readonly chosen?: ChosenNames | undefined;
   readonly jobs: number;
   /** Directory that holds the decrypted dump meanwhile. */
   readonly staging: string;
@@ -27,7 +30,7 @@ export interface RestoreRequest {
 }
 
 /** Several databases of a backup, or all of them with the roles. */
-export interface ServerRequest extends Omit<RestoreRequest, 'database' | 'into'> {
+export interface ServerRequest extends Omit<RestoreRequest, 'database' | 'into' | 'chosen'> {
   /** Names in the backup. @default all */
   readonly databases?: readonly string[] | undefined;
   /** Whether the backup's roles come too. */

@@ -88,7 +88,8 @@ function belongsToSubscription({ desc, tag }: TocEntry): boolean {
   return desc.startsWith('SUBSCRIPTION') || tag.startsWith('SUBSCRIPTION ');
 }
 
-function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
+/** What people call it: `TABLE shop.Order`. */
+export function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${[namespace, tag].filter((part) => part !== '').join('.')}`;
 }
 

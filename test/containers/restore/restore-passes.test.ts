@@ -7,7 +7,7 @@ const DELEGATED =
 
 function entry(dumpId: number, desc: string, more: Partial<TocEntry> = {}): TocEntry {
   const empty = { tag: '', definition: '', namespace: '', tablespace: '', owner: '', file: '' };
-  return { ...empty, dumpId, desc, ...more };
+  return { ...empty, dependencies: [], dumpId, desc, ...more };
 }
 
 function toc(grant: string): DumpToc {

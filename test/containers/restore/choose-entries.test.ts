@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { type DumpToc, parseDumpToc } from '../../../containers/runner/restore/dump-toc.ts';
+import { chooseEntries } from '../../../containers/runner/restore/selection/choose-entries.ts';
+import { nearest, splitName } from '../../../containers/runner/restore/selection/table-names.ts';
+
+async function toc(name: string): Promise<DumpToc> {
+  return parseDumpToc(
+    await readFile(new URL(`../../fixtures/dump-toc/${name}.toc.dat`, import.meta.url)),
+  );
+}
+
+function choose(from: DumpToc, tables: readonly string[], schemas: readonly string[] = []) {
+  const { toc: chosen, notRestored } = chooseEntries(from, { tables, schemas });
+  const entries = chosen.entries
+    .map(({ desc, tag }) => `${desc} ${tag}`)
+    .filter((entry) => !/^(DATABASE|ENCODING|SEARCHPATH|STDSTRINGS)/.test(entry));
+  return { entries, notRestored };
+}
+
+describe.each(['postgres-15', 'postgres-18'])('out of a dump by %s', (name) => {
+  test('a table comes with its sequence, keys, indexes, grants; foreign keys are named', async () => {
+    const { entries, notRestored } = choose(await toc(name), ['Order']);
+    const statistics = entries.filter((entry) => entry.startsWith('STATISTICS DATA'));
+    expect(entries.filter((entry) => !statistics.includes(entry)).sort()).toEqual([
+      'ACL TABLE "Order"',
+      'CONSTRAINT Order Order_pkey',
+      'INDEX Order_customer_id_placed_at_idx',
+      'SEQUENCE Order_id_seq',
+      'SEQUENCE SET Order_id_seq',
+      'TABLE DATA Order',
+      'TABLE Order',
+    ]);
+    expect(notRestored).toEqual([
+      {
+        what: 'FK CONSTRAINT public.Order Order_customer_id_fkey',
+        why: 'it needs TABLE public.customer, which was not chosen',
+      },
+    ]);
+  });
+
+  test('two tables keep the foreign key between them; policies come, views stay', async () => {
+    const { entries, notRestored } = choose(await toc(name), ['public.customer', 'public.Order']);
+    expect(entries).toContain('FK CONSTRAINT Order Order_customer_id_fkey');
+    expect(entries).toEqual(
+      expect.arrayContaining(['ROW SECURITY customer', 'POLICY customer everybody']),
+    );
+    expect(entries.join()).not.toContain('big_spender');
+    expect(notRestored).toEqual([]);
+  });
+
+  test('a schema is all that is in it, with its name to be quoted', async () => {
+    const { entries } = choose(await toc(name), [], ['s p']);
+    expect(entries.filter((entry) => !entry.startsWith('STATISTICS DATA'))).toEqual([
+      'SCHEMA s p',
+      'TABLE we"ird\nname',
+      'ACL TABLE "we""ird\nname"',
+      'TABLE DATA we"ird\nname',
+      'CONSTRAINT we"ird\nname we"ird\nname_pkey',
+      'STATISTICS st at',
+    ]);
+  });
+
+  test('a view needs its tables, which come without their rows, and that is said', async () => {
+    const { entries, notRestored } = choose(await toc(name), ['big_spender']);
+    expect(entries).toEqual(
+      expect.arrayContaining(['TABLE Order', 'VIEW big_spender', 'ACL TABLE big_spender']),
+    );
+    expect(entries).not.toContain('TABLE DATA Order');
+    expect(notRestored).toContainEqual(
+      expect.objectContaining({ what: 'rows, indexes and constraints of TABLE public.Order' }),
+    );
+  });
+
+  test('a table that is not there is refused with names that are near', async () => {
+    const from = await toc(name);
+    expect(() => choose(from, ['order'])).toThrow('The backup holds no table order.');
+    const hints = ['order', 'public.custmer', 'nothing like it'].map((table) => {
+      try {
+        choose(from, [table]);
+        return 'found';
+      } catch (error) {
+        return (error as { hint?: string }).hint ?? '';
+      }
+    });
+    expect(hints[0]).toContain('It holds public.Order, ');
+    expect(hints[1]).toContain('It holds public.customer. ');
+    expect(hints[2]).toContain('holdfast list');
+    expect(() => choose(from, [], ['publc'])).toThrow('The backup holds no schema publc.');
+  });
+});
+
+test('names are split at a dot outside of quotes', () => {
+  expect(splitName('Order')).toEqual({ schema: undefined, name: 'Order' });
+  expect(splitName('shop.Order')).toEqual({ schema: 'shop', name: 'Order' });
+  expect(splitName('"a.b"')).toEqual({ schema: undefined, name: 'a.b' });
+  expect(splitName('"s p"."we""ird"')).toEqual({ schema: 's p', name: 'we"ird' });
+  expect(splitName('shop."a.b"')).toEqual({ schema: 'shop', name: 'a.b' });
+});
+
+test('near is what differs by two letters at most, or holds the name', () => {
+  const names = ['public.invoice', 'public.invoices_old', 'billing.Invoice', 'public.customer'];
+  expect(nearest('invoices', names)).toEqual([
+    'billing.Invoice',
+    'public.invoice',
+    'public.invoices_old',
+  ]);
+});
