@@ -3,6 +3,7 @@ import { HoldfastError } from '../contract/errors.ts';
 import { kmsDataKeys } from '../vault/decryption-keyring.ts';
 import { findCluster, findConfiguredClusters, findVault } from '../vault/parameters.ts';
 import { createS3Client } from '../vault/s3-client.ts';
+import { describeEcsTask, invokeStartTask } from './aws-tasks.ts';
 import type { Services } from './io.ts';
 
 /** AWS, with the credentials and the Region that the SDK finds (AWS_PROFILE, AWS_REGION, …). */
@@ -19,6 +20,8 @@ export function awsServices(): Services {
       const { kmsKeyArn } = await findCluster(await createSsmClient(), environment, cluster);
       return kmsDataKeys(kmsKeyArn);
     },
+    startTask: invokeStartTask,
+    describeTask: describeEcsTask,
   };
 }
 

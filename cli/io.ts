@@ -1,4 +1,5 @@
 import type { ClusterState } from '../contract/parameters.ts';
+import type { StartTaskEvent } from '../contract/request.ts';
 import type { OpenDataKeys } from '../vault/decryption-keyring.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
 
@@ -19,6 +20,25 @@ export interface Services {
   configuredClusters(environment: string): Promise<ReadonlyMap<string, ClusterState>>;
   /** @throws HoldfastError CLUSTER_UNKNOWN, VAULT_DENIED, VAULT_UNAVAILABLE */
   dataKeysFor(environment: string, cluster: string): Promise<OpenDataKeys>;
+  /** Invokes the environment's start-task. @throws HoldfastError ENVIRONMENT_INVALID, TASK_NOT_STARTED */
+  startTask(environment: string, event: StartTaskEvent): Promise<FunctionAnswer>;
+  /** How a task stands; `undefined`: ECS does not know it any more. */
+  describeTask(arn: string): Promise<TaskState | undefined>;
+}
+
+/** What a function answered; where it `failed`, an error as Lambda words it. */
+export interface FunctionAnswer {
+  readonly payload: unknown;
+  readonly failed: boolean;
+}
+
+export interface TaskState {
+  /** ECS's word: `PENDING`, `RUNNING`, `STOPPED`, … */
+  readonly status: string;
+  /** Of the runner; absent while it runs, and when it never started. */
+  readonly exitCode?: number | undefined;
+  /** Why it stopped, in ECS's words. */
+  readonly reasons?: readonly string[];
 }
 
 /** Everything a command touches, so that a test can stand in for it. */

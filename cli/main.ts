@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
-import { ClusterName, EnvironmentName } from '../contract/names.ts';
+import { BACKUP_KINDS, ClusterName, EnvironmentName } from '../contract/names.ts';
+import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
 import type { Io } from './io.ts';
 import { list } from './list.ts';
@@ -11,15 +12,28 @@ import { addRestoreOptions } from './restore-options.ts';
 import { show } from './show.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
+const BACKUP_HELP = `
+It takes lambda:InvokeFunction on start-task and ecs:DescribeTasks, which the restore role does not have.
+Ctrl-C ends the watching, not the backup. The exit status is the task's.
+
+Example:
+  holdfast backup --environment prod --cluster orders --kind logical`;
+
 const EXIT_CODES = `
 Exit statuses:
    0  done
    1  a defect, or a failure that nobody foresaw
    2  the command line is wrong, or names what does not exist
    3  the configuration is wrong, or a PostgreSQL program is missing
+  10  backup: the task was not started, or reached no source
+  11  backup: the source was refused
+  12  backup: the dump failed, or the task had no exit status
+  13  backup: it took too long, or stood still
   20  the vault or KMS refused an action
   21  the vault or KMS could not be reached
+  22  backup: its label was taken by another task
   23  what lies in the vault is not what was backed up
+  24  backup: the task's disk
   30  the restore was refused before it changed anything
   31  the restore failed; what it had built was dropped
  143  ended by SIGINT or SIGTERM, cleaned up`;
@@ -62,6 +76,15 @@ function buildProgram(io: Io): Command {
     .action((label, options) =>
       untilStopped(io.signal, show({ ...options, label, ...environmentOf(options, io) }, io)),
     );
+
+  common(program, io, 'backup', 'take a backup now, and see it to its end')
+    .requiredOption('--cluster <NAME>', 'the cluster', checkedBy(ClusterName))
+    .addOption(
+      new Option('--kind <KIND>', 'the kind of backup').choices(BACKUP_KINDS).default('logical'),
+    )
+    .option('--no-wait', 'print the label once the task has been started, and end')
+    .addHelpText('after', BACKUP_HELP)
+    .action((options) => backup({ ...options, ...environmentOf(options, io) }, io));
 
   addRestoreOptions(
     common(program, io, 'restore', 'restore databases into an existing server'),

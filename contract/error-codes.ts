@@ -116,6 +116,11 @@ export const ERROR_CODES = {
     true,
     "The dump's files are not all that its table of contents names.",
   ),
+  BACKUP_FAILED: entry(
+    ExitCode.DumpFailed,
+    false,
+    "A backup's task failed; the command ends with the task's own status, if it had one.",
+  ),
   DEADLINE_EXCEEDED: entry(
     ExitCode.Deadline,
     false,

@@ -112,7 +112,7 @@ test.each([
 });
 
 test('shows help with an example for each command, and succeeds', async () => {
-  for (const command of ['list', 'show', 'restore']) {
+  for (const command of ['list', 'show', 'backup', 'restore']) {
     const { status, out } = await run(command, '--help');
     expect(status).toBe(0);
     expect(out).toMatch(/^Examples?:\n {2}holdfast /m);

@@ -1,4 +1,4 @@
-import type { Io } from '../../cli/io.ts';
+import type { Io, Services } from '../../cli/io.ts';
 import type { ClusterState } from '../../contract/parameters.ts';
 import { rawDataKeys } from '../vault/example-message.ts';
 import type { FakeS3 } from '../vault/fake-s3.ts';
@@ -13,6 +13,7 @@ export function testIo(
   fake: FakeS3,
   env: Record<string, string> = {},
   configured: Record<string, ClusterState> = { orders: { version: 1, retired: false } },
+  services: Partial<Services> = {},
 ): TestIo {
   let out = '';
   let err = '';
@@ -34,6 +35,9 @@ export function testIo(
       openVault: async () => fake,
       configuredClusters: async () => new Map(Object.entries(configured)),
       dataKeysFor: async () => rawDataKeys(),
+      startTask: async () => ({ payload: undefined, failed: true }),
+      describeTask: async () => undefined,
+      ...services,
     },
     out: () => out,
     err: () => err,

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerResult } from '../../containers/runner/restore/restore-request.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import { StartTaskAnswer } from '../../contract/request.ts';
+import type { Manifest } from '../../contract/manifest.ts';
 import type { HoldfastOptions } from '../local-cloud/holdfast-command.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { podman } from '../local-cloud/servers/container.ts';
@@ -13,6 +13,8 @@ import { addOddities, contentsOf, createShop } from '../local-cloud/shop.ts';
 let cloud: LocalCloud;
 let fresh: PostgresServer;
 let contents: string[];
+/** What `holdfast backup` printed. */
+let taken: { readonly label: string; readonly manifest: Manifest };
 
 beforeAll(async () => {
   cloud = await startLocalCloud();
@@ -29,9 +31,13 @@ beforeAll(async () => {
     grant shop_reader to shop_owner with admin option`);
   await standby.waitForReplay();
   contents = await contentsOf(primary, 'shop');
-  const { payload } = await cloud.fireSchedule('orders', 'daily');
-  const { taskArn } = StartTaskAnswer.parse(payload);
-  expect((await cloud.waitForTask(taskArn, { timeoutSeconds: 120 })).exitCode).toBe(0);
+  const args = ['backup', '--cluster', 'orders', '--kind', 'logical'];
+  const { exitCode, stdout, stderr } = await cloud.holdfast([...args, '--json'], {
+    env: cloud.principals.admin.environment,
+  });
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toContain('task STOPPED');
+  taken = JSON.parse(stdout) as { label: string; manifest: Manifest };
   fresh = await cloud.startEmptyServer('fresh');
   await fresh.query('create role "Odd ""Reader"');
 }, 300_000);
@@ -88,6 +94,26 @@ async function interrupt(meanwhile: (container: string) => Promise<void>): Promi
     await session.end();
   }
 }
+
+describe('a backup on demand', () => {
+  test('is seen to its end, and is the latest one', async () => {
+    expect(taken.manifest.request.askedBy).toMatchObject({ by: 'person' });
+    const { stdout } = await cloud.holdfast(['list', '--cluster', 'orders', '--json']);
+    const { backups } = JSON.parse(stdout) as { backups: { label: string }[] };
+    expect(backups.map(({ label }) => label)).toEqual([taken.label]);
+  });
+
+  test('is refused to who may only restore, and for a cluster that is not there', async () => {
+    const denied = await cloud.holdfast(['backup', '--cluster', 'orders', '--no-wait']);
+    expect(denied.exitCode).toBe(ExitCode.SourceUnavailable);
+    expect(denied.stderr).toContain('lambda:InvokeFunction');
+    const unknown = await cloud.holdfast(['backup', '--cluster', 'nope'], {
+      env: cloud.principals.admin.environment,
+    });
+    expect(unknown.exitCode).toBe(ExitCode.Usage);
+    expect(unknown.stderr).toContain('CLUSTER_UNKNOWN');
+  });
+});
 
 describe('a whole server', () => {
   test('that is told to stop leaves nothing behind but roles', async () => {
