@@ -1,6 +1,6 @@
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { HoldfastError } from '../contract/errors.ts';
-import { kmsDataKeys } from '../vault/decryption-keyring.ts';
+import { kmsDataKeys } from '../vault/decryption/decryption-keyring.ts';
 import { findCluster, findConfiguredClusters, findVault } from '../vault/parameters.ts';
 import { createS3Client } from '../vault/s3-client.ts';
 import { describeEcsTask, invokeStartTask } from './aws-tasks.ts';

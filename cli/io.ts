@@ -1,6 +1,6 @@
 import type { ClusterState } from '../contract/parameters.ts';
 import type { StartTaskEvent } from '../contract/request.ts';
-import type { OpenDataKeys } from '../vault/decryption-keyring.ts';
+import type { OpenDataKeys } from '../vault/decryption/decryption-keyring.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
 
 export interface TextSink {

@@ -1,8 +1,8 @@
 import { HoldfastError } from '../contract/errors.ts';
 import type { Artifact, ArtifactStream, Manifest } from '../contract/manifest.ts';
 import { artifactKey } from '../contract/vault-keys.ts';
-import { decryptMessage } from './decrypt.ts';
-import type { OpenDataKeys } from './decryption-keyring.ts';
+import { decryptMessage } from './decryption/decrypt.ts';
+import type { OpenDataKeys } from './decryption/decryption-keyring.ts';
 import { fetchObject } from './fetch-object.ts';
 import type { VaultReader } from './vault-reader.ts';
 

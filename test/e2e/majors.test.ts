@@ -7,7 +7,13 @@ import { dataOf, dumpable, propertiesOf, schemaOf } from '../local-cloud/compare
 import { createLibrary, LIBRARY } from '../local-cloud/library.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import type { Postgres, PostgresServer } from '../local-cloud/servers/postgres.ts';
-import { addOddities, contentsOf, createShop } from '../local-cloud/shop.ts';
+import {
+  addOddities,
+  contentsOf,
+  createHeavyTable,
+  createShop,
+  definitionsOf,
+} from '../local-cloud/shop.ts';
 
 let cloud: LocalCloud;
 beforeAll(async () => {
@@ -69,6 +75,7 @@ describe.each([
     postgres = await cloud.startSource(cluster);
     await createShop(postgres.primary);
     await addOddities(postgres.primary, 'shop');
+    await createHeavyTable(postgres.primary, 'shop');
     await createLibrary(postgres, major);
     await postgres.standby.waitForReplay();
     const contents = await contentsOf(postgres.primary, 'shop');
@@ -87,9 +94,13 @@ describe.each([
     expect(manifest.versions.pgDump).toMatch(`${major}.`);
     const shop = manifest.databases.find(({ name }) => name === 'shop');
     if (shop?.format !== 'directory') throw new Error('the backup has no directory of shop');
-    expect(shop).toMatchObject({ compression, contents: { tableData: 5, largeObjects: 2 } });
+    expect(shop).toMatchObject({ compression, contents: { tableData: 6, largeObjects: 2 } });
     const data = shop.pack.files.filter((name) => /^\d+\.dat/.test(name));
-    expect(data.length + shop.files.length).toBe(5);
+    expect(data.length).toBe(5);
+    // Big enough to be loaded while it is fetched.
+    expect(shop.files.map(({ name }) => name)).toEqual([
+      expect.stringMatching(`^\\d+\\.dat\\${suffix}$`),
+    ]);
     expect(data.every((name) => name.endsWith(suffix))).toBe(true);
     expect(manifest.warnings).toEqual([]);
   });
@@ -104,6 +115,9 @@ describe.each([
     const { exitCode, stderr } = await restore(cluster, cluster, postgres.primary, 'shop_copy');
     expect(exitCode, stderr).toBe(0);
     expect(await contentsOf(postgres.primary, 'shop_copy')).toEqual(backupOf(cluster).contents);
+    const keys = await definitionsOf(postgres.primary, 'shop_copy');
+    expect(keys).toEqual(await definitionsOf(postgres.primary, 'shop'));
+    expect(keys.length).toBeGreaterThan(10);
   });
 
   test('one of everything comes back, equal', async () => {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import type { ArtifactStream, Manifest } from '../../contract/manifest.ts';
-import { kmsDataKeys } from '../../vault/decryption-keyring.ts';
+import { kmsDataKeys } from '../../vault/decryption/decryption-keyring.ts';
 import { readArtifactStream } from '../../vault/fetch-artifact.ts';
 import { collect } from '../vault/example-message.ts';
 import type { LocalCloud } from './local-cloud.ts';

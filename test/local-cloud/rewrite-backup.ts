@@ -13,7 +13,7 @@ import {
   type Manifest,
 } from '../../contract/manifest.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
-import type { Digest } from '../../vault/verify-digest.ts';
+import type { Digest } from '../../vault/decryption/verify-digest.ts';
 import { digestOf, encryptExample } from '../vault/example-message.ts';
 import type { LocalCloud } from './local-cloud.ts';
 import { readStream } from './read-stream.ts';

@@ -71,6 +71,42 @@ export async function addOddities(primary: PostgresServer, database: string): Pr
   );
 }
 
+/** Adds a table whose dump does not fit into a pack, with all that is built on a table's rows. */
+export async function createHeavyTable(primary: PostgresServer, database: string): Promise<void> {
+  await primary.query(
+    `create table heavy (id int primary key, twin int unique, noise text, kept boolean default true);
+     insert into heavy select i, -i, md5(random()::text) || md5(random()::text)
+       from generate_series(1, 100000) i;
+     create index heavy_noise on heavy (noise);
+     create unique index heavy_lower on heavy (lower(noise), id) where kept;
+     alter table heavy add exclude using btree (twin with =);
+     alter table heavy add foreign key (twin) references heavy (twin);
+     alter table heavy add check (id > 0) not valid;
+     alter table heavy cluster on heavy_noise;
+     alter table heavy replica identity using index heavy_pkey;
+     comment on index heavy_noise is 'what comes after an index';
+     create materialized view heaviest as select id, noise from heavy where id > 99990;
+     create index on heaviest (id);
+     create trigger quiet before update on heavy for each row execute function suppress_redundant_updates_trigger()`,
+    { database },
+  );
+}
+
+/** Indexes, constraints and triggers with their definitions, and comments on indexes. */
+export async function definitionsOf(server: PostgresServer, database: string): Promise<string[]> {
+  const { rows } = await server.query(
+    `select pg_get_indexdef(indexrelid) || indisclustered || indisreplident
+            || coalesce(obj_description(indexrelid, 'pg_class'), '') as line
+       from pg_index join pg_class on pg_class.oid = indrelid
+      where indrelid >= 16384 and relkind <> 't'
+      union all select conrelid::regclass || pg_get_constraintdef(oid) from pg_constraint
+      where conrelid >= 16384
+      union all select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal order by 1`,
+    { database },
+  );
+  return rows.map(({ line }: { line: string }) => line);
+}
+
 /**
  * Makes a database `bulk` whose dump takes a few seconds: rows that compress about 2:1.
  *

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AlgorithmSuiteIdentifier, buildClient, CommitmentPolicy } from '@aws-crypto/client-node';
 import { expect, test } from 'vitest';
-import { decryptMessage } from '../../vault/decrypt.ts';
+import { decryptMessage } from '../../vault/decryption/decrypt.ts';
 import { collect, digestOf, inPieces, rawDataKeys } from './example-message.ts';
 
 const context = { cluster: 'orders', backup: 'label', artifact: 'db-1/pack.tar.0001' };

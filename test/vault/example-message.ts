@@ -10,13 +10,13 @@ import {
 } from '@aws-crypto/client-node';
 import { unwrapDataKey } from '@aws-crypto/material-management-node';
 import { type ArtifactContext, encryptionContext } from '../../contract/encryption-context.ts';
-import type { OpenDataKeys } from '../../vault/decryption-keyring.ts';
+import type { OpenDataKeys } from '../../vault/decryption/decryption-keyring.ts';
+import type { Digest } from '../../vault/decryption/verify-digest.ts';
 import { algorithmSuite } from '../../vault/encryption/algorithm-suite.ts';
 import type { DataKeySource } from '../../vault/encryption/data-key.ts';
 import { EncryptedMessage, sliceBuffer } from '../../vault/encryption/encrypted-message.ts';
 import { FRAME_BYTES } from '../../vault/encryption/message-format.ts';
 import type { MessageMaterials } from '../../vault/encryption/message-writer.ts';
-import type { Digest } from '../../vault/verify-digest.ts';
 
 const client = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
 

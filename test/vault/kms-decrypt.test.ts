@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { decryptMessage } from '../../vault/decrypt.ts';
-import { kmsDataKeys } from '../../vault/decryption-keyring.ts';
+import { decryptMessage } from '../../vault/decryption/decrypt.ts';
+import { kmsDataKeys } from '../../vault/decryption/decryption-keyring.ts';
 import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
 import type { KeyPair } from '../local-cloud/servers/key-pair.ts';
 import { type Moto, startMoto } from '../local-cloud/servers/moto.ts';

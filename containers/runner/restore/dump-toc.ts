@@ -11,10 +11,30 @@ export interface TocEntry {
   readonly namespace: string;
   readonly tablespace: string;
   readonly owner: string;
+  /** When `pg_restore` comes to it: before data, data, after data; 0 for what belongs to no section. */
+  readonly section: number;
   /** Ids of the entries that it needs; what the dump does not hold may be among them. */
   readonly dependencies: readonly number[];
   /** File of its data, without the suffix of the compression; empty in a custom archive. */
   readonly file: string;
+  /** As it stands in the archive, without what depends on the archive's format. */
+  readonly bytes: Buffer;
+}
+
+/** An archive's sections, by the numbers it uses. */
+export const SECTION = { preData: 2, data: 3, postData: 4 } as const;
+
+/** What comes before an archive's entries, and how numbers are written in it. */
+export interface ArchiveHead {
+  /** All up to the number of entries. */
+  readonly bytes: Buffer;
+  readonly version: readonly [number, number];
+  /** Bytes of an integer, without its sign. */
+  readonly integerBytes: number;
+  /** Bytes of an offset. */
+  readonly offsetBytes: number;
+  /** Where in `bytes` the format is told, and after it the compression. */
+  readonly formatAt: number;
 }
 
 export interface DumpToc {
@@ -23,12 +43,13 @@ export interface DumpToc {
   /** Version of the server that was dumped, such as `17.11 (Debian 17.11-1)`. */
   readonly serverVersion: string;
   readonly entries: readonly TocEntry[];
+  readonly head: ArchiveHead;
 }
 
 const OLDEST = [1, 14];
 const NEWEST = [1, 16];
 /** The archiver's number of the custom format. */
-const CUSTOM = 1;
+export const CUSTOM = 1;
 
 /**
  * Reads `toc.dat`, or the start of a custom archive. Read here and not from the text of `pg_restore -l`, whose fields are separated by
@@ -57,6 +78,7 @@ function readToc(from: Cursor): DumpToc {
   if (isBefore(version, OLDEST) || isBefore(NEWEST, version)) throw unknownVersion(version);
   from.integerBytes = from.byte();
   const offsetBytes = from.byte();
+  const formatAt = from.at;
   const format = from.byte();
   if (isBefore(version, [1, 15])) from.integer();
   else from.byte();
@@ -65,11 +87,18 @@ function readToc(from: Cursor): DumpToc {
   const database = from.text();
   const serverVersion = from.text();
   from.text();
+  const head: ArchiveHead = {
+    bytes: from.since(0),
+    version,
+    integerBytes: from.integerBytes,
+    offsetBytes,
+    formatAt,
+  };
   const entries: TocEntry[] = [];
   for (let left = from.integer(); left > 0; left -= 1) {
     entries.push(readEntry(from, version, format === CUSTOM ? 1 + offsetBytes : undefined));
   }
-  return { database, serverVersion, entries };
+  return { database, serverVersion, entries, head };
 }
 
 /** @param placeBytes size of the place of its data in a custom archive; a directory names a file. */
@@ -78,6 +107,7 @@ function readEntry(
   version: readonly number[],
   placeBytes: number | undefined,
 ): TocEntry {
+  const begin = from.at;
   const dumpId = from.integer();
   // Whether it has data, and the catalog's and its own object ids.
   from.integer();
@@ -85,7 +115,7 @@ function readEntry(
   from.text();
   const tag = from.text();
   const desc = from.text();
-  from.integer();
+  const section = from.integer();
   const definition = from.text();
   // The statements that would drop it, and copy its data.
   from.text();
@@ -96,14 +126,12 @@ function readEntry(
   if (!isBefore(version, [1, 16])) from.integer();
   const owner = from.text();
   from.text();
-  const dependencies: number[] = [];
-  // They end with a missing text.
-  for (let id = from.optionalText(); id !== undefined; id = from.optionalText()) {
-    dependencies.push(Number(id));
-  }
+  const dependencies = [...from.textsUntilMissing()].map(Number);
+  const bytes = from.since(begin);
   const file = placeBytes === undefined ? from.text() : '';
   if (placeBytes !== undefined) from.raw(placeBytes);
-  return { dumpId, tag, desc, definition, namespace, tablespace, owner, dependencies, file };
+  const names = { dumpId, tag, desc, definition, namespace, tablespace, owner };
+  return { ...names, section, dependencies, file, bytes };
 }
 
 /** Reads the archiver's integers (a sign, then little-endian bytes) and counted texts. */
@@ -114,6 +142,15 @@ class Cursor {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  /** What was read from there up to here. */
+  since(begin: number): Buffer {
+    return this.#bytes.subarray(begin, this.#at);
   }
 
   raw(length: number): Buffer {
@@ -135,6 +172,10 @@ class Cursor {
   optionalText(): string | undefined {
     const length = this.integer();
     return length < 0 ? undefined : this.raw(length).toString('utf8');
+  }
+
+  *textsUntilMissing(): Generator<string> {
+    for (let text = this.optionalText(); text !== undefined; text = this.optionalText()) yield text;
   }
 
   text(): string {

@@ -1,12 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { ClientPrograms } from './client-programs.ts';
 import type { DumpToc } from './dump-toc.ts';
+import { type LoadPlan, planLoad, type TableStream } from './load-plan.ts';
 import { restorePasses } from './restore-passes.ts';
 import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
-import { runProgram } from './run-program.ts';
+import { type ProgramRun, runProgram } from './run-program.ts';
 import type { Selection } from './select-entries.ts';
+import { type FileSuffix, tableArchive } from './table-archive.ts';
 import type { TargetServer } from './target-connection.ts';
+import { doWork, type Work } from './work-pool.ts';
 
 export interface LoadOptions {
   readonly programs: ClientPrograms;
@@ -23,40 +27,123 @@ export interface StagedArchive {
   /** The dump's directory or its file. */
   readonly archive: string;
   readonly toc: DumpToc;
+  /** Tables whose data is not in the archive, but is fetched when it is their turn. */
+  readonly streams: readonly DataStream[];
+}
+
+/** A table's data, as a file of a dump's directory that is not there. */
+export interface DataStream extends TableStream {
+  readonly suffix: FileSuffix;
+  /**
+   * The file's bytes, proven only when they have been read to the end; throws when they are not what
+   * was backed up.
+   */
+  read(signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
 /**
  * Loads a staged dump into the temporary database; the first error ends it.
  *
  * @returns what `pg_restore` warned of.
- * @throws HoldfastError RESTORE_FAILED
+ * @throws HoldfastError RESTORE_FAILED, and what the streams' readers throw
  */
 export async function loadDump(
-  { directory, archive, toc }: StagedArchive,
+  staged: StagedArchive,
   temporary: string,
   { dumpIds, noTablespaces }: Selection,
-  { programs, target, noOwner, jobs, signal, onProgress }: LoadOptions,
+  options: LoadOptions,
 ): Promise<string[]> {
+  const { toc, streams } = staged;
   const common = ['--exit-on-error', '--verbose', `--dbname=${temporary}`];
-  if (noOwner) common.push('--no-owner');
+  if (options.noOwner) common.push('--no-owner');
   if (noTablespaces) common.push('--no-tablespaces');
-  const onLine = pgRestoreProgress(toc, onProgress);
-  const list = join(directory, 'holdfast.list');
-  const warnings: string[] = [];
-  for (const pass of restorePasses(toc, dumpIds, jobs)) {
-    const args = [...common, `--jobs=${pass.jobs}`];
-    if (pass.dumpIds !== undefined) {
-      await writeFile(list, pass.dumpIds.map((id) => `${id};\n`).join(''));
+  const loader = new DumpLoader(staged, common, options);
+  for (const pass of restorePasses(toc, dumpIds, options.jobs)) {
+    const data = new Set(pass.dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
+    const itsStreams = streams.filter(({ dumpId }) => data.has(dumpId));
+    if (itsStreams.length === 0) await loader.entries(pass.dumpIds, pass.jobs, options.signal);
+    else await loader.streamed(planLoad(toc, pass.dumpIds, itsStreams), pass.jobs);
+  }
+  return loader.warnings;
+}
+
+class DumpLoader {
+  readonly warnings: string[] = [];
+  readonly #staged: StagedArchive;
+  readonly #common: readonly string[];
+  readonly #options: LoadOptions;
+  readonly #onLine: (line: string) => void;
+  #lists = 0;
+
+  constructor(staged: StagedArchive, common: readonly string[], options: LoadOptions) {
+    this.#staged = staged;
+    this.#common = common;
+    this.#options = options;
+    // Where there are streams, the bytes that were fetched tell how far it is.
+    this.#onLine = pgRestoreProgress(
+      staged.toc,
+      staged.streams.length === 0 ? options.onProgress : undefined,
+    );
+  }
+
+  /** Restores entries of the archive, `undefined`: all of them. */
+  async entries(
+    dumpIds: readonly number[] | undefined,
+    jobs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { directory, archive } = this.#staged;
+    const args = [...this.#common, `--jobs=${jobs}`];
+    if (dumpIds !== undefined) {
+      if (dumpIds.length === 0) return;
+      this.#lists += 1;
+      const list = join(directory, `holdfast-${this.#lists}.list`);
+      await writeFile(list, dumpIds.map((id) => `${id};\n`).join(''));
       args.push(`--use-list=${list}`);
     }
-    const said = await runProgram(programs.pgRestore, [...args, archive], {
-      target,
-      signal,
-      onLine,
-    });
-    warnings.push(...said);
+    await this.#run([...args, archive], { signal });
   }
-  return warnings;
+
+  /** Restores what comes before streams, loads them, biggest first, and restores the rest. */
+  async streamed(plan: LoadPlan<DataStream>, jobs: number): Promise<void> {
+    await this.entries(plan.first, jobs, this.#options.signal);
+    const work = plan.streams.map(
+      (stream): Work =>
+        async (signal) => {
+          await this.#table(stream, signal);
+          return this.#steps(plan.after.get(stream.dumpId) ?? []);
+        },
+    );
+    await doWork(work, jobs, this.#options.signal);
+    await this.entries(plan.last, jobs, this.#options.signal);
+  }
+
+  /** The first of these steps; its last part to end brings the next. */
+  #steps([step, ...later]: readonly (readonly (readonly number[])[])[]): Work[] {
+    let left = step?.length ?? 0;
+    return (step ?? []).map((ids) => async (signal) => {
+      await this.entries(ids, 1, signal);
+      left -= 1;
+      return left === 0 ? this.#steps(later) : [];
+    });
+  }
+
+  async #table(stream: DataStream, signal: AbortSignal): Promise<void> {
+    const { toc } = this.#staged;
+    const entry = toc.entries.find(({ dumpId }) => dumpId === stream.dumpId);
+    if (entry === undefined) throw new Error(`There is no entry ${stream.dumpId}.`);
+    const archive = tableArchive(toc, entry, stream.suffix, stream.read(signal));
+    await this.#run(['--format=custom', '--data-only', ...this.#common], {
+      signal,
+      input: [Readable.from(archive, { objectMode: false })],
+    });
+  }
+
+  async #run(args: readonly string[], run: Pick<ProgramRun, 'signal' | 'input'>): Promise<void> {
+    const { programs, target } = this.#options;
+    const all = { ...run, target, onLine: this.#onLine };
+    this.warnings.push(...(await runProgram(programs.pgRestore, args, all)));
+  }
 }
 
 /** Gives the planner statistics, rough ones first: without them the first queries may take hours. */

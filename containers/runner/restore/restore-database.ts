@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { type DatabaseEntry, type Manifest, streamsOf } from '../../../contract/manifest.ts';
-import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import type { DatabaseEntry } from '../../../contract/manifest.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
 import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
 import type { DumpToc } from './dump-toc.ts';
+import { dumpBytes, fetchProgress, stagedBytes } from './fetch-progress.ts';
 import { findDatabase } from './find-database.ts';
 import { analyzeInStages } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
@@ -101,17 +101,9 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
   const { request, entry, name, home, facts } = run;
   const { reader, manifest, target, signal, onProgress } = request;
   const started = Date.now();
-  const total = stagedCipherBytes(manifest, entry);
-  let fetched = 0;
-  const counting: ArtifactReader = {
-    ...reader,
-    signal,
-    onFetched: (bytes) => {
-      fetched += bytes;
-      onProgress?.({ stage: 'fetch', done: fetched, total, unit: 'bytes' });
-    },
-  };
-  const staged = await stage(counting, manifest, entry, directory);
+  const { onStaged, onStreamed } = fetchProgress(manifest, entry, onProgress);
+  const fetching = { ...reader, signal, onFetched: onStaged };
+  const staged = await stage(fetching, manifest, entry, directory, onStreamed);
   assertDumpOf(entry.name, staged.toc, manifest.label);
   const { toc, notRestored: notChosen } = choose(staged.toc, request.chosen, facts);
   const fetchedAt = Date.now();
@@ -144,7 +136,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       name,
       temporary,
       tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
-      dumpBytes: stagedBytes(entry),
+      dumpBytes: dumpBytes(entry),
       databaseBytes: finished.bytes,
       notRestored: [
         ...notChosen,
@@ -170,18 +162,6 @@ async function databaseBytes(session: pg.Client, name: string): Promise<number> 
     name,
   ]);
   return Number(rows[0]?.bytes ?? 0);
-}
-
-/** What a staged dump takes on disk, bytes. */
-function stagedBytes(entry: DatabaseEntry): number {
-  return streamsOf(entry).reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function stagedCipherBytes(manifest: Manifest, entry: DatabaseEntry): number {
-  const names = new Set(streamsOf(entry).flatMap((stream) => stream.artifacts));
-  return manifest.artifacts
-    .filter((artifact) => names.has(artifact.name))
-    .reduce((sum, artifact) => sum + artifact.cipher.bytes, 0);
 }
 
 /** The manifest is not authenticated; the dump is, and it names the database that it was made of. */

@@ -54,7 +54,8 @@ export async function runProgram(
   signal?.throwIfAborted();
   const unfed = await feeding;
   if (!result.failed && unfed === undefined) return warnings;
-  if (!result.failed) throw unfed;
+  // A program that went away tells why by itself; what else kept it from its input is the cause.
+  if (unfed !== undefined && (!result.failed || !isGone(unfed))) throw unfed;
   const how = result.signal ? `signal ${result.signal}` : `exit status ${result.exitCode}`;
   const name = program.slice(program.lastIndexOf('/') + 1);
   throw new HoldfastError(
@@ -71,7 +72,7 @@ export async function runProgram(
  * Pipes into the program; ends it when that fails, because it would take the end of what it got for
  * the end of all.
  *
- * @returns what failed, if anything did; a program that went away tells why by itself.
+ * @returns what failed, if anything did.
  */
 async function feed(
   child: { readonly stdin: Writable | null; kill(signal: NodeJS.Signals): boolean },
@@ -85,6 +86,11 @@ async function feed(
     child.kill('SIGKILL');
     return error;
   }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 /** Neither the progress of `--verbose` nor a DETAIL, which quotes values out of rows. */

@@ -1,22 +1,23 @@
 import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import type { DumpToc } from './dump-toc.ts';
-import { type LoadOptions, loadDump } from './load-dump.ts';
+import { type LoadOptions, loadDump, type StagedArchive } from './load-dump.ts';
 import { loadSql } from './load-sql.ts';
 import type { Selection } from './select-entries.ts';
 import { stageDump } from './stage-dump.ts';
 import { stageArchive, stageSql } from './stage-streams.ts';
 
-/** A dump on our disk, whole, and how it gets into a database. */
+/** A dump that lies on our disk, but for big tables, and how it gets into a database. */
 export interface StagedDump {
   readonly toc: DumpToc;
   /** Whether single entries can be left out: what is in plain SQL runs all of it. */
   readonly selectable: boolean;
   /**
-   * Loads it into the temporary database; the first error ends it.
+   * Loads it into the temporary database; the first error ends it. What was not staged is proven when
+   * this has ended well, and not before.
    *
    * @returns warnings
-   * @throws HoldfastError RESTORE_FAILED
+   * @throws HoldfastError RESTORE_FAILED, VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
    */
   load(temporary: string, selection: Selection, options: LoadOptions): Promise<string[]>;
 }
@@ -31,15 +32,16 @@ export async function stage(
   manifest: Manifest,
   entry: DatabaseEntry,
   directory: string,
+  onStreamed?: (bytes: number) => void,
 ): Promise<StagedDump> {
   switch (entry.format) {
     case 'directory': {
-      const toc = await stageDump(reader, manifest, entry, directory);
-      return fromArchive(directory, directory, toc);
+      const staged = await stageDump(reader, manifest, entry, directory, onStreamed);
+      return fromArchive({ directory, archive: directory, ...staged });
     }
     case 'custom': {
       const { path, toc } = await stageArchive(reader, manifest, entry, directory);
-      return fromArchive(directory, path, toc);
+      return fromArchive({ directory, archive: path, toc, streams: [] });
     }
     case 'plain': {
       const { path, toc } = await stageSql(reader, manifest, entry, directory);
@@ -52,11 +54,10 @@ export async function stage(
   }
 }
 
-function fromArchive(directory: string, archive: string, toc: DumpToc): StagedDump {
+function fromArchive(staged: StagedArchive): StagedDump {
   return {
-    toc,
+    toc: staged.toc,
     selectable: true,
-    load: (temporary, selection, options) =>
-      loadDump({ directory, archive, toc }, temporary, selection, options),
+    load: (temporary, selection, options) => loadDump(staged, temporary, selection, options),
   };
 }

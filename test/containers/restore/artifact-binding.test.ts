@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
 import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
-import { decryptMessage } from '../../../vault/decrypt.ts';
+import { decryptMessage } from '../../../vault/decryption/decrypt.ts';
 import { readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import {
   collect,
@@ -46,7 +46,9 @@ async function readAll(from: Manifest): Promise<void> {
   if (database === undefined) throw new Error('The example has no database.');
   const reader = { vault: fake, dataKeys };
   await collect(readArtifactStream(reader, from, from.globals));
-  await stageDump(reader, from, database, directory);
+  const { streams } = await stageDump(reader, from, database, directory);
+  const { signal } = new AbortController();
+  for (const stream of streams) await collect(stream.read(signal));
 }
 
 /** The same plain text under the same key, as a message for something else; the manifest says so. */

@@ -10,7 +10,7 @@ import {
 } from '../../../contract/manifest.ts';
 import { buildPackInventory, PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { artifactKey, manifestKey } from '../../../contract/vault-keys.ts';
-import type { OpenDataKeys } from '../../../vault/decryption-keyring.ts';
+import type { OpenDataKeys } from '../../../vault/decryption/decryption-keyring.ts';
 import { collect, digestOf, encryptExample } from '../../vault/example-message.ts';
 import { type FakeS3, put } from '../../vault/fake-s3.ts';
 

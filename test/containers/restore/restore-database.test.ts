@@ -162,6 +162,28 @@ test.each(['fetch', 'restore', 'analyze'])(
   },
 );
 
+test('a big table that was changed in the vault is named, and nothing of it is left', async () => {
+  const pieces = good.artifacts.filter(({ name }) => /\.dat\.zst\.\d+$/.test(name));
+  expect(pieces.length).toBeGreaterThan(2);
+  const last = pieces.at(-1)?.key ?? '';
+  const versions = fake.objects.get(last) ?? [];
+  const [version] = versions;
+  if (version?.body === undefined) throw new Error(`There is no ${last}.`);
+  const body = Buffer.from(version.body);
+  body.writeUInt8(body.readUInt8(body.length - 20) ^ 1, body.length - 20);
+  fake.objects.set(last, [{ ...version, body }]);
+  try {
+    await expect(restore(good, 'copy')).rejects.toMatchObject({
+      code: 'VAULT_INTEGRITY',
+      message: expect.stringContaining(last),
+    });
+  } finally {
+    fake.objects.set(last, versions);
+  }
+  expect(await databases()).toEqual([]);
+  expect(await readdir(request.staging)).toEqual([]);
+});
+
 test('the first error of pg_restore ends it, and the next run succeeds', async () => {
   await expect(restore(broken, 'copy')).rejects.toMatchObject({
     code: 'RESTORE_FAILED',

@@ -7,13 +7,21 @@ const DELEGATED =
 
 function entry(dumpId: number, desc: string, more: Partial<TocEntry> = {}): TocEntry {
   const empty = { tag: '', definition: '', namespace: '', tablespace: '', owner: '', file: '' };
-  return { ...empty, dependencies: [], dumpId, desc, ...more };
+  const place = { section: 0, dependencies: [], bytes: Buffer.alloc(0) };
+  return { ...empty, ...place, dumpId, desc, ...more };
 }
 
 function toc(grant: string): DumpToc {
   return {
     database: 'shop',
     serverVersion: '17.11',
+    head: {
+      bytes: Buffer.alloc(0),
+      version: [1, 16],
+      integerBytes: 4,
+      offsetBytes: 8,
+      formatAt: 0,
+    },
     entries: [
       entry(1, 'SCHEMA'),
       entry(2, 'ACL', { definition: 'GRANT USAGE ON SCHEMA s TO clerk;\n' }),

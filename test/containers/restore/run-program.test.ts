@@ -6,6 +6,7 @@ import { createZstdDecompress, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runProgram } from '../../../containers/runner/restore/run-program.ts';
 import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
 
 const target = parseTargetUri('postgresql://somebody@127.0.0.1/');
 const SQL = 'select 1;\n'.repeat(100_000);
@@ -43,5 +44,17 @@ test('a program whose input breaks off has failed, though it would take that for
   const path = await program('cat >/dev/null');
   const cut = zstdCompressSync(SQL).subarray(0, -10);
   const input = [Readable.from([cut]), createZstdDecompress()];
-  await expect(runProgram(path, [], { target, input })).rejects.toThrow();
+  await expect(runProgram(path, [], { target, input })).rejects.toThrow('unexpected end of file');
+});
+
+test('what keeps a program from its input is the cause, and not how the program ends of it', async () => {
+  async function* broken(): AsyncGenerator<Buffer> {
+    yield Buffer.from(SQL);
+    throw new HoldfastError('VAULT_INTEGRITY', 'changed', { hint: 'another' });
+  }
+  const path = await program('cat >/dev/null; exit 3');
+  const input = [Readable.from(broken(), { objectMode: false })];
+  await expect(runProgram(path, [], { target, input })).rejects.toMatchObject({
+    code: 'VAULT_INTEGRITY',
+  });
 });

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
+import { type StagedDirectory, stageDump } from '../../../containers/runner/restore/stage-dump.ts';
 import { unpackFiles } from '../../../containers/runner/restore/unpack-files.ts';
 import type { HoldfastError } from '../../../contract/errors.ts';
 import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
 import { PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
-import { rawDataKeys } from '../../vault/example-message.ts';
+import { collect, rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { putExampleBackup } from './example-backup.ts';
 
@@ -34,24 +34,48 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function stage(manifest: Manifest) {
+async function stage(manifest: Manifest, onStreamed?: (bytes: number) => void) {
   const [database] = manifest.databases as DirectoryEntry[];
   if (database === undefined) throw new Error('The example has no database.');
-  return await stageDump({ vault: fake, dataKeys }, manifest, database, directory);
+  return await stageDump({ vault: fake, dataKeys }, manifest, database, directory, onStreamed);
 }
 
-test('puts pack and big files, cut into several artifacts, together again', async () => {
+/** Reads a big table's stream to its end. */
+async function readStream({ streams }: StagedDirectory): Promise<Buffer> {
+  const [stream] = streams;
+  if (stream === undefined) throw new Error('There is no stream.');
+  return await collect(stream.read(new AbortController().signal));
+}
+
+test('puts the pack on the disk, and big tables, cut into several artifacts, together when they are read', async () => {
   const manifest = await putExampleBackup(fake, dataKeys, {
     files,
     bigFrom: 200_000,
     cutEvery: 70_000,
   });
   expect(manifest.artifacts.length).toBeGreaterThan(5);
-  await stage(manifest);
-  expect((await readdir(directory)).sort()).toEqual([...Object.keys(files), PACK_INVENTORY].sort());
-  for (const [name, bytes] of Object.entries(files)) {
+  let arrived = 0;
+  const staged = await stage(manifest, (bytes) => {
+    arrived += bytes;
+  });
+  const { '4101.dat.zst': big, ...small } = files;
+  expect((await readdir(directory)).sort()).toEqual([...Object.keys(small), PACK_INVENTORY].sort());
+  for (const [name, bytes] of Object.entries(small)) {
     expect((await readFile(join(directory, name))).equals(bytes)).toBe(true);
   }
+  const dumpId = staged.toc.entries.find(({ file }) => file === '4101.dat')?.dumpId;
+  expect(staged.streams).toMatchObject([{ dumpId, bytes: 250_000, suffix: '.zst' }]);
+  expect(arrived).toBe(0);
+  expect((await readStream(staged)).equals(big as Buffer)).toBe(true);
+  expect(arrived).toBeGreaterThan(250_000);
+});
+
+test('puts what cannot be streamed on the disk, however big', async () => {
+  const large = { ...files, 'blob_16406.dat.zst': Buffer.alloc(250_000, 'd') };
+  const manifest = await putExampleBackup(fake, dataKeys, { files: large, bigFrom: 200_000 });
+  const { streams } = await stage(manifest);
+  expect(streams).toHaveLength(1);
+  expect((await readFile(join(directory, 'blob_16406.dat.zst'))).length).toBe(250_000);
 });
 
 test('refuses a dump that lacks a file which its table of contents names', async () => {
@@ -82,7 +106,7 @@ test('names the artifact whose bytes were changed', async () => {
   const body = Buffer.from(fake.objects.get(key)?.[0]?.body ?? '');
   body.writeUInt8(body.readUInt8(100_000) ^ 1, 100_000);
   fake.objects.set(key, [{ versionId: 'v1', body }]);
-  await expect(stage(manifest)).rejects.toMatchObject({
+  await expect(readStream(await stage(manifest))).rejects.toMatchObject({
     code: 'VAULT_INTEGRITY',
     message: expect.stringContaining(key),
   });

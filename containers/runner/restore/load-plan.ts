@@ -1,0 +1,77 @@
+import { type DumpToc, SECTION, type TocEntry } from './dump-toc.ts';
+
+/** A table's data that is fetched while it is loaded. */
+export interface TableStream {
+  /** Entry of the table of contents whose data it is. */
+  readonly dumpId: number;
+  /** Compressed, bytes. */
+  readonly bytes: number;
+}
+
+/** Work that builds on one another, by the ids of its entries. */
+export interface LoadPlan<Stream extends TableStream> {
+  /** Before the streams: what makes the tables, and data that lies on the disk. */
+  readonly first: readonly number[];
+  /** Biggest first, so that the last one to end is a small one. */
+  readonly streams: readonly Stream[];
+  /**
+   * What can be built as soon as a stream is loaded, by the stream's id: one step after the other,
+   * each step's parts side by side.
+   */
+  readonly after: ReadonlyMap<number, readonly (readonly (readonly number[])[])[]>;
+  /** After all streams: what needs several tables, and all else. */
+  readonly last: readonly number[];
+}
+
+/**
+ * Divides what is to be restored, as `pg_restore --jobs` would order it by itself if it could wait for
+ * a table's data to come.
+ *
+ * @param dumpIds wanted entries; `undefined`: all of them.
+ */
+export function planLoad<Stream extends TableStream>(
+  toc: DumpToc,
+  dumpIds: readonly number[] | undefined,
+  streams: readonly Stream[],
+): LoadPlan<Stream> {
+  const wanted = new Set(dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
+  const entries = toc.entries.filter(({ dumpId }) => wanted.has(dumpId));
+  const byId = new Map(toc.entries.map((entry) => [entry.dumpId, entry]));
+  const loaded = streams.filter(({ dumpId }) => wanted.has(dumpId));
+  const streamed = new Set(loaded.map(({ dumpId }) => dumpId));
+  const needsTablesOnly = (entry: TocEntry): boolean =>
+    entry.dependencies.every(
+      (id) => (byId.get(id)?.section ?? SECTION.preData) === SECTION.preData,
+    );
+  const built = new Set<number>();
+  const after = new Map<number, number[][][]>();
+  for (const stream of loaded) {
+    const table = byId
+      .get(stream.dumpId)
+      ?.dependencies.find((id) => byId.get(id)?.desc === 'TABLE');
+    const ofTable = entries.filter(
+      (entry) =>
+        table !== undefined && entry.dependencies.includes(table) && needsTablesOnly(entry),
+    );
+    const ids = (desc: string): number[] =>
+      ofTable.filter((entry) => entry.desc === desc).map(({ dumpId }) => dumpId);
+    const [keys, indexes] = [ids('CONSTRAINT'), ids('INDEX')];
+    for (const id of [...keys, ...indexes]) built.add(id);
+    // A key locks its table against everybody else's building.
+    const steps = [keys.length > 0 ? [keys] : [], indexes.map((id) => [id])];
+    after.set(
+      stream.dumpId,
+      steps.filter((step) => step.length > 0),
+    );
+  }
+  const isFirst = ({ section, dumpId }: TocEntry): boolean =>
+    section === SECTION.preData || (section === SECTION.data && !streamed.has(dumpId));
+  return {
+    first: entries.filter(isFirst).map(({ dumpId }) => dumpId),
+    streams: loaded.sort((one, other) => other.bytes - one.bytes),
+    after,
+    last: entries
+      .filter((entry) => !isFirst(entry) && !streamed.has(entry.dumpId) && !built.has(entry.dumpId))
+      .map(({ dumpId }) => dumpId),
+  };
+}
