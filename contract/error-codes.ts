@@ -24,7 +24,21 @@ export const ERROR_CODES = {
     false,
     'The dump holds no table, or no schema, of that name.',
   ),
-  TASK_NOT_STARTED: entry(ExitCode.SourceUnavailable, true, 'ECS did not start the task.'),
+  BACKUP_RUNNING: entry(
+    ExitCode.Busy,
+    true,
+    'A backup of this cluster and kind runs already; another one was not started.',
+  ),
+  TASK_NOT_STARTED: entry(
+    ExitCode.SourceUnavailable,
+    true,
+    'ECS could not start the task: throttling, no capacity, or a role that it could not assume yet.',
+  ),
+  TASK_REFUSED: entry(
+    ExitCode.Configuration,
+    false,
+    'ECS refused to start the task, for a reason that does not pass by itself.',
+  ),
   ENVIRONMENT_INVALID: entry(
     ExitCode.Configuration,
     false,
@@ -163,6 +177,11 @@ export const ERROR_CODES = {
     ExitCode.RestoreFailed,
     true,
     'The restore failed; what it had built was dropped.',
+  ),
+  NOT_TOLD: entry(
+    ExitCode.NotTold,
+    true,
+    'What became of a task could not be told, or its next attempt could not be scheduled.',
   ),
   TERMINATED: entry(ExitCode.Terminated, true, 'The run was told to stop.'),
 } as const satisfies Record<string, ErrorCodeEntry>;

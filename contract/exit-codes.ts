@@ -11,6 +11,8 @@ export const ExitCode = {
   Usage: 2,
   /** The configuration (environment, secret, options) is wrong; nothing was started. */
   Configuration: 3,
+  /** A backup of this cluster and kind runs already; nothing was started. */
+  Busy: 4,
   /** No source could be reached, or the connection to it broke. */
   SourceUnavailable: 10,
   /** A source was reached, but preflight refused it (lag, role, version, rights). */
@@ -33,6 +35,8 @@ export const ExitCode = {
   RestoreRefused: 30,
   /** The restore started and failed; what it had built was dropped. */
   RestoreFailed: 31,
+  /** What became of a task could not be told. */
+  NotTold: 40,
   /** SIGTERM or SIGINT ended the run, which cleaned up after itself. */
   Terminated: 143,
 } as const;

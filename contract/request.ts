@@ -97,6 +97,16 @@ export function taskRequestFor(event: unknown, fresh: FreshRequest): TaskRequest
   return { action, cluster, kind, label, attempt, askedBy };
 }
 
+/** What asks for the same backup once more, under another label. */
+export function nextAttempt({ askedBy, attempt, ...request }: TaskRequest): StartTaskEvent {
+  const { action, cluster, kind } = request;
+  const asked =
+    askedBy.by === 'schedule'
+      ? { schedule: askedBy.schedule, scheduledTime: askedBy.scheduledTime }
+      : { requestId: askedBy.requestId, requestedAt: askedBy.requestedAt };
+  return { action, cluster, kind, ...asked, attempt: attempt + 1 };
+}
+
 export function buildTaskRequest(request: TaskRequest): string {
   return JSON.stringify(TaskRequest.parse(request));
 }

@@ -6,8 +6,7 @@ import {
   type Task,
 } from '@aws-sdk/client-ecs';
 import { taskFamily } from '../../contract/environment-names.ts';
-import { EnvironmentVariable } from '../../contract/environment-variables.ts';
-import { parseTaskRequest } from '../../contract/request.ts';
+import { requestIn } from '../../contract/task-overrides.ts';
 import { awsError } from '../../vault/aws-errors.ts';
 import type { TaskStates } from '../../vault/stale-uploads.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
@@ -36,7 +35,8 @@ export async function findTaskStates(
   const living = new Set<string>();
   const stopped = new Set<string>();
   for (const found of await describeTasks(ecs, task.ecsCluster, tasks)) {
-    const label = labelOf(found);
+    // Of another version, or not ours at all: it has none.
+    const label = requestIn(found.overrides)?.label;
     if (label !== undefined) (found.lastStatus === 'STOPPED' ? stopped : living).add(label);
   }
   return { living, stopped };
@@ -81,17 +81,4 @@ async function describeTasks(
     described.push(...tasks);
   }
   return described;
-}
-
-function labelOf({ overrides }: Task): string | undefined {
-  const request = overrides?.containerOverrides
-    ?.flatMap(({ environment }) => environment ?? [])
-    .find(({ name }) => name === EnvironmentVariable.Request)?.value;
-  if (request === undefined) return undefined;
-  try {
-    return parseTaskRequest(request).label;
-  } catch {
-    // Of another version, or not ours at all.
-    return undefined;
-  }
 }

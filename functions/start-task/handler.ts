@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ECSClient, RunTaskCommand } from '@aws-sdk/client-ecs';
-import { asHoldfastError } from '../../contract/errors.ts';
 import type { StartTaskAnswer } from '../../contract/request.ts';
+import { forLambda } from '../for-lambda.ts';
+import { findLivingBackups } from './living-backups.ts';
 import { planTask } from './plan.ts';
 import { runPlan } from './run.ts';
 import { readSettings } from './settings.ts';
@@ -9,9 +11,14 @@ import { readSettings } from './settings.ts';
 export interface InvocationContext {
   /** The same in each of AWS's own retries of an asynchronous invocation. */
   readonly awsRequestId: string;
+  getRemainingTimeInMillis(): number;
 }
 
-const ecs = new ECSClient({});
+const ecs = new ECSClient({
+  // What passes is tried again in one place, `runPlan`.
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 3_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+});
 
 /** Starts a backup task: invoked by schedules, and by people with a `StartTaskEvent`. */
 export async function handler(
@@ -21,20 +28,19 @@ export async function handler(
   try {
     const fresh = { id: context.awsRequestId, now: new Date().toISOString() };
     const plan = planTask(event, readSettings(process.env), fresh);
-    return await runPlan(plan, (input) => ecs.send(new RunTaskCommand(input)));
+    return await runPlan(
+      plan,
+      {
+        livingBackups: (of) => findLivingBackups(ecs, of),
+        runTask: (input) => ecs.send(new RunTaskCommand(input)),
+      },
+      {
+        remainingMs: () => context.getRemainingTimeInMillis(),
+        // Between half of it and all: clusters that are due at one time do not come back at one time.
+        pause: (ms) => sleep(ms * (0.5 + Math.random() / 2)),
+      },
+    );
   } catch (error) {
     throw forLambda(error);
   }
-}
-
-/**
- * Lambda shows a caller the name and the message of what was thrown, and drops the rest: so the code
- * becomes the name, and the hint joins the message. It is thrown, never returned: an asynchronous
- * invocation that returns counts as a success, and AWS would not repeat it.
- */
-export function forLambda(thrown: unknown): Error {
-  const error = asHoldfastError(thrown);
-  const shown = new Error(`${error.message} ${error.hint}`, { cause: error });
-  shown.name = error.code;
-  return shown;
 }

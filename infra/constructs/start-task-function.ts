@@ -1,18 +1,15 @@
-import { fileURLToPath } from 'node:url';
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Cluster } from 'aws-cdk-lib/aws-ecs';
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Runtime } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { buildList, EnvironmentVariable } from '../../contract/environment-variables.ts';
 import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
 import type { BackupTask } from './backup-task.ts';
+import { functionCode } from './function-code.ts';
 import type { Network } from './network.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface StartTaskFunctionProps {
   readonly environment: string;
@@ -48,17 +45,20 @@ export class StartTaskFunction extends Construct {
       acknowledgeWildcard(this.role, family, 'The revision: each deployment makes a new one.');
     }
     acknowledgeWildcard(this.role, tasks, "A task's id is drawn when it starts.");
+    acknowledgeWildcard(
+      this.role,
+      '*',
+      'ecs:ListTasks has no resource on Fargate; the condition ties it to one ECS cluster.',
+    );
     this.function = new NodejsFunction(this, 'Function', {
+      ...functionCode('start-task'),
       functionName: startTaskFunctionName(props.environment),
       description:
         'Starts a task. Invoke with {"action":"backup","cluster":"NAME","kind":"logical"}',
-      runtime: Runtime.NODEJS_24_X,
-      entry: `${ROOT}functions/start-task/handler.ts`,
-      projectRoot: ROOT,
-      depsLockFilePath: `${ROOT}package-lock.json`,
       // No reserved concurrency: in an account with the initial quota of 10 it fails to deploy.
       memorySize: 256,
-      timeout: Duration.seconds(30),
+      // Below the minute after which `aws lambda invoke` gives up and asks for a second backup.
+      timeout: Duration.seconds(55),
       // A schedule calls asynchronously: later than that, the next run is the better one.
       maxEventAge: Duration.hours(1),
       retryAttempts: 2,
@@ -73,15 +73,6 @@ export class StartTaskFunction extends Construct {
         [EnvironmentVariable.AssignPublicIp]: String(network.assignPublicIp),
         [EnvironmentVariable.Clusters]: buildList(props.clusterNames),
         [EnvironmentVariable.RetiredClusters]: buildList(props.retiredClusterNames),
-      },
-      bundling: {
-        format: OutputFormat.ESM,
-        target: 'node24',
-        // What was tested is what is deployed, not whatever SDK the runtime brings that day.
-        bundleAwsSDK: true,
-        // Bundled CommonJS still calls require() for Node's own modules.
-        banner:
-          "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       },
     });
   }
@@ -115,6 +106,18 @@ function statements(
   return [
     // Where every cluster is retired there is nothing to run, and a statement needs a resource.
     ...(families.length === 0 ? [] : [runTheTasks(families, clusterArn)]),
+    new PolicyStatement({
+      sid: 'ListTasks',
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      conditions: { ArnEquals: { 'ecs:cluster': clusterArn } },
+    }),
+    new PolicyStatement({
+      sid: 'DescribeTasks',
+      actions: ['ecs:DescribeTasks'],
+      resources: [tasks],
+      conditions: { ArnEquals: { 'ecs:cluster': clusterArn } },
+    }),
     new PolicyStatement({
       sid: 'TagTheTasks',
       actions: ['ecs:TagResource'],

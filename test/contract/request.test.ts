@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { buildTaskRequest, parseTaskRequest, taskRequestFor } from '../../contract/request.ts';
+import {
+  buildTaskRequest,
+  nextAttempt,
+  parseTaskRequest,
+  taskRequestFor,
+} from '../../contract/request.ts';
 
 const fresh = { id: 'fresh-id', now: '2026-11-21T10:00:00Z' };
 const scheduled = {
@@ -32,6 +37,17 @@ describe('taskRequestFor', () => {
     expect(taskRequestFor({ ...scheduled, attempt: 1 }, fresh).label).not.toBe(
       taskRequestFor(scheduled, fresh).label,
     );
+  });
+
+  test.each([
+    ['a schedule', scheduled],
+    ['a person', { action: 'backup', cluster: 'orders', kind: 'logical', requestId: 'ticket-7' }],
+  ])('what asks once more for what %s asked for gets its attempt and another label', (_, event) => {
+    const first = taskRequestFor(event, fresh);
+    const second = taskRequestFor(nextAttempt(first), { id: 'unused', now: fresh.now });
+    expect(second).toEqual({ ...first, attempt: 1, label: second.label });
+    expect(second.label).not.toBe(first.label);
+    expect(taskRequestFor(nextAttempt(second), fresh).attempt).toBe(2);
   });
 
   test('a time in the future is refused: its label would be the latest for ever', () => {

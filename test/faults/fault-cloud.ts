@@ -80,12 +80,17 @@ export class FaultCloud {
 
   /** Fires the schedule for an hour of its own, so that every backup has its own label. */
   async begin(): Promise<StartTaskAnswer> {
-    this.#runs += 1;
-    const due = this.lastDue;
+    const due = this.nextDue();
     return StartTaskAnswer.parse((await this.cloud.fireSchedule('orders', 'daily', due)).payload);
   }
 
-  /** When the run that was begun last was due. */
+  /** An hour that no run has had yet. */
+  nextDue(): Date {
+    this.#runs += 1;
+    return this.lastDue;
+  }
+
+  /** When the last run was due. */
   get lastDue(): Date {
     return new Date(Date.UTC(2026, 8, 1, this.#runs));
   }

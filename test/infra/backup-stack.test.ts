@@ -125,6 +125,8 @@ describe('start-task', () => {
     const bySid = Object.fromEntries(PolicyDocument.Statement.map((entry) => [entry.Sid, entry]));
     expect(Object.keys(bySid)).toEqual([
       'RunTheTasks',
+      'ListTasks',
+      'DescribeTasks',
       'TagTheTasks',
       'PassTheTasksRoles',
       'WriteItsLog',
@@ -147,7 +149,7 @@ describe('start-task', () => {
       MaximumEventAgeInSeconds: 3600,
       MaximumRetryAttempts: 2,
     });
-    expect(fn()).toMatchObject({ Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 30 });
+    expect(fn()).toMatchObject({ Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 55 });
   });
 });
 

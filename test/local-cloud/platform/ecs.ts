@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Model, TaskDefinitionModel } from '../model.ts';
 import { authorize, type Caller } from './authorize.ts';
 import { ServiceError } from './service-error.ts';
-import type { Task, TaskOverrides, Tasks } from './tasks.ts';
+import type { Task, TaskOverrides, TaskRequest, Tasks } from './tasks.ts';
 
 /** A RunTask's overrides, as JSON. Characters. @see https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html */
 const OVERRIDES_LIMIT = 8192;
@@ -28,6 +28,18 @@ interface RunTaskInput {
   };
 }
 
+/** What a call of RunTask may meet that was asked for rightly. */
+export type RunTaskFault =
+  | { readonly kind: 'failures'; readonly failures: readonly object[] }
+  | {
+      readonly kind: 'error';
+      readonly code: string;
+      readonly message: string;
+      readonly status?: number;
+    }
+  /** The task is started, and the caller never hears of it. */
+  | { readonly kind: 'answer lost' };
+
 interface TasksInput {
   readonly cluster?: string;
   readonly tasks?: readonly string[];
@@ -46,6 +58,8 @@ export class Ecs {
     string,
     { readonly parameters: string; readonly task: Task }
   >();
+  /** What the next calls of RunTask meet, one each; then all is well again. */
+  readonly faults: RunTaskFault[] = [];
 
   constructor(model: Model, tasks: Tasks) {
     this.model = model;
@@ -76,14 +90,30 @@ export class Ecs {
       });
     }
     const overrides = checkedOverrides(input, definition);
+    const fault = this.faults.shift();
+    if (fault?.kind === 'failures') return { tasks: [], failures: fault.failures };
+    if (fault?.kind === 'error') throw new ServiceError(fault.code, fault.message, fault.status);
+    const answer = this.startOnce({ ...input, clusterArn, definition, overrides });
+    if (fault?.kind !== 'answer lost') return answer;
+    throw new ServiceError('ServerException', 'The answer to RunTask got lost.', 500);
+  }
+
+  private startOnce({
+    clusterArn,
+    definition,
+    overrides,
+    ...input
+  }: Omit<RunTaskInput, 'overrides'> & TaskRequest): object {
     const { clientToken, startedBy } = input;
     const known = clientToken === undefined ? undefined : this.byToken.get(clientToken);
-    const parameters = digest({ ...input, clientToken: undefined });
+    const parameters = digest({ ...input, clientToken: undefined, overrides });
     if (known !== undefined) {
       if (known.parameters === parameters) return { tasks: [described(known.task)], failures: [] };
       throw new ServiceError(
         'ConflictException',
         'The request could not be processed because of conflict in the current state of the resource: the client token was used with other parameters.',
+        400,
+        { resourceIds: [known.task.arn] },
       );
     }
     const task = this.tasks.start({

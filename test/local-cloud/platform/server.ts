@@ -69,8 +69,9 @@ export class PlatformServer {
               `${thrown instanceof Error ? thrown.stack : thrown}`,
               500,
             );
-      send(response, error.status, JSON.stringify({ __type: error.code, message: error.message }), {
-        'x-amzn-errortype': error.code,
+      const { code, message, members } = error;
+      send(response, error.status, JSON.stringify({ __type: code, message, ...members }), {
+        'x-amzn-errortype': code,
       });
     }
   }
