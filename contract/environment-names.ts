@@ -18,6 +18,12 @@ export function taskFamily(environment: string, cluster: string): string {
   return resourceName(environment, 'backup', cluster);
 }
 
+/** The cluster whose backups a family is of; `undefined` if it is not of this environment's backups. */
+export function clusterOfFamily(environment: string, family: string): string | undefined {
+  const prefix = taskFamily(environment, '');
+  return family.startsWith(prefix) ? family.slice(prefix.length) : undefined;
+}
+
 /** IAM role under which a cluster's backup tasks run. 64 characters at most on AWS. */
 export function backupRoleName(environment: string, cluster: string): string {
   return `hf.${environment}.${cluster}`;
@@ -69,6 +75,15 @@ export function backupStackName(environment: string): string {
 
 export function startTaskFunctionName(environment: string): string {
   return resourceName(environment, 'start-task');
+}
+
+export function taskStoppedFunctionName(environment: string): string {
+  return resourceName(environment, 'task-stopped');
+}
+
+/** SNS topic that tells people. */
+export function topicName(environment: string): string {
+  return resourceName(environment, 'notifications');
 }
 
 /** SSM parameter: `VaultParameter` as JSON. */

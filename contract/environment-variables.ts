@@ -30,6 +30,18 @@ export const EnvironmentVariable = {
   Clusters: 'HOLDFAST_CLUSTERS',
   /** start-task: names of those that take no more backups, separated by commas; may be empty. */
   RetiredClusters: 'HOLDFAST_RETIRED_CLUSTERS',
+  /** task-stopped: ARN of the SNS topic that tells people. */
+  TopicArn: 'HOLDFAST_TOPIC_ARN',
+  /** task-stopped: ARN of start-task, which retries invoke. */
+  StartTaskArn: 'HOLDFAST_START_TASK_ARN',
+  /** task-stopped: name of the schedule group that retries go into. */
+  ScheduleGroup: 'HOLDFAST_SCHEDULE_GROUP',
+  /** task-stopped: ARN of the role under which retries invoke start-task. */
+  SchedulerRoleArn: 'HOLDFAST_SCHEDULER_ROLE_ARN',
+  /** task-stopped: how often one backup is started again by itself, at most. */
+  MaxRetries: 'HOLDFAST_MAX_RETRIES',
+  /** task-stopped: pause before the first of these, in minutes. */
+  RetryAfterMinutes: 'HOLDFAST_RETRY_AFTER_MINUTES',
 } as const;
 
 export type EnvironmentVariable = (typeof EnvironmentVariable)[keyof typeof EnvironmentVariable];

@@ -21,6 +21,9 @@ export class BackupStack extends Stack {
       clusters: environment.clusters,
       ...importNetwork(this, environment.network),
       logRetentionDays: environment.logRetentionDays,
+      notify: environment.notify,
+      maxRetries: environment.maxRetries,
+      retryAfterMinutes: environment.retryAfterMinutes,
     });
   }
 }

@@ -1,4 +1,5 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { checkNotifications, type NotificationOptions } from './check-notifications.ts';
 import type { NetworkProps } from './constructs/network.ts';
 import { Problems } from './environment-problems.ts';
 
@@ -15,10 +16,13 @@ export function checkLogRetention(days: number | undefined, problems: Problems):
  *
  * @throws EnvironmentError naming each wrong property, the value found and the fix.
  */
-export function checkBackups(given: NetworkProps & { readonly logRetentionDays?: number }): void {
+export function checkBackups(
+  given: NetworkProps & NotificationOptions & { readonly logRetentionDays?: number },
+): void {
   const problems = new Problems();
   const { vpc, vpcSubnets, natGateways, assignPublicIp } = given;
   checkLogRetention(given.logRetentionDays, problems);
+  checkNotifications(given, problems);
   if (natGateways !== undefined) problems.requireInteger('natGateways', natGateways, 0, 2);
   if (vpc === undefined) {
     const fix = 'Leave it out, or give vpc: it is about an existing VPC.';

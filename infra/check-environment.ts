@@ -1,5 +1,6 @@
 import { checkLogRetention } from './check-backups.ts';
 import { checkClusterList } from './check-cluster-list.ts';
+import { checkNotifications } from './check-notifications.ts';
 import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
@@ -18,6 +19,9 @@ const KNOWN = [
   'logRetentionDays',
   'tags',
   'network',
+  'notify',
+  'maxRetries',
+  'retryAfterMinutes',
   'clusters',
 ] as const satisfies readonly (keyof Environment)[];
 
@@ -30,6 +34,7 @@ export function checkEnvironment(given: Environment, problems: Problems): void {
   checkAlarm(given.alarmEmails, problems);
   checkLogRetention(given.logRetentionDays, problems);
   if (given.tags !== undefined) checkTags(given.tags, problems);
+  checkNotifications(given, problems);
   if (given.network !== undefined) checkNetwork(given, given.network, problems);
   checkClusterList(given.clusters, problems);
 }

@@ -1,9 +1,10 @@
 import type { UnknownLag } from '../contract/cluster-options.ts';
 import type { BackupKind, LockMode } from '../contract/names.ts';
+import type { NotificationOptions } from './check-notifications.ts';
 import type { LogicalEnvironment } from './logical-environment.ts';
 
 /** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
-export interface Environment {
+export interface Environment extends NotificationOptions {
   /** The environment's name, equal to its file's: 1 to 20 characters out of a-z, 0-9 and -. */
   readonly name: string;
   /**

@@ -1,4 +1,5 @@
 import { checkEnvironment } from './check-environment.ts';
+import { NOTIFICATION_DEFAULTS } from './check-notifications.ts';
 import type { Environment, NetworkOptions } from './environment.ts';
 import { Problems } from './environment-problems.ts';
 import { checkClusters, resolveCluster } from './resolve-clusters.ts';
@@ -7,6 +8,7 @@ import type { ResolvedEnvironment } from './resolved-environment.ts';
 
 const DEFAULTS = {
   ...VAULT_DEFAULTS,
+  ...NOTIFICATION_DEFAULTS,
   logRetentionDays: 90,
   tags: {} as Readonly<Record<string, string>>,
   network: {} as NetworkOptions,

@@ -1,4 +1,4 @@
-import { ArnFormat, CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import { Cluster, ContainerInsights } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -10,19 +10,24 @@ import {
 } from '../../contract/environment-names.ts';
 import type { ClusterState } from '../../contract/parameters.ts';
 import { checkBackups } from '../check-backups.ts';
+import { NOTIFICATION_DEFAULTS, type NotificationOptions } from '../check-notifications.ts';
 import type { ClusterEnvironment } from '../environment.ts';
 import { resolveClusters } from '../resolve-clusters.ts';
+import { withoutUndefined } from '../resolve-vault.ts';
 import type { ResolvedCluster } from '../resolved-environment.ts';
+import { alarmOnErrors } from './alarm-on-errors.ts';
 import { BackupRole } from './backup-role.ts';
 import { BackupSchedule, ScheduleGroup } from './backup-schedule.ts';
 import { BackupTask } from './backup-task.ts';
 import { ExecutionRole } from './execution-role.ts';
 import { Network, type NetworkProps } from './network.ts';
+import { Notifications } from './notifications.ts';
 import type { PostgresVault } from './postgres-vault.ts';
 import { RestoreRole } from './restore-role.ts';
 import { StartTaskFunction } from './start-task-function.ts';
+import { TaskStoppedFunction } from './task-stopped-function.ts';
 
-export interface PostgresBackupsProps extends NetworkProps {
+export interface PostgresBackupsProps extends NetworkProps, NotificationOptions {
   /** Where the backups go. In this construct's stack, or in one that is deployed before it. */
   readonly vault: PostgresVault;
   /** The servers to back up, one or more. */
@@ -50,6 +55,8 @@ export class PostgresBackups extends Construct {
   readonly network: Network;
   readonly restoreRole: RestoreRole;
   readonly startTask: StartTaskFunction;
+  readonly notifications: Notifications;
+  readonly taskStopped: TaskStoppedFunction;
   private readonly vault: PostgresVault;
   private readonly ecsCluster: Cluster;
   private readonly executionRole: ExecutionRole;
@@ -95,7 +102,29 @@ export class PostgresBackups extends Construct {
       ],
       logGroup: this.newLogGroup('StartTaskLog'),
     });
-    this.addSchedules(clusters);
+    const schedules = this.addSchedules(clusters);
+    const { notify, maxRetries, retryAfterMinutes } = {
+      ...NOTIFICATION_DEFAULTS,
+      ...withoutUndefined(props),
+    };
+    this.notifications = new Notifications(this, 'Notifications', { environment, notify });
+    this.taskStopped = new TaskStoppedFunction(this, 'TaskStopped', {
+      environment,
+      ecsCluster: this.ecsCluster,
+      notifications: this.notifications,
+      schedules,
+      startTask: this.startTask.function,
+      maxRetries,
+      retryAfterMinutes,
+      logGroup: this.newLogGroup('TaskStoppedLog'),
+    });
+    this.watchFunctions();
+    if (notify.length === 0) {
+      Annotations.of(this).addWarningV2(
+        'holdfast:nobody-is-told',
+        "notify is empty: nobody hears of a backup that fails. Give notify: ['ops@example.com'].",
+      );
+    }
     Tags.of(this).add(EnvironmentTag.Environment, environment);
   }
 
@@ -133,7 +162,7 @@ export class PostgresBackups extends Construct {
     return { task, role, retired: cluster.retired };
   }
 
-  private addSchedules(clusters: readonly ResolvedCluster[]): void {
+  private addSchedules(clusters: readonly ResolvedCluster[]): ScheduleGroup {
     const group = new ScheduleGroup(this, 'Schedules', {
       environment: this.vault.environmentName,
       startTask: this.startTask.function,
@@ -144,6 +173,27 @@ export class PostgresBackups extends Construct {
         new BackupSchedule(this, id, { cluster: cluster.name, schedule, group });
       }
     }
+    return group;
+  }
+
+  /** What tells people may fail itself. */
+  private watchFunctions(): void {
+    const { topic } = this.notifications;
+    const environment = this.vault.environmentName;
+    alarmOnErrors(this, 'StartTaskErrors', {
+      alarmName: resourceName(environment, 'start-task-failed'),
+      function: this.startTask.function,
+      topic,
+      description:
+        'A backup was not started, by schedule or on request. The log of start-task names the cluster, the reason and what to do (docs/notifications.md).',
+    });
+    alarmOnErrors(this, 'TaskStoppedErrors', {
+      alarmName: resourceName(environment, 'task-stopped-failed'),
+      function: this.taskStopped.function,
+      topic,
+      description:
+        'A backup may have failed without a notification, or not be tried again. The log of task-stopped names it (docs/notifications.md).',
+    });
   }
 
   /** So that the command tells clusters that are configured from those whose backups are left. */

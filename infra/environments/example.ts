@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts';
 const environment: Environment = {
   name: 'example',
   retentionDays: 35,
+  notify: ['ops@example.com'],
   clusters: [
     {
       name: 'orders',

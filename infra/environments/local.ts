@@ -5,6 +5,7 @@ const environment: Environment = {
   name: 'local',
   retentionDays: 7,
   lockMode: 'COMPLIANCE',
+  notify: ['ops@example.com'],
   clusters: [
     {
       name: 'orders',

@@ -42,19 +42,21 @@ describe('synth', () => {
     expect(files).toContain('HoldfastBackup-example.template.json');
   });
 
-  it('leaves a bundle that runs from anywhere, with all it needs', async () => {
+  it('leaves bundles that run from anywhere, with all they need', async () => {
     const assets = join(out, 'cdk.out');
     const files = await readdir(assets, { recursive: true });
     const bundles = files.filter((name) => name.endsWith('index.mjs'));
-    expect(bundles).toHaveLength(1);
-    const invoke = `
-      const { handler } = await import(${JSON.stringify(join(assets, bundles[0] ?? ''))});
-      await handler({}, { awsRequestId: 'r' }).catch(({ name, message }) => console.log(name, message));`;
-    const result = await execa(process.execPath, ['--input-type=module', '-e', invoke], {
-      cwd: out,
-      extendEnv: false,
-    });
-    expect(result.stdout).toMatch(/^ENVIRONMENT_INVALID The environment variable HOLDFAST_/);
+    expect(bundles).toHaveLength(2);
+    for (const bundle of bundles) {
+      const invoke = `
+        const { handler } = await import(${JSON.stringify(join(assets, bundle))});
+        await handler({}, { awsRequestId: 'r' }).catch(({ name, message }) => console.log(name, message));`;
+      const result = await execa(process.execPath, ['--input-type=module', '-e', invoke], {
+        cwd: out,
+        extendEnv: false,
+      });
+      expect(result.stdout).toMatch(/^ENVIRONMENT_INVALID The environment variable HOLDFAST_/);
+    }
   });
 
   it('says which environments there are when it is given none', async () => {

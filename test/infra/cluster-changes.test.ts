@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { readSettings } from '../../functions/start-task/settings.ts';
 import type { ClusterEnvironment } from '../../infra/environment.ts';
 import { resource, resources } from './deployed-values.ts';
@@ -108,7 +109,11 @@ describe('a cluster that is retired', () => {
   });
 
   it('is known to start-task as retired, which may neither run it nor pass its role', () => {
-    const { Environment } = resource(RETIRED.backup, 'AWS::Lambda::Function');
+    const { Environment } = resource(
+      RETIRED.backup,
+      'AWS::Lambda::Function',
+      ({ FunctionName }) => FunctionName === startTaskFunctionName('test'),
+    );
     const settings = readSettings((Environment as { Variables: Record<string, string> }).Variables);
     expect(settings.clusters).toEqual(['orders', 'billing', 'legacy']);
     expect(settings.retiredClusters).toEqual(['legacy']);

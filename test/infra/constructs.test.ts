@@ -51,9 +51,10 @@ describe("in somebody's own stack", () => {
       });
     });
     expect(resources(template, 'AWS::EC2::VPC')).toHaveLength(1);
-    const { Variables } = resource(template, 'AWS::Lambda::Function').Environment as {
-      Variables: Record<string, string>;
-    };
+    const startTask = resource(template, 'AWS::Lambda::Function', ({ FunctionName }) =>
+      String(FunctionName).endsWith('start-task'),
+    );
+    const { Variables } = startTask.Environment as { Variables: Record<string, string> };
     expect(Variables.HOLDFAST_SUBNETS).toMatch(/^VpcPublicSubnet1\w+,VpcPublicSubnet2\w+$/);
     expect(Variables.HOLDFAST_ASSIGN_PUBLIC_IP).toBe('true');
     for (const { RetentionInDays } of resources(template, 'AWS::Logs::LogGroup')) {
@@ -94,6 +95,9 @@ describe("in somebody's own stack", () => {
     [{ assignPublicIp: true }, 'assignPublicIp is true. Leave it out, or give vpc'],
     [{ vpcSubnets: {} }, 'vpcSubnets is "given". Leave it out, or give vpc'],
     [{ logRetentionDays: 8 }, 'logRetentionDays is 8. Give one of 1, 3'],
+    [{ notify: ['ops'] }, 'notify is ["ops"]. List mail addresses and https:// URLs'],
+    [{ maxRetries: 6 }, 'maxRetries is 6. Give a whole number from 0 to 5.'],
+    [{ retryAfterMinutes: 4 }, 'retryAfterMinutes is 4. Give a whole number from 5 to 240.'],
   ])('backups with %j are refused by name', (change, expected) => {
     const build = (stack: Stack): void => {
       const vault = new PostgresVault(stack, 'Vault', VAULT);

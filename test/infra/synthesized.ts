@@ -8,6 +8,7 @@ import { withApp } from './new-app.ts';
 
 export interface Synthesized {
   readonly vaultStack: Stack;
+  readonly backupStack: Stack;
   readonly vault: Template;
   readonly backup: Template;
 }
@@ -18,6 +19,7 @@ export function synthesize(environment: Environment): Synthesized {
     const stacks = addHoldfastStacks(app, resolveEnvironment(environment));
     return {
       vaultStack: stacks.vault,
+      backupStack: stacks.backup,
       vault: Template.fromStack(stacks.vault),
       backup: Template.fromStack(stacks.backup),
     };

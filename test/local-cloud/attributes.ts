@@ -18,6 +18,8 @@ const ARNS: Readonly<Record<string, (of: Described, place: Place) => string>> = 
     `arn:aws:kms:${region}:${account}:key/${physicalId}`,
   'AWS::Lambda::Function': ({ physicalId }, { region, account }) =>
     `arn:aws:lambda:${region}:${account}:function:${physicalId}`,
+  'AWS::Events::Rule': ({ physicalId }, { region, account }) =>
+    `arn:aws:events:${region}:${account}:rule/${physicalId}`,
   'AWS::ECS::Cluster': ({ physicalId }, { region, account }) =>
     `arn:aws:ecs:${region}:${account}:cluster/${physicalId}`,
   'AWS::Logs::LogGroup': ({ physicalId }, { region, account }) =>

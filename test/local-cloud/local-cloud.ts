@@ -4,12 +4,16 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { restoreRoleName } from '../../contract/environment-names.ts';
 import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
 import type { Model } from './model.ts';
+import { type OneTimeSchedule, OneTimeSchedules } from './one-time-schedules.ts';
+import type { RunTaskFault } from './platform/ecs.ts';
 import type { FunctionAnswer } from './platform/functions.ts';
+import type { StopEvent } from './platform/stop-event.ts';
 import type { Task, TaskConditions } from './platform/tasks.ts';
 import type { Principal } from './principals.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Certificates } from './servers/certificates.ts';
 import type { KeyPair } from './servers/key-pair.ts';
+import type { Published } from './servers/moto.ts';
 import type { Postgres, PostgresServer, PostgresStandby } from './servers/postgres.ts';
 import { type Started, type StartOptions, startEverything } from './start.ts';
 import { Teardown } from './teardown.ts';
@@ -100,6 +104,21 @@ export interface LocalCloud {
   revokeKeys(roleName: string): Promise<void>;
   /** Under what conditions tasks run that are started from now on; `{}` takes all back. */
   giveTasks(conditions: TaskConditions): void;
+  /** Variables of the functions that are invoked from now on; `{}` takes all back. */
+  giveFunctions(variables: Readonly<Record<string, string>>): void;
+  /** What the next calls of RunTask meet, one each. */
+  failRunTask(...faults: readonly RunTaskFault[]): void;
+  /** Tasks that were started, oldest first. */
+  taskArns(): readonly string[];
+  /** What ECS told of a task that has stopped, and what the rule's function answered. */
+  stopOf(taskArn: string): Promise<{ readonly event: StopEvent; readonly answer: Answer }>;
+  /** Puts an event on the bus, and answers what the rules' functions answered. */
+  deliver(event: object): Promise<readonly Answer[]>;
+  /** What was published to SNS, oldest first. */
+  published(): Promise<readonly Published[]>;
+  /** Schedules that functions have made, each to fire once. */
+  oneTimeSchedules(): Promise<readonly OneTimeSchedule[]>;
+  fireOneTimeSchedule(name: string): Promise<Answer>;
   /** Runs the `holdfast` command under the restore role. */
   holdfast(args: readonly string[], options?: HoldfastOptions): Promise<HoldfastResult>;
   stop(): Promise<void>;
@@ -153,6 +172,11 @@ function faceOf(
     region: model.region,
     credentials: administrator,
     maxAttempts: 1,
+  });
+  const oneTime = new OneTimeSchedules(model, scheduler, {
+    endpoint: endpoints.AWS_ENDPOINT_URL,
+    region: model.region,
+    credentials: administrator,
   });
   const find = (arn: string): Task => {
     const task = platform.tasks.find(arn);
@@ -210,6 +234,24 @@ function faceOf(
     giveTasks: (conditions) => {
       platform.tasks.conditions = conditions;
     },
+    giveFunctions: (variables) => {
+      platform.functions.variables = variables;
+    },
+    failRunTask: (...faults) => {
+      platform.ecs.faults.push(...faults);
+    },
+    taskArns: () => platform.tasks.list().map(({ arn }) => arn),
+    stopOf: async (arn) => {
+      await find(arn).stopped;
+      const stop = platform.stopOf(arn);
+      const [answer] = (await stop?.answers) ?? [];
+      if (stop === undefined || answer === undefined) throw new Error(`No rule met ${arn}'s stop.`);
+      return { event: stop.event, answer: parsed(answer) };
+    },
+    deliver: async (event) => (await platform.bus.put(event)).map(parsed),
+    published: () => started.published(),
+    oneTimeSchedules: () => oneTime.list(),
+    fireOneTimeSchedule: async (name) => parsed(await oneTime.fire(name)),
     holdfast: async (args, { cluster, env, ...options } = {}) =>
       await runHoldfast({
         ...options,
@@ -219,7 +261,10 @@ function faceOf(
         caFile,
         env: { HOLDFAST_ENVIRONMENT: environment, ...restore.environment, ...env },
       }),
-    stop,
+    stop: async () => {
+      oneTime.destroy();
+      await stop();
+    },
   };
 }
 

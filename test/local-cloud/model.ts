@@ -15,6 +15,10 @@ export interface Model {
   /** By name. */
   readonly functions: Map<string, FunctionModel>;
   readonly schedules: ScheduleModel[];
+  /** Names. */
+  readonly scheduleGroups: string[];
+  readonly rules: RuleModel[];
+  readonly invokePermissions: InvokePermissionModel[];
 }
 
 export interface BucketModel {
@@ -84,6 +88,26 @@ export interface ScheduleModel {
   readonly enabled: boolean;
 }
 
+/** What an event has to have: lists of values or operators, in the event's own shape. */
+export interface EventPattern {
+  readonly [key: string]: readonly unknown[] | EventPattern;
+}
+
+export interface RuleModel {
+  readonly name: string;
+  readonly arn: string;
+  readonly pattern: EventPattern;
+  readonly enabled: boolean;
+  readonly targetArns: readonly string[];
+}
+
+/** A service that may invoke a function on behalf of one of its resources. */
+export interface InvokePermissionModel {
+  readonly functionArn: string;
+  readonly principal: string;
+  readonly sourceArn: string;
+}
+
 export function emptyModel(place: { readonly region: string; readonly account: string }): Model {
   return {
     ...place,
@@ -94,6 +118,9 @@ export function emptyModel(place: { readonly region: string; readonly account: s
     taskDefinitions: new Map(),
     functions: new Map(),
     schedules: [],
+    scheduleGroups: [],
+    rules: [],
+    invokePermissions: [],
   };
 }
 

@@ -2,20 +2,17 @@
 export const NOT_LOCAL: Readonly<Record<string, string>> = {
   'AWS::CDK::Metadata': 'Usage statistics of the CDK; nothing runs by it.',
   'AWS::CloudWatch::Alarm': 'No server here evaluates alarms; asserted on the template.',
-  'AWS::Events::Rule':
-    'No server here hands CloudTrail events to a rule; what each takes is asserted on the template.',
   'AWS::KMS::Alias': 'moto serves it as deployed; Holdfast itself goes by ARN.',
   'AWS::KMS::Key': 'moto serves it as deployed, and its policy is evaluated on every call.',
   'AWS::Lambda::EventInvokeConfig':
     'How often Lambda tries an asynchronous call again; here each call is made once, and its answer seen.',
   'AWS::Logs::LogGroup':
     "moto makes it, so references work; a task's and a function's output goes to a file of the run.",
-  'AWS::SNS::Subscription': 'No server here sends mail.',
-  'AWS::SNS::Topic': 'moto serves it as deployed; nothing here publishes to it.',
-  'AWS::SNS::TopicPolicy': 'Who may publish is asserted on the template.',
+  'AWS::SNS::Subscription': 'Nothing is delivered; what was published is read back from moto.',
+  'AWS::SNS::Topic': 'moto serves it as deployed, and asks for the rights on its key.',
+  'AWS::SNS::TopicPolicy':
+    'Only services that are not here publish by it; asserted on the template.',
   'AWS::SSM::Parameter': 'moto serves it as deployed; there is nothing to add.',
-  'AWS::Scheduler::ScheduleGroup':
-    'A group only names schedules; the driver of schedules fires them.',
   ...network([
     'EIP',
     'InternetGateway',

@@ -15,7 +15,7 @@ import { Principals } from './principals.ts';
 import { buildModel } from './resources/adapters.ts';
 import { type Certificates, makeCertificates } from './servers/certificates.ts';
 import type { KeyPair } from './servers/key-pair.ts';
-import { type Moto, startMoto } from './servers/moto.ts';
+import { type Moto, type Published, startMoto } from './servers/moto.ts';
 import type { Postgres, PostgresServer } from './servers/postgres.ts';
 import { type Run, startRun } from './servers/run.ts';
 import { startVersitygw, type Versitygw } from './servers/versitygw.ts';
@@ -48,6 +48,8 @@ export interface Started {
   readonly bucket: string;
   readonly principals: Principals;
   readonly administrator: KeyPair;
+  /** What was published to SNS, oldest first. */
+  published(): Promise<readonly Published[]>;
   readonly platform: Platform;
   /** Of the environment's first cluster. */
   readonly postgres: Postgres;
@@ -119,6 +121,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   const principals = new Principals(model, moto, versitygw);
   await principals.putAll();
   await versitygw.putPrincipal({ name: 'administrator', ...moto.admin, policies: [EVERYTHING] });
+  await moto.makeScheduleGroups(model.scheduleGroups);
   await moto.enforce();
   say(`each of ${model.roles.length} roles has its own policy, enforced by every server`);
   for (const { statement, keys } of principals.leftOut.values()) {
@@ -144,7 +147,10 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     caFile,
   });
   await teardown.add('functions', () => platform.functions.stopAll());
-  await teardown.add('tasks', () => platform.tasks.stopAll());
+  await teardown.add('tasks', () => {
+    platform.hush();
+    return platform.tasks.stopAll();
+  });
   await built;
   say('the local cloud is ready');
   return {
@@ -153,6 +159,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     bucket: onlyBucket(model),
     principals,
     administrator: moto.admin,
+    published: () => moto.published(),
     platform,
     postgres,
     endpoints,

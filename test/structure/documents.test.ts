@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../contract/error-codes.ts';
+import { STOP_CAUSES } from '../../contract/stop-causes.ts';
 import { projectFiles, ROOT } from './source-files.ts';
 
 const documents = projectFiles().filter((path) => path.endsWith('.md'));
@@ -51,6 +52,18 @@ describe('documents', () => {
     const defined = Object.entries(ERROR_CODES).map(([code, { exit, retryable }]) => ({
       code,
       exit,
+      retryable,
+    }));
+    expect(listed).toEqual(defined);
+  });
+
+  test("list every cause of a task's end, and whether it is tried again", () => {
+    const text = readFileSync(join(ROOT, 'docs/notifications.md'), 'utf8');
+    const listed = [...text.matchAll(/^\| `([A-Z_]+)` \| (yes|no|where)/gm)].map(
+      ([, cause, again]) => ({ cause, retryable: again === 'yes' }),
+    );
+    const defined = Object.entries(STOP_CAUSES).map(([cause, { retryable }]) => ({
+      cause,
       retryable,
     }));
     expect(listed).toEqual(defined);

@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { RUN_LABEL } from '../servers/run.ts';
 import { LIMITS } from './images.ts';
@@ -29,7 +30,7 @@ export interface ContainerOptions {
 
 export interface ContainerEnd {
   readonly exitCode: number;
-  /** As podman sees it, which with cgroups of version 1 it often does not: 137 is what is sure. */
+  /** As podman sees it, or, since with cgroups of version 1 it often does not, as the kernel's log tells. */
   readonly outOfMemory: boolean;
 }
 
@@ -67,20 +68,29 @@ export async function runContainer(of: ContainerOptions, logFile: string): Promi
     reject: false,
     // Ctrl-C ends tasks through StopTask's way, not by reaching podman first.
     detached: true,
+    // conmon leaves a file `oom` where it was started.
+    cwd: dirname(logFile),
   });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const { exitCode = 255 } = await child;
   log.end();
   const state = await podman(
-    ...['inspect', '--format', '{{.State.OOMKilled}} {{.State.StartedAt.Unix}}', of.name],
+    ...['inspect', '--format', '{{.State.OOMKilled}} {{.State.StartedAt.Unix}} {{.Id}}', of.name],
   );
-  const [outOfMemory, startedAt] = state.split(' ');
+  const [outOfMemory, startedAt, id = ''] = state.split(' ');
   // Podman's own failures (125 to 127) leave a container that never started, or none at all.
   if (exitCode >= 125 && exitCode <= 127 && !(Number(startedAt) > 0)) {
     throw new Error(`CannotStartContainerError: podman run ended with ${exitCode}; see ${logFile}`);
   }
-  return { exitCode, outOfMemory: outOfMemory === 'true' };
+  const killed = outOfMemory === 'true' || (exitCode === 137 && (await ranOutOfMemory(id)));
+  return { exitCode, outOfMemory: killed };
+}
+
+/** Whether the kernel killed a process of the container's for the container's own limit. */
+async function ranOutOfMemory(id: string): Promise<boolean> {
+  const { stdout } = await execa('dmesg', [], { reject: false });
+  return stdout.split('\n').some((line) => line.includes('oom-kill:') && line.includes(id));
 }
 
 /**

@@ -31,6 +31,8 @@ export class Functions {
   private readonly options: FunctionsOptions;
   private readonly running = new Set<Promise<unknown>>();
   private readonly kills = new Set<() => void>();
+  /** Over the template's variables and the platform's, for invocations from now on. */
+  variables: Readonly<Record<string, string>> = {};
 
   constructor(options: FunctionsOptions) {
     this.options = options;
@@ -118,6 +120,7 @@ export class Functions {
       PATH: '/usr/local/bin:/usr/bin:/bin',
       TZ: ':UTC',
       _HANDLER: of.handler,
+      ...this.variables,
     };
   }
 }

@@ -51,6 +51,27 @@ export class Lambda {
     return { status: 200, answer: await this.functions.invoke(target, payload) };
   }
 
+  /** As a service, which has no role: the function's own policy has to let it. */
+  async invokeFor(
+    { principal, sourceArn }: { readonly principal: string; readonly sourceArn: string },
+    functionArn: string,
+    payload: string,
+  ): Promise<FunctionAnswer> {
+    const target = this.find(functionArn);
+    const allowed = this.model.invokePermissions.some(
+      (each) =>
+        each.functionArn === target?.arn &&
+        each.principal === principal &&
+        each.sourceArn === sourceArn,
+    );
+    if (target !== undefined && allowed) return await this.functions.invoke(target, payload);
+    throw new ServiceError(
+      'AccessDeniedException',
+      `${principal} is not authorized to perform: lambda:InvokeFunction on resource: ${functionArn} for ${sourceArn}`,
+      403,
+    );
+  }
+
   private find(nameOrArn: string): FunctionModel | undefined {
     return [...this.model.functions.values()].find(
       ({ name, arn }) => name === nameOrArn || arn === nameOrArn,

@@ -2,10 +2,12 @@ import type { Model } from '../model.ts';
 import type { Principals } from '../principals.ts';
 import type { KeyPair } from '../servers/key-pair.ts';
 import { Ecs } from './ecs.ts';
-import { Functions } from './functions.ts';
+import { EventBus } from './event-bus.ts';
+import { type FunctionAnswer, Functions } from './functions.ts';
 import type { Images } from './images.ts';
 import { Lambda } from './lambda.ts';
 import type { PlatformServer } from './server.ts';
+import { type StopEvent, stopEvent } from './stop-event.ts';
 import { Tasks } from './tasks.ts';
 
 export interface PlatformOptions {
@@ -24,6 +26,17 @@ export interface PlatformOptions {
 export interface Platform {
   readonly tasks: Tasks;
   readonly functions: Functions;
+  readonly ecs: Ecs;
+  readonly bus: EventBus;
+  /** What ECS told of a task's stop, and what the rule's functions answered. */
+  stopOf(taskArn: string): TaskStop | undefined;
+  /** From now on nothing is told of tasks that stop. */
+  hush(): void;
+}
+
+export interface TaskStop {
+  readonly event: StopEvent;
+  readonly answers: Promise<readonly FunctionAnswer[]>;
 }
 
 /** Puts ECS and Lambda together and lets them answer. */
@@ -37,6 +50,8 @@ export function servePlatform(options: PlatformOptions): Platform {
       if (role.trusts.includes(service)) return role.keys;
       throw new Error(`${role.name} does not let ${service} assume it: look at its trust policy.`);
     };
+  const stops = new Map<string, TaskStop>();
+  let hushed = false;
   const tasks = new Tasks({
     run,
     region: model.region,
@@ -46,6 +61,14 @@ export function servePlatform(options: PlatformOptions): Platform {
     caFile,
     keysFor: keysFor('ecs-tasks.amazonaws.com'),
     credentialsUrl: (id) => server.credentialsUrl(id),
+    onStopped: (task) => {
+      if (hushed) return;
+      const event = stopEvent(task, model);
+      const answers = bus.put(event);
+      // Awaited by whoever asks: until then a failure is nobody's yet.
+      answers.catch(() => undefined);
+      stops.set(task.arn, { event, answers });
+    },
   });
   const functions = new Functions({
     run,
@@ -53,9 +76,12 @@ export function servePlatform(options: PlatformOptions): Platform {
     caFile,
     keysFor: keysFor('lambda.amazonaws.com'),
   });
+  const ecs = new Ecs(model, tasks);
+  const lambda = new Lambda(model, functions);
+  const bus = new EventBus(model, lambda);
   server.serve({
-    ecs: new Ecs(model, tasks),
-    lambda: new Lambda(model, functions),
+    ecs,
+    lambda,
     credentialsFor: (id) => tasks.credentialsFor(id),
     callerFor: (accessKeyId) => {
       if (accessKeyId === administrator.accessKeyId) return { kind: 'administrator' };
@@ -65,5 +91,11 @@ export function servePlatform(options: PlatformOptions): Platform {
         : { kind: 'role', arn: role.arn, policies: role.policies };
     },
   });
-  return { tasks, functions };
+  return {
+    ...{ tasks, functions, ecs, bus },
+    stopOf: (arn) => stops.get(arn),
+    hush: () => {
+      hushed = true;
+    },
+  };
 }

@@ -34,6 +34,8 @@ export interface TaskConditions {
   readonly volumes?: { readonly type: 'tmpfs' | 'ramfs'; readonly options: string };
   /** Files of the host by their path in the container. */
   readonly files?: Readonly<Record<string, string>>;
+  /** In place of the task definition's. */
+  readonly memoryMiB?: number;
 }
 
 /** One task, as far as it has come. */
@@ -69,6 +71,8 @@ export interface TasksOptions {
   readonly keysFor: (roleArn: string) => KeyPair;
   /** Where a container fetches its credentials, by an id that only it knows. */
   readonly credentialsUrl: (id: string) => string;
+  /** Called once for each task, when it has stopped. */
+  readonly onStopped?: (task: Task) => void;
 }
 
 /** Path of the authority's certificate inside a container. */
@@ -193,6 +197,7 @@ export class Tasks {
       await removeContainer(task.containerName, volumes).catch(() => undefined);
       task.stoppedAt = new Date();
       task.lastStatus = 'STOPPED';
+      this.options.onStopped?.(task);
     }
   }
 
@@ -215,7 +220,7 @@ export class Tasks {
           ...overrides.environment,
           ...conditions.environment,
         },
-        memoryMiB: definition.memoryMiB,
+        memoryMiB: conditions.memoryMiB ?? definition.memoryMiB,
         cpu: definition.cpu,
         readOnly: container.readOnly,
         mounts: [

@@ -6,8 +6,11 @@ import { bucket } from './bucket.ts';
 import { bucketPolicy } from './bucket-policy.ts';
 import { ecsCluster } from './ecs-cluster.ts';
 import { lambdaFunction } from './function.ts';
+import { permission } from './permission.ts';
 import { policy, role } from './role.ts';
+import { rule } from './rule.ts';
 import { schedule } from './schedule.ts';
+import { scheduleGroup } from './schedule-group.ts';
 import { taskDefinition } from './task-definition.ts';
 
 /** In the order in which they are read: a policy joins roles that are there already. */
@@ -19,6 +22,9 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   'AWS::ECS::Cluster': ecsCluster,
   'AWS::ECS::TaskDefinition': taskDefinition,
   'AWS::Lambda::Function': lambdaFunction,
+  'AWS::Lambda::Permission': permission,
+  'AWS::Events::Rule': rule,
+  'AWS::Scheduler::ScheduleGroup': scheduleGroup,
   'AWS::Scheduler::Schedule': schedule,
 };
 

@@ -10,6 +10,7 @@ import {
   PutUserPolicyCommand,
   TagUserCommand,
 } from '@aws-sdk/client-iam';
+import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { cacheDirectory } from './cache-directory.ts';
 import { startChildServer } from './child-server.ts';
 import { freePort } from './free-port.ts';
@@ -54,7 +55,18 @@ export interface Moto {
   relax(): Promise<void>;
   /** `undefined` where the policies allow it, else AWS's message. Answers whether enforced or not. */
   authorize(question: AuthorizeQuestion): Promise<string | undefined>;
+  /** CloudFormation passes these over here. */
+  makeScheduleGroups(names: readonly string[]): Promise<void>;
+  /** What was published to SNS, oldest first. */
+  published(): Promise<readonly Published[]>;
   stop(): Promise<void>;
+}
+
+/** A message as it was published to a topic. */
+export interface Published {
+  readonly topicArn: string;
+  readonly subject: string;
+  readonly message: string;
 }
 
 export interface MotoOptions {
@@ -119,6 +131,15 @@ export async function startMoto(options: MotoOptions): Promise<Moto> {
       authorize: async (question) => {
         const answer = await post(`${endpoint}/holdfast/authorize`, JSON.stringify(question));
         return (answer as { message?: string }).message;
+      },
+      makeScheduleGroups: async (names) => {
+        const scheduler = new SchedulerClient({ endpoint, region, credentials: admin });
+        for (const Name of names) await scheduler.send(new CreateScheduleGroupCommand({ Name }));
+        scheduler.destroy();
+      },
+      published: async () => {
+        const answer = await post(`${endpoint}/holdfast/published`, '{}');
+        return (answer as { messages: Published[] }).messages;
       },
       stop: async () => {
         client.destroy();

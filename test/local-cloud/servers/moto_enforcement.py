@@ -56,7 +56,9 @@ def check_action_permitted(self, resource):
     service, _, operation = self._action.partition(":")
     query = self._data if "Action" in self._data else {}
     call = Call(account, self._region, service, operation, self._body, query, self._path)
-    message = judge(account, user, call.action, call.resource(), call.context())
+    asked = [(call.action, call.resource(), call.context()), *call.implied()]
+    messages = [judge(account, user, *one) for one in asked]
+    message = next((one for one in messages if one is not None), None)
     if message is not None:
         print(f"DENIED {message}", file=sys.stderr, flush=True)
         refuse(self, "AccessDenied", message)

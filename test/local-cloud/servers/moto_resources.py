@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
+import moto_notifications
 from moto_policy import ANY_RESOURCE
 
 # Where a service names its resource by an ARN among the parameters.
@@ -56,6 +57,9 @@ class Call:
         if self.service == "ssm":
             name = self.parameters.get("Name") or self.parameters.get("Path")
             return self.arn(f"parameter/{name.strip('/')}") if name else ANY_RESOURCE
+        if self.service == "scheduler" and self.path.startswith("/schedules/"):
+            name = unquote(self.path.split("/")[2].split("?")[0])
+            return self.arn(f"schedule/{self.parameters.get('GroupName', 'default')}/{name}")
         for parameter in ARN_PARAMETERS.get(self.service, []):
             value = self.parameters.get(parameter)
             if isinstance(value, str) and value.startswith("arn:"):
@@ -64,6 +68,18 @@ class Call:
             name = unquote(self.path.split("/functions/")[1].split("/")[0])
             return name if name.startswith("arn:") else self.arn(f"function:{name}")
         return ANY_RESOURCE
+
+    def implied(self):
+        """What AWS asks for besides the action itself: (action, resource, context)."""
+        if self.action == "sns:Publish":
+            key = moto_notifications.key_of(self.account, self.region, self.parameters.get("TopicArn"))
+            actions = ["kms:GenerateDataKey", "kms:Decrypt"] if key else []
+            return [(action, key, self.context()) for action in actions]
+        if self.action == "scheduler:CreateSchedule":
+            role = (self.parameters.get("Target") or {}).get("RoleArn")
+            service = {"iam:PassedToService": "scheduler.amazonaws.com"}
+            return [("iam:PassRole", role, {**self.context(), **service})]
+        return []
 
     def unknown_key(self):
         name = self.parameters.get("KeyId")

@@ -10,20 +10,26 @@ from moto import server
 
 import moto_enforcement
 import moto_keys
+import moto_notifications
 import moto_parameters
 
-AUTHORIZE = "/holdfast/authorize"
+# Paths of ours: what answers each.
+PATHS = {
+    "/holdfast/authorize": moto_enforcement.answer,
+    "/holdfast/published": moto_notifications.answer,
+}
 
 
 class WithAuthorize(server.DomainDispatcherApplication):
-    """moto, and one path of ours."""
+    """moto, and a few paths of ours."""
 
     def __call__(self, environ, start_response):
-        if environ.get("PATH_INFO") != AUTHORIZE:
+        answer = PATHS.get(environ.get("PATH_INFO"))
+        if answer is None:
             return super().__call__(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(moto_enforcement.answer(body)).encode()]
+        return [json.dumps(answer(body)).encode()]
 
 
 if __name__ == "__main__":

@@ -105,15 +105,21 @@ export async function startVersitygw(options: VersitygwOptions): Promise<Versity
     region,
     root: ROOT,
     putPrincipal: async (principal) => {
-      await replaceUser(client, principal);
-      await setKeyPair(directory('iam'), principal.name, principal);
+      const name = userName(principal.name);
+      await replaceUser(client, { ...principal, name });
+      await setKeyPair(directory('iam'), name, principal);
     },
-    removePrincipal: (name) => removeUser(client, name),
+    removePrincipal: (name) => removeUser(client, userName(name)),
     stop: async () => {
       client.destroy();
       await Promise.all([s3.stop(), iam.stop()]);
     },
   };
+}
+
+/** CloudFormation shortens the names that it makes up to IAM's 64 characters; moto's does not. */
+function userName(name: string): string {
+  return name.slice(-64);
 }
 
 /** Through the service's API, which refuses a policy that it cannot enforce. */

@@ -1,0 +1,50 @@
+import { METRIC_NAMESPACE, Metric, MetricDimension } from '../../contract/metrics.ts';
+import type { StoppedTask } from './stopped-task.ts';
+import type { Verdict } from './verdict.ts';
+
+/**
+ * One line of the log that CloudWatch makes metrics of, with what a person who searches the log wants
+ * to know beside them.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function metricsLine(
+  task: StoppedTask,
+  verdict: Verdict,
+  retried: boolean,
+  environment: string,
+  now: Date,
+): string {
+  const { taskArn, label, exitCode, startedAt, stoppedAt, request } = task;
+  const seconds =
+    startedAt === undefined || stoppedAt === undefined
+      ? undefined
+      : (stoppedAt.getTime() - startedAt.getTime()) / 1000;
+  const values = {
+    [Metric.BackupsSucceeded]: verdict.succeeded ? 1 : 0,
+    [Metric.BackupsFailed]: verdict.succeeded ? 0 : 1,
+    [Metric.BackupsRetried]: retried ? 1 : 0,
+    ...(seconds === undefined ? {} : { [Metric.BackupSeconds]: seconds }),
+  };
+  return JSON.stringify({
+    _aws: {
+      Timestamp: now.getTime(),
+      CloudWatchMetrics: [
+        {
+          Namespace: METRIC_NAMESPACE,
+          Dimensions: [Object.values(MetricDimension)],
+          Metrics: Object.keys(values).map((Name) => ({
+            Name,
+            Unit: Name === Metric.BackupSeconds ? 'Seconds' : 'Count',
+          })),
+        },
+      ],
+    },
+    [MetricDimension.Environment]: environment,
+    [MetricDimension.Cluster]: task.cluster,
+    [MetricDimension.Kind]: request?.kind ?? 'unknown',
+    ...values,
+    ...{ label, taskArn, exitCode, attempt: request?.attempt },
+    ...(verdict.succeeded ? {} : { cause: verdict.cause }),
+  });
+}
