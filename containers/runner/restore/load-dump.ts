@@ -146,11 +146,14 @@ class DumpLoader {
   }
 }
 
-/** Gives the planner statistics, rough ones first: without them the first queries may take hours. */
-export async function analyzeInStages(
+/**
+ * Gives the planner statistics: without them the first queries may take hours. At once and not in
+ * stages, as nobody can use the database before it is renamed.
+ */
+export async function analyze(
   temporary: string,
   { programs, target, jobs, signal }: LoadOptions,
 ): Promise<string[]> {
-  const args = ['--analyze-in-stages', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  const args = ['--analyze-only', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
   return await runProgram(programs.vacuumdb, args, { target, signal });
 }

@@ -6,7 +6,7 @@ import { createTemporary, replayProperties, replaySettings } from './database-pr
 import type { DumpToc } from './dump-toc.ts';
 import { dumpBytes, fetchProgress, stagedBytes } from './fetch-progress.ts';
 import { findDatabase } from './find-database.ts';
-import { analyzeInStages } from './load-dump.ts';
+import { analyze } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
 import {
   checkDatabase,
@@ -124,7 +124,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
     const warnings = await staged.load(temporary, loaded, options);
     const loadedAt = Date.now();
     onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
-    warnings.push(...(await analyzeInStages(temporary, options)));
+    warnings.push(...(await analyze(temporary, options)));
     const analyzedAt = Date.now();
     const finished = await withSession(target, home, async (session) => {
       const notReplayed = await replayProperties(session, temporary, selection, toc, request);
