@@ -1,3 +1,5 @@
+import { startTaskFunctionName } from '../../contract/environment-names.ts';
+import { RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
 import { ERROR_CODES } from '../../contract/error-codes.ts';
 import { STOP_CAUSES } from '../../contract/stop-causes.ts';
 import type { Retry } from './retry.ts';
@@ -57,7 +59,7 @@ export function messageFor(
         : `${who}: BACKUP FAILED (${cause})`,
     ),
     body: paragraphs(
-      `The backup of ${task.cluster} (environment ${names.environment}) failed. Nothing of it can be restored; earlier backups are as they were.`,
+      `The backup of ${task.cluster} (environment ${names.environment}) failed. What it had uploaded counts for nothing without its manifest; earlier backups are as they were, and \`holdfast list\` shows what there is.`,
       what(task, names),
       found(task, verdict),
       `WHAT TO DO\n${whatToDo(task, verdict, retry, names)}`,
@@ -101,7 +103,7 @@ function whatToDo(
   { environment, maxRetries }: Names,
 ): string {
   const { next } = STOP_CAUSES[cause];
-  const byHand = `aws lambda invoke --function-name holdfast_${environment}_start-task --cli-binary-format raw-in-base64-out --payload '{"action":"backup","cluster":"${cluster}","kind":"${request?.kind ?? 'logical'}"}' answer.json`;
+  const byHand = `aws lambda invoke --function-name ${startTaskFunctionName(environment)} --cli-binary-format raw-in-base64-out --payload '{"action":"backup","cluster":"${cluster}","kind":"${request?.kind ?? 'logical'}"}' answer.json`;
   const afterwards = `${next}\nThen start a backup by hand:\n${byHand}`;
   switch (retry.kind) {
     case 'scheduled':
@@ -119,7 +121,7 @@ function whatToDo(
 
 function where({ taskArn, cluster }: StoppedTask): string {
   const id = taskArn.split('/').at(-1) ?? '';
-  return `WHERE TO LOOK\nTask: ${taskArn}\nLog stream in CloudWatch: ${cluster}/runner/${id}\nWhat each cause means: docs/notifications.md`;
+  return `WHERE TO LOOK\nTask: ${taskArn}\nLog stream in CloudWatch: ${cluster}/${RUNNER_CONTAINER}/${id}\nWhat each cause means: docs/notifications.md`;
 }
 
 function subject(text: string): string {

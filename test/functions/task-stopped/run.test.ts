@@ -140,6 +140,7 @@ describe('a failure that stays', () => {
     const [message] = calls.messages;
     expect(message?.Message).toContain('may be VAULT_DENIED: S3 or KMS refused');
     expect(message?.Message).toContain('It is not tried again, because it would fail again.');
+    expect(message?.Message).toContain('Log stream in CloudWatch: orders/runner/c13b4cb40f1f4fe4');
     expect(message?.Message).toContain(
       `--function-name holdfast_prod_start-task --cli-binary-format raw-in-base64-out --payload '{"action":"backup","cluster":"orders","kind":"logical"}'`,
     );
