@@ -16,7 +16,7 @@ export const STOP_CAUSES = {
   RUNNER_FAILED: cause(
     false,
     'The runner ended with an error of its own.',
-    'Look the exit status up in docs/errors.md, and read the line "task failed" of the log: it says what was found and what to do.',
+    'Look the exit status up in docs/errors.md, and the line "task failed" in the log of the task: it says what was found and what to do.',
   ),
   OUT_OF_MEMORY: cause(
     false,

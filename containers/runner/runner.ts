@@ -1,5 +1,6 @@
 import { asHoldfastError, HoldfastError } from '../../contract/errors.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
+import { TASK_FAILED } from '../../contract/last-words.ts';
 import { createLog, type Log } from './log.ts';
 import { runBackup } from './run-backup.ts';
 import { readTaskConfiguration } from './task-configuration.ts';
@@ -30,7 +31,7 @@ async function main(log: Log): Promise<ExitCode> {
 }
 
 function fail(log: Log, error: HoldfastError): ExitCode {
-  log.error('task failed', { ...error.toJSON(), cause: causeOf(error) });
+  log.error(TASK_FAILED, { ...error.toJSON(), cause: causeOf(error) });
   return error.exitCode;
 }
 

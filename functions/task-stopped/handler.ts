@@ -1,6 +1,9 @@
+import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { DescribeTaskDefinitionCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { CreateScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { forLambda } from '../for-lambda.ts';
+import { type LogCalls, readLastWords } from './read-last-words.ts';
 import { runVerdict, type TaskStoppedAnswer, type TaskStoppedCalls } from './run.ts';
 import { readSettings } from './settings.ts';
 import { readStoppedTask } from './stopped-task.ts';
@@ -12,6 +15,21 @@ const client = {
 };
 const scheduler = new SchedulerClient(client);
 const sns = new SNSClient(client);
+const ecs = new ECSClient(client);
+const logs = new CloudWatchLogsClient(client);
+
+/** Of a log's end: its last words are the very last line, or close to it. */
+const LAST_LINES = 50;
+
+const logCalls: LogCalls = {
+  taskDefinition: async (taskDefinition) =>
+    (await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }))).taskDefinition,
+  lastLines: async (logGroupName, logStreamName) => {
+    const end = { logGroupName, logStreamName, startFromHead: false, limit: LAST_LINES };
+    const { events = [] } = await logs.send(new GetLogEventsCommand(end));
+    return events.map(({ message = '' }) => message);
+  },
+};
 
 /**
  * Says what became of a backup's task: invoked by the rule on ECS's "Task State Change".
@@ -28,7 +46,8 @@ export async function handler(event: unknown): Promise<TaskStoppedAnswer> {
   try {
     const settings = readSettings(process.env);
     const task = readStoppedTask(event, settings.environment);
-    return await runVerdict(task, settings, calls, new Date());
+    const heard = await readLastWords(task, logCalls);
+    return await runVerdict(task, heard, settings, calls, new Date());
   } catch (error) {
     throw forLambda(error);
   }

@@ -1,7 +1,8 @@
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
-import { ERROR_CODES } from '../../contract/error-codes.ts';
+import { ERROR_CODES, type ErrorCode } from '../../contract/error-codes.ts';
 import { STOP_CAUSES } from '../../contract/stop-causes.ts';
+import type { Heard } from './read-last-words.ts';
 import type { Retry } from './retry.ts';
 import type { TaskStoppedSettings } from './settings.ts';
 import type { StoppedTask } from './stopped-task.ts';
@@ -23,6 +24,14 @@ export type RetryOutcome =
   | { readonly kind: 'scheduled'; readonly retry: Retry }
   | { readonly kind: 'failed'; readonly retry: Retry; readonly found: string };
 
+/** All that a message is made from. */
+export interface Told {
+  readonly task: StoppedTask;
+  readonly verdict: Verdict;
+  readonly heard: Heard;
+  readonly retry: RetryOutcome;
+}
+
 type Names = Pick<TaskStoppedSettings, 'environment' | 'maxRetries'>;
 
 /**
@@ -31,9 +40,7 @@ type Names = Pick<TaskStoppedSettings, 'environment' | 'maxRetries'>;
  * @returns `undefined` for what nobody has to know: a backup that succeeded at the first attempt.
  */
 export function messageFor(
-  task: StoppedTask,
-  verdict: Verdict,
-  retry: RetryOutcome,
+  { task, verdict, heard, retry }: Told,
   names: Names,
 ): Message | undefined {
   const attempt = task.request?.attempt ?? 0;
@@ -61,8 +68,8 @@ export function messageFor(
     body: paragraphs(
       `The backup of ${task.cluster} (environment ${names.environment}) failed. What it had uploaded counts for nothing without its manifest; earlier backups are as they were, and \`holdfast list\` shows what there is.`,
       what(task, names),
-      found(task, verdict),
-      `WHAT TO DO\n${whatToDo(task, verdict, retry, names)}`,
+      found(task, verdict, heard),
+      `WHAT TO DO\n${whatToDo(task, verdict, heard, retry, names)}`,
       where(task),
     ),
   };
@@ -86,23 +93,32 @@ function what({ request, label }: StoppedTask, { maxRetries }: Names): string {
 function found(
   { reasons, exitCode, stopCode }: StoppedTask,
   { cause, codes }: Extract<Verdict, { succeeded: false }>,
+  { words, notHeard }: Heard,
 ): string {
   return [
     `FOUND\n${cause}: ${STOP_CAUSES[cause].found}`,
     `Exit status: ${exitCode ?? 'none'}`,
-    ...codes.map((code) => `  may be ${code}: ${ERROR_CODES[code].meaning}`),
+    ...(words === undefined
+      ? codes.map((code) => `  may be ${code}: ${meaningOf(code)}`)
+      : [`The runner said: ${words.code}: ${words.message}`]),
+    ...(notHeard === undefined ? [] : [`Its log could not be read: ${notHeard}`]),
     ...(stopCode === undefined ? [] : [`ECS's stop code: ${stopCode}`]),
     ...reasons.map((reason) => `ECS says: ${reason}`),
   ].join('\n');
 }
 
+function meaningOf(code: string): string {
+  return code in ERROR_CODES ? ERROR_CODES[code as ErrorCode].meaning : 'of another version';
+}
+
 function whatToDo(
   { request, cluster }: StoppedTask,
   { cause, retryable }: Extract<Verdict, { succeeded: false }>,
+  { words }: Heard,
   retry: RetryOutcome,
   { environment, maxRetries }: Names,
 ): string {
-  const { next } = STOP_CAUSES[cause];
+  const next = words?.hint ?? STOP_CAUSES[cause].next;
   const byHand = `aws lambda invoke --function-name ${startTaskFunctionName(environment)} --cli-binary-format raw-in-base64-out --payload '{"action":"backup","cluster":"${cluster}","kind":"${request?.kind ?? 'logical'}"}' answer.json`;
   const afterwards = `${next}\nThen start a backup by hand:\n${byHand}`;
   switch (retry.kind) {

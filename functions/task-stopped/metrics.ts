@@ -45,6 +45,6 @@ export function metricsLine(
     [MetricDimension.Kind]: request?.kind ?? 'unknown',
     ...values,
     ...{ label, taskArn, exitCode, attempt: request?.attempt },
-    ...(verdict.succeeded ? {} : { cause: verdict.cause }),
+    ...(verdict.succeeded ? {} : { cause: verdict.cause, codes: verdict.codes }),
   });
 }

@@ -3,6 +3,7 @@ import type { PublishCommandInput } from '@aws-sdk/client-sns';
 import { HoldfastError } from '../../contract/errors.ts';
 import { type Message, messageFor, type RetryOutcome } from './message.ts';
 import { metricsLine } from './metrics.ts';
+import type { Heard } from './read-last-words.ts';
 import { planRetry, type Retry } from './retry.ts';
 import type { TaskStoppedSettings } from './settings.ts';
 import type { StoppedTask } from './stopped-task.ts';
@@ -38,11 +39,12 @@ const MAXIMUM_RETRY_AGE_SECONDS = 3600;
  */
 export async function runVerdict(
   task: StoppedTask,
+  heard: Heard,
   settings: TaskStoppedSettings,
   calls: TaskStoppedCalls,
   now: Date,
 ): Promise<TaskStoppedAnswer> {
-  const verdict = judge(task);
+  const verdict = judge(task, heard.words);
   const retry =
     !verdict.succeeded && verdict.retryable ? planRetry(task, settings, now) : undefined;
   calls.writeLine(metricsLine(task, verdict, retry !== undefined, settings.environment, now));
@@ -50,7 +52,7 @@ export async function runVerdict(
   const outcome = await scheduleRetry(retry, settings, calls);
   if (outcome.kind === 'failed')
     failures.push(`its next attempt was not scheduled: ${outcome.found}`);
-  const message = messageFor(task, verdict, outcome, settings);
+  const message = messageFor({ task, verdict, heard, retry: outcome }, settings);
   if (message !== undefined) {
     await calls.publish(publication(message, settings)).catch((error: unknown) => {
       failures.push(`SNS did not take "${message.subject}": ${describe(error)}`);

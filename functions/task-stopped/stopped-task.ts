@@ -15,6 +15,7 @@ const TaskStateChange = z.object({
   'detail-type': z.literal('ECS Task State Change'),
   detail: z.object({
     taskArn: z.string(),
+    taskDefinitionArn: z.string(),
     lastStatus: z.literal('STOPPED'),
     /** `family:<name>` of a task that no service started. */
     group: z.string(),
@@ -45,6 +46,7 @@ const TaskStateChange = z.object({
 /** A backup's task that has stopped, as ECS tells of it. */
 export interface StoppedTask {
   readonly taskArn: string;
+  readonly taskDefinitionArn: string;
   readonly cluster: string;
   /** `undefined`: a task that was not started by start-task, and wrote nothing. */
   readonly label: string | undefined;
@@ -79,6 +81,7 @@ export function readStoppedTask(event: unknown, environment: string): StoppedTas
   ) as string[];
   return {
     taskArn: detail.taskArn,
+    taskDefinitionArn: detail.taskDefinitionArn,
     cluster,
     label,
     request,

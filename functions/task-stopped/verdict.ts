@@ -1,5 +1,6 @@
 import { ERROR_CODES, type ErrorCode } from '../../contract/error-codes.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
+import type { LastWords } from '../../contract/last-words.ts';
 import { STOP_CAUSES, type StopCause } from '../../contract/stop-causes.ts';
 import type { StoppedTask } from './stopped-task.ts';
 
@@ -9,8 +10,8 @@ export type Verdict =
   | {
       readonly succeeded: false;
       readonly cause: StopCause;
-      /** The runner's codes that end with the task's exit status. */
-      readonly codes: readonly ErrorCode[];
+      /** The runner's codes that end with the task's exit status; only the one that it said, where that is known. */
+      readonly codes: readonly string[];
       /** Whether the same backup may succeed when it is started again, with nothing changed. */
       readonly retryable: boolean;
     };
@@ -22,12 +23,15 @@ const KILLED = 137;
 const STAYS =
   /not found|does not exist|no such|manifest unknown|AccessDenied|not authorized|access denied|ResourceNotFound|InvalidParameter/i;
 
-/** Judges a stopped task by all that ECS tells of it. Pure. */
-export function judge(task: StoppedTask): Verdict {
+/** Judges a stopped task by all that ECS tells of it, and by what the runner said last. Pure. */
+export function judge(task: StoppedTask, words?: LastWords): Verdict {
   // Whatever stopped it then: the runner ends so only after its manifest was written.
   if (task.exitCode === ExitCode.Ok) return { succeeded: true };
   const cause = causeOf(task);
   const { retryable } = STOP_CAUSES[cause];
+  if (cause === 'RUNNER_FAILED' && words !== undefined) {
+    return { succeeded: false, cause, codes: [words.code], retryable: words.retryable };
+  }
   if (cause === 'RUNNER_FAILED') {
     const codes = codesOf(task.exitCode);
     return { succeeded: false, cause, codes, retryable: codes.some(passes) };

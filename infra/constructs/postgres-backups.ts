@@ -43,6 +43,7 @@ interface ClusterBackups {
   readonly task: BackupTask;
   readonly role: BackupRole;
   readonly retired: boolean;
+  readonly logGroup: LogGroup;
 }
 
 /**
@@ -117,6 +118,7 @@ export class PostgresBackups extends Construct {
       maxRetries,
       retryAfterMinutes,
       logGroup: this.newLogGroup('TaskStoppedLog'),
+      taskLogGroups: backups.map(({ logGroup }) => logGroup),
     });
     this.watchFunctions();
     if (notify.length === 0) {
@@ -159,7 +161,7 @@ export class PostgresBackups extends Construct {
       Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
     }
     this.publishState(cluster);
-    return { task, role, retired: cluster.retired };
+    return { task, role, retired: cluster.retired, logGroup };
   }
 
   private addSchedules(clusters: readonly ResolvedCluster[]): ScheduleGroup {

@@ -30,6 +30,8 @@ export interface TaskStoppedFunctionProps {
   /** Pause before the first of these; doubled for each further one. */
   readonly retryAfterMinutes: number;
   readonly logGroup: LogGroup;
+  /** Of the tasks: their last lines say why they failed. */
+  readonly taskLogGroups: readonly LogGroup[];
 }
 
 /** Says what became of each backup's task, and starts it again where that may help. */
@@ -54,6 +56,7 @@ export class TaskStoppedFunction extends Construct {
       },
     });
     acknowledgeWildcard(this.role, retries, 'Each retry is a schedule of its own name.');
+    acknowledgeWildcard(this.role, '*', 'ecs:DescribeTaskDefinition knows no resource.');
     this.function = new NodejsFunction(this, 'Function', {
       ...functionCode('task-stopped'),
       functionName: taskStoppedFunctionName(environment),
@@ -117,6 +120,16 @@ function statements(props: TaskStoppedFunctionProps, retries: string): PolicySta
       actions: ['iam:PassRole'],
       resources: [schedules.role.roleArn],
       conditions: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
+    }),
+    new PolicyStatement({
+      sid: 'FindTheTasksLog',
+      actions: ['ecs:DescribeTaskDefinition'],
+      resources: ['*'],
+    }),
+    new PolicyStatement({
+      sid: 'ReadTheTasksLog',
+      actions: ['logs:GetLogEvents'],
+      resources: props.taskLogGroups.map(({ logGroupArn }) => logGroupArn),
     }),
     new PolicyStatement({
       sid: 'WriteItsLog',

@@ -189,7 +189,7 @@ describe('a task that fails', () => {
     expect(await news()).toMatchObject([
       {
         subject: 'local/orders: BACKUP FAILED (RUNNER_FAILED)',
-        message: expect.stringContaining('VAULT_DENIED: S3 or KMS refused'),
+        message: expect.stringMatching(/The runner said: VAULT_DENIED: .*s3:PutObject/),
       },
     ]);
     expect(await cloud.oneTimeSchedules()).toEqual([]);
@@ -240,7 +240,7 @@ describe('a task whose failure may pass', () => {
     expect(await news()).toMatchObject([
       {
         subject: `local/orders: backup failed, tries again ${retry?.at.toISOString().slice(11, 16)} UTC`,
-        message: expect.stringContaining('may be SOURCE_UNREACHABLE'),
+        message: expect.stringContaining('The runner said: SOURCE_UNREACHABLE'),
       },
     ]);
     expect(await cloud.oneTimeSchedules()).toEqual([retry]);
@@ -321,6 +321,24 @@ describe('a permission that task-stopped lacks', () => {
     },
   );
 });
+
+test.each(['logs:GetLogEvents', 'ecs:DescribeTaskDefinition'])(
+  'without %s the log cannot be read, which is told, and all else too',
+  async (action) => {
+    const { event } = await cloud.stopOf(cloud.taskArns().at(-1) ?? '');
+    const giveBack = await cloud.withoutPermission(roleOf(TASK_STOPPED), action);
+    try {
+      expect(await cloud.deliver(changed(event, {}, { exitCode: 20 }))).toMatchObject([
+        { failed: false },
+      ]);
+    } finally {
+      await giveBack();
+    }
+    const message = (await news()).at(-1)?.message;
+    expect(message).toMatch(new RegExp(`Its log could not be read: AccessDenied.*${action}`));
+    expect(message).toContain('may be VAULT_DENIED: S3 or KMS refused');
+  },
+);
 
 test('an event of another cluster, or of a task that still runs, reaches no function', async () => {
   const { event } = await cloud.stopOf(cloud.taskArns().at(-1) ?? '');

@@ -22,8 +22,11 @@ const TWO = withClusters(ORDERS, BILLING);
 const THREE = withClusters(ORDERS, BILLING, LEGACY);
 const RETIRED = withClusters(ORDERS, BILLING, { ...LEGACY, retired: true });
 
-/** What has to know all clusters: the function, its rights, and the rights to start their containers. */
-const KNOWS_ALL = ['AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::Lambda::Function'];
+/**
+ * What has to know all clusters: start-task, its rights, the rights to start their containers, and
+ * those of task-stopped to read their logs.
+ */
+const KNOWS_ALL = ['AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::IAM::Role', 'AWS::Lambda::Function'];
 
 /** Everything that one cluster has in the backup stack. */
 const OF_A_CLUSTER = [

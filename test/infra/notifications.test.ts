@@ -124,6 +124,11 @@ describe('task-stopped', () => {
         Resource: expect.stringContaining('SchedulesRole'),
         Condition: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
       },
+      { Action: 'ecs:DescribeTaskDefinition', Resource: '*' },
+      {
+        Action: 'logs:GetLogEvents',
+        Resource: [expect.stringContaining('Logorders'), expect.stringContaining('Logbilling')],
+      },
       { Action: ['logs:CreateLogStream', 'logs:PutLogEvents'] },
     ]);
     expect(role.ManagedPolicyArns).toBeUndefined();

@@ -51,6 +51,8 @@ export interface ContainerModel {
     readonly readOnly: boolean;
   }[];
   readonly user?: string;
+  /** Where its output goes on AWS; absent where the definition names no log. */
+  readonly log?: { readonly group: string; readonly streamPrefix: string };
 }
 
 export interface TaskDefinitionModel {

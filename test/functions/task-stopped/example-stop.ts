@@ -23,6 +23,8 @@ export const SETTINGS = {
 /** Four seconds and a quarter after the example's task stopped. */
 export const NOW = new Date('2026-11-20T03:20:05Z');
 
+export const TASK_DEFINITION_ARN =
+  'arn:aws:ecs:eu-central-1:111122223333:task-definition/holdfast_prod_backup_orders:7';
 const TASK_ARN = 'arn:aws:ecs:eu-central-1:111122223333:task/holdfast_prod/c13b4cb40f1f4fe4';
 
 /** What a test says of a stop; all else is as ECS tells it. */
@@ -87,6 +89,7 @@ export function stopEvent(stop: Stop): Record<string, unknown> {
       stoppedAt: '2026-11-20T03:20:00.75Z',
       stoppedReason: stop.stoppedReason ?? 'Essential container in task exited',
       taskArn: TASK_ARN,
+      taskDefinitionArn: TASK_DEFINITION_ARN,
       version: 6,
       ...detail,
     },

@@ -2,25 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { type TaskRequest, taskRequestFor } from '../../../contract/request.ts';
 import { STOP_CAUSES, type StopCause } from '../../../contract/stop-causes.ts';
 import { messageFor } from '../../../functions/task-stopped/message.ts';
+import { type Heard, readLastWords } from '../../../functions/task-stopped/read-last-words.ts';
 import { planRetry } from '../../../functions/task-stopped/retry.ts';
 import { runVerdict, type TaskStoppedAnswer } from '../../../functions/task-stopped/run.ts';
 import { readSettings } from '../../../functions/task-stopped/settings.ts';
-import { NOW, REQUEST, SETTINGS, type Stop, stopped } from './example-stop.ts';
+import { NOW, REQUEST, SETTINGS, type Stop, stopped, TASK_DEFINITION_ARN } from './example-stop.ts';
 
 const PASSES: Stop = { exitCode: 21 };
 const STAYS: Stop = { exitCode: 20 };
 
 /** SNS, Scheduler and the log, each of which may fail. */
 class Calls {
-  readonly schedules: Parameters<Parameters<typeof runVerdict>[2]['createSchedule']>[0][] = [];
+  readonly schedules: Parameters<Parameters<typeof runVerdict>[3]['createSchedule']>[0][] = [];
   readonly messages: { Subject?: string | undefined; Message: string | undefined }[] = [];
   readonly lines: Record<string, unknown>[] = [];
   failSchedule: Error | undefined;
   failPublish: Error | undefined;
 
-  run(stop: Stop, settings = SETTINGS): Promise<TaskStoppedAnswer> {
+  run(stop: Stop, settings = SETTINGS, heard: Heard = {}): Promise<TaskStoppedAnswer> {
     return runVerdict(
       stopped(stop),
+      heard,
       settings,
       {
         createSchedule: async (input) => {
@@ -147,6 +149,83 @@ describe('a failure that stays', () => {
   });
 });
 
+describe("the runner's last words", () => {
+  const WORDS = {
+    event: 'task failed',
+    code: 'SOURCE_LAGGING',
+    message: 'The replica is 900 s behind; 300 are allowed.',
+    hint: 'Raise maxReplayLagSeconds, or wait.',
+    retryable: true,
+  } as const;
+  const LINE = JSON.stringify({ time: 'now', level: 'error', ...WORDS, exit: 11 });
+
+  function listen(stop: Stop, lines: () => string[]): { asked: string[]; heard: Promise<Heard> } {
+    const asked: string[] = [];
+    const options = { 'awslogs-group': 'log-of-orders', 'awslogs-stream-prefix': 'orders' };
+    const heard = readLastWords(stopped(stop), {
+      taskDefinition: async (arn) => {
+        asked.push(arn);
+        const logConfiguration = { logDriver: 'awslogs', options } as const;
+        return { containerDefinitions: [{ name: 'runner', logConfiguration }] };
+      },
+      lastLines: async (group, stream) => {
+        asked.push(group, stream);
+        return lines();
+      },
+    });
+    return { asked, heard };
+  }
+
+  it('are read from the log that its task definition names, and are what people are told', async () => {
+    const { asked, heard } = listen({ exitCode: 11 }, () => ['{"event":"progress"}', LINE, 'end']);
+    expect(await heard).toEqual({ words: WORDS });
+    expect(asked).toEqual([TASK_DEFINITION_ARN, 'log-of-orders', 'orders/runner/c13b4cb40f1f4fe4']);
+    const calls = new Calls();
+    await calls.run({ exitCode: 11 }, { ...SETTINGS, maxRetries: 0 }, await heard);
+    expect(calls.messages[0]?.Message).toContain(
+      `The runner said: SOURCE_LAGGING: ${WORDS.message}`,
+    );
+    expect(calls.messages[0]?.Message).toContain(WORDS.hint);
+    expect(calls.messages[0]?.Message).not.toContain('may be');
+  });
+
+  it('decide whether it is tried again, where the exit status leaves it open', async () => {
+    const calls = new Calls();
+    const words = { ...WORDS, code: 'SOURCE_VERSION', retryable: false };
+    await calls.run({ exitCode: 11 }, SETTINGS, { words });
+    expect(calls.schedules).toEqual([]);
+    await calls.run({ exitCode: 11 });
+    expect(calls.schedules).toHaveLength(1);
+  });
+
+  it.each([
+    ['nothing like it', ['{"event":"progress"}']],
+    ['another line that quotes it', ['pg_dump: task failed', '{"event":"x","note":"task failed"}']],
+  ])('are none where the log has %s', async (_, lines) => {
+    expect(await listen({ exitCode: 11 }, () => lines).heard).toEqual({});
+  });
+
+  it('that cannot be read are told to be so, and the rest is told', async () => {
+    const { heard } = listen({ exitCode: 11 }, () => {
+      throw named('AccessDeniedException');
+    });
+    expect(await heard).toEqual({ notHeard: 'AccessDeniedException: said no' });
+    const calls = new Calls();
+    await calls.run({ exitCode: 11 }, SETTINGS, await heard);
+    expect(calls.messages[0]?.Message).toContain(
+      'Its log could not be read: AccessDeniedException: said no',
+    );
+  });
+
+  it('are not asked for of a task that succeeded, or never started', async () => {
+    for (const stop of [{ exitCode: 0 }, { stopCode: 'TaskFailedToStart' }]) {
+      const { asked, heard } = listen(stop, () => [LINE]);
+      expect(await heard).toEqual({});
+      expect(asked).toEqual([]);
+    }
+  });
+});
+
 describe('a success', () => {
   it('at the first attempt is measured, and nobody is woken', async () => {
     const calls = new Calls();
@@ -221,6 +300,7 @@ it('writes one line that CloudWatch makes metrics of', async () => {
       ...{ BackupsSucceeded: 0, BackupsFailed: 1, BackupsRetried: 1, BackupSeconds: 1170.5 },
       ...{ label: REQUEST.label, taskArn: stopped({}).taskArn, exitCode: 21, attempt: 0 },
       cause: 'RUNNER_FAILED',
+      codes: ['VAULT_UNAVAILABLE'],
     },
   ]);
 });
@@ -231,7 +311,7 @@ it('every cause has a subject that SNS takes, with the longest names, and says w
   for (const cause of Object.keys(STOP_CAUSES) as StopCause[]) {
     const verdict = { succeeded: false, cause, codes: [], retryable: false } as const;
     const names = { environment, maxRetries: 2 };
-    const message = messageFor(task, verdict, { kind: 'none' }, names);
+    const message = messageFor({ task, verdict, heard: {}, retry: { kind: 'none' } }, names);
     expect(message?.subject).toMatch(/^[!-~][ -~]{0,98}$/);
     expect(message?.subject).toContain('BACKUP FAILED');
     expect(message?.body).toContain(STOP_CAUSES[cause].next);

@@ -70,6 +70,8 @@ export class Ecs {
     switch (operation) {
       case 'RunTask':
         return await this.runTask(input, caller);
+      case 'DescribeTaskDefinition':
+        return await this.describeTaskDefinition(input, caller);
       case 'DescribeTasks':
         return await this.describeTasks(input, caller);
       case 'ListTasks':
@@ -124,6 +126,24 @@ export class Ecs {
     });
     if (clientToken !== undefined) this.byToken.set(clientToken, { parameters, task });
     return { tasks: [described(task)], failures: [] };
+  }
+
+  private async describeTaskDefinition(input: RunTaskInput, caller: Caller): Promise<object> {
+    await authorize(caller, this.model.account, {
+      action: 'ecs:DescribeTaskDefinition',
+      resource: '*',
+    });
+    const { arn, family, container } = this.definition(input.taskDefinition);
+    const { name, log } = container;
+    const options = { 'awslogs-group': log?.group, 'awslogs-stream-prefix': log?.streamPrefix };
+    const logConfiguration = { logDriver: 'awslogs', options };
+    return {
+      taskDefinition: {
+        taskDefinitionArn: arn,
+        family,
+        containerDefinitions: [{ name, ...(log === undefined ? {} : { logConfiguration }) }],
+      },
+    };
   }
 
   private async describeTasks(input: TasksInput, caller: Caller): Promise<object> {

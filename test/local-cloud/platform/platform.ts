@@ -6,6 +6,7 @@ import { EventBus } from './event-bus.ts';
 import { type FunctionAnswer, Functions } from './functions.ts';
 import type { Images } from './images.ts';
 import { Lambda } from './lambda.ts';
+import { putLog } from './put-log.ts';
 import type { PlatformServer } from './server.ts';
 import { type StopEvent, stopEvent } from './stop-event.ts';
 import { Tasks } from './tasks.ts';
@@ -64,7 +65,8 @@ export function servePlatform(options: PlatformOptions): Platform {
     onStopped: (task) => {
       if (hushed) return;
       const event = stopEvent(task, model);
-      const answers = bus.put(event);
+      // The log driver hands the rest of the output over before ECS says that the task has stopped.
+      const answers = putLog(task, administrator, environment).then(() => bus.put(event));
       // Awaited by whoever asks: until then a failure is nobody's yet.
       answers.catch(() => undefined);
       stops.set(task.arn, { event, answers });

@@ -1,5 +1,14 @@
 import type { Adapter, ContainerModel } from '../model.ts';
-import { number, objects, onlyKnown, optionalText, type Properties, text, texts } from './read.ts';
+import {
+  number,
+  object,
+  objects,
+  onlyKnown,
+  optionalText,
+  type Properties,
+  text,
+  texts,
+} from './read.ts';
 
 const TASK = [
   'ContainerDefinitions',
@@ -64,12 +73,17 @@ function containerOf(of: Properties): ContainerModel {
   const command = texts(of, 'Command');
   const entryPoint = texts(of, 'EntryPoint');
   const user = optionalText(of, 'User');
+  const options = object(object(of, 'LogConfiguration'), 'Options');
+  const group = optionalText(options, 'awslogs-group');
   return {
     name,
     image: text(of, 'Image').split(':').at(-1) ?? '',
     ...(command === undefined ? {} : { command }),
     ...(entryPoint === undefined ? {} : { entryPoint }),
     ...(user === undefined ? {} : { user }),
+    ...(group === undefined
+      ? {}
+      : { log: { group, streamPrefix: text(options, 'awslogs-stream-prefix') } }),
     environment: Object.fromEntries(
       objects(of, 'Environment').map((pair) => [text(pair, 'Name'), text(pair, 'Value')]),
     ),

@@ -60,6 +60,9 @@ class Call:
         if self.service == "scheduler" and self.path.startswith("/schedules/"):
             name = unquote(self.path.split("/")[2].split("?")[0])
             return self.arn(f"schedule/{self.parameters.get('GroupName', 'default')}/{name}")
+        if self.service == "logs" and "logGroupName" in self.parameters:
+            group = f"log-group:{self.parameters['logGroupName']}"
+            return self.arn(f"{group}:log-stream:{self.parameters.get('logStreamName', '')}")
         for parameter in ARN_PARAMETERS.get(self.service, []):
             value = self.parameters.get(parameter)
             if isinstance(value, str) and value.startswith("arn:"):
