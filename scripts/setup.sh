@@ -40,6 +40,7 @@ need_node_modules
 need_versitygw
 need_moto
 need_stock_tools
+need_cfn_lint
 need_node_image
 joined
 need_pgbouncer_image

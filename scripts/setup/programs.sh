@@ -19,7 +19,7 @@ need_programs() {
     packages+=("${pair##*:}")
   done
   # Debian splits off what `python3 -m venv` needs.
-  if [ ! -x "$CACHE/moto/bin/python" -o ! -x "$CACHE/stock-tools/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  if ! [ -x "$CACHE/moto/bin/python" -a -x "$CACHE/stock-tools/bin/python" -a -x "$CACHE/cfn-lint/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     missing+=("python3's venv")
     packages+=(python3-venv)
   fi

@@ -1,10 +1,11 @@
-# The servers of the local cloud that are not containers, and the programs that read its vault without
-# any software of ours. Sourced by scripts/setup.sh.
+# The servers of the local cloud that are not containers, the programs that read its vault without any
+# software of ours, and the one that reads our templates. Sourced by scripts/setup.sh.
 
 VERSITYGW_VERSION=v1.8.0
 MOTO_VERSION=5.2.5
 AWS_CLI_VERSION=1.46.2
 AWS_ENCRYPTION_CLI_VERSION=4.3.0
+CFN_LINT_VERSION=1.58.0
 
 have_versitygw() {
   [ -x "$CACHE/bin/versitygw" ] && stamped "$CACHE/bin/versitygw.version" "$VERSITYGW_VERSION"
@@ -41,4 +42,15 @@ need_stock_tools() {
   # shellcheck disable=SC2086
   retried "$CACHE/stock-tools/bin/pip" install --disable-pip-version-check $versions
   echo "$versions" >"$stamp"
+}
+
+# CloudFormation's own rules for templates, which the tests hold ours to.
+need_cfn_lint() {
+  local stamp=$CACHE/cfn-lint/holdfast-version
+  stamped "$stamp" "$CFN_LINT_VERSION" && return
+  say "installing cfn-lint $CFN_LINT_VERSION; this takes up to a minute."
+  rm -rf "$CACHE/cfn-lint"
+  logged python3 -m venv "$CACHE/cfn-lint"
+  retried "$CACHE/cfn-lint/bin/pip" install --disable-pip-version-check "cfn-lint==$CFN_LINT_VERSION"
+  echo "$CFN_LINT_VERSION" >"$stamp"
 }

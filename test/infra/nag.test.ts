@@ -24,6 +24,14 @@ function findings(environment: Environment, change: (stacks: HoldfastStacks) => 
 
 it.each([
   ['two clusters and an explicit account', { account: '111122223333', region: 'eu-central-1' }],
+  [
+    'clusters that are retired, mails and tags',
+    {
+      clusters: ENVIRONMENT.clusters.map((cluster) => ({ ...cluster, retired: true })),
+      alarmEmails: ['ops@example.com'],
+      tags: { 'cost-center': '4711' },
+    },
+  ],
   ['no NAT gateway', { network: { natGateways: 0 } }],
   ['a bucket of a given name', { bucketName: 'our-backups' }],
   [
