@@ -31,7 +31,8 @@ export interface ImageAsset {
 
 /** What `cdk synth` wrote: the templates in order of deployment, and the assets they name. */
 export interface Assembly {
-  readonly directory: string;
+  /** Where it lies: several if environments were synthesized beside each other. */
+  readonly directories: readonly string[];
   readonly stacks: readonly Stack[];
   readonly images: ReadonlyMap<string, ImageAsset>;
   /** Object key in the bootstrap bucket (`<hash>.zip`) to the directory that it was made of. */
@@ -108,5 +109,15 @@ export function readAssembly(directory: string): Assembly {
     }
   }
   if (stacks.length === 0) throw new Error(`${directory} holds no stack: run cdk synth into it.`);
-  return { directory, stacks, images, files };
+  return { directories: [directory], stacks, images, files };
+}
+
+/** Several environments' as one: what is deployed into the same account. */
+export function joinAssemblies(assemblies: readonly Assembly[]): Assembly {
+  return {
+    directories: assemblies.flatMap(({ directories }) => directories),
+    stacks: assemblies.flatMap(({ stacks }) => stacks),
+    images: new Map(assemblies.flatMap(({ images }) => [...images])),
+    files: new Map(assemblies.flatMap(({ files }) => [...files])),
+  };
 }

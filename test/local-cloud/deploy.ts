@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url';
 import {
   CloudFormationClient,
   DescribeStackResourcesCommand,
+  UpdateStackCommand,
 } from '@aws-sdk/client-cloudformation';
 import { GetParametersCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type Assembly, readAssembly } from './assembly.ts';
 import { runTool, toolEnvironment } from './command.ts';
 import type { Deployment } from './resolver.ts';
+import type { KeyPair } from './servers/key-pair.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CDK = join(ROOT, 'node_modules/aws-cdk/bin/cdk');
 
 export interface SynthOptions {
@@ -54,6 +56,8 @@ export interface ControlPlane {
   readonly account: string;
   /** For logs and the stand-in for `docker`. */
   readonly directory: string;
+  /** Who deploys. @default anybody may, until policies are enforced */
+  readonly deployer?: KeyPair;
 }
 
 /** Runs the real `cdk bootstrap`, which needs no assembly and so can go on beside the synthesis. */
@@ -65,10 +69,36 @@ export async function bootstrap(of: ControlPlane): Promise<void> {
  * Deploys what was synthesized with the real `cdk deploy`, and finds out which ids the resources got.
  */
 export async function deploy(of: ControlPlane, assembly: Assembly): Promise<Deployment> {
-  withoutTerminationProtection(assembly.directory);
-  const args = ['deploy', '--all', '--require-approval', 'never', '--app', assembly.directory];
-  await runCdk(of, args, 'cdk-deploy.log');
+  for (const directory of assembly.directories) {
+    withoutTerminationProtection(directory);
+    const args = ['deploy', '--all', '--require-approval', 'never', '--app', directory];
+    await runCdk(of, args, 'cdk-deploy.log');
+  }
   return await describeDeployment(of, assembly);
+}
+
+/**
+ * Puts other templates in the place of those that were deployed. Not by `cdk deploy`: it waits for a
+ * state after an update that moto does not reach.
+ */
+export async function update(of: ControlPlane, assembly: Assembly): Promise<Deployment> {
+  const { endpoint, region } = of;
+  const cloudFormation = new CloudFormationClient({
+    endpoint,
+    region,
+    credentials: deployerOf(of),
+    maxAttempts: 1,
+  });
+  for (const { name, template } of assembly.stacks) {
+    const TemplateBody = JSON.stringify(template);
+    await cloudFormation.send(new UpdateStackCommand({ StackName: name, TemplateBody }));
+  }
+  cloudFormation.destroy();
+  return await describeDeployment(of, assembly);
+}
+
+function deployerOf({ deployer }: ControlPlane): KeyPair {
+  return deployer ?? { accessKeyId: 'deployer', secretAccessKey: 'deployer' };
 }
 
 async function runCdk(of: ControlPlane, args: readonly string[], log: string): Promise<void> {
@@ -79,8 +109,8 @@ async function runCdk(of: ControlPlane, args: readonly string[], log: string): P
     env: {
       ...cdkEnvironment(),
       AWS_ENDPOINT_URL: of.endpoint,
-      AWS_ACCESS_KEY_ID: 'deployer',
-      AWS_SECRET_ACCESS_KEY: 'deployer',
+      AWS_ACCESS_KEY_ID: deployerOf(of).accessKeyId,
+      AWS_SECRET_ACCESS_KEY: deployerOf(of).secretAccessKey,
       AWS_REGION: of.region,
       CDK_DEFAULT_REGION: of.region,
       CDK_DEFAULT_ACCOUNT: of.account,
@@ -118,7 +148,7 @@ async function describeDeployment(of: ControlPlane, assembly: Assembly): Promise
   const client = {
     endpoint,
     region,
-    credentials: { accessKeyId: 'deployer', secretAccessKey: 'deployer' },
+    credentials: deployerOf(of),
   };
   const ids = new Map<string, string>();
   const cloudFormation = new CloudFormationClient(client);

@@ -121,6 +121,12 @@ export interface LocalCloud {
   fireOneTimeSchedule(name: string): Promise<Answer>;
   /** Runs the `holdfast` command under the restore role. */
   holdfast(args: readonly string[], options?: HoldfastOptions): Promise<HoldfastResult>;
+  /**
+   * Deploys the environment once more, as `command` synthesizes it, into the control plane alone.
+   *
+   * @returns what the templates make afterwards; tasks and functions go on under what there was.
+   */
+  deployAgain(command: string): Promise<Model>;
   stop(): Promise<void>;
 }
 
@@ -265,6 +271,7 @@ function faceOf(
       oneTime.destroy();
       await stop();
     },
+    deployAgain: (command) => started.deployAgain(command),
   };
 }
 

@@ -89,7 +89,12 @@ export class Principals {
     const s3 = own.flatMap(({ Statement }) =>
       Statement.filter((each) => concernsService(each, 's3')),
     );
-    const onBuckets = this.model.bucketPolicies.flatMap((each) => statementsFor(role.arn, each));
+    // Denies of a bucket that the role is allowed nothing in change nothing, and the S3 server takes
+    // 2048 bytes of a user's policies.
+    const reached = new Set(s3.flatMap(bucketsIn));
+    const onBuckets = this.model.bucketPolicies
+      .flatMap((each) => statementsFor(role.arn, each))
+      .filter((each) => bucketsIn(each).some((name) => reached.has(name)));
     const split = splitEnforceable([...s3, ...onBuckets]);
     const keys = await this.moto.putPrincipal({
       name: role.name,
@@ -105,6 +110,11 @@ export class Principals {
     const { name, arn, trusts } = role;
     this.byName.set(name, { name, arn, trusts, keys, policies: own });
   }
+}
+
+/** The buckets that a statement is about. */
+function bucketsIn({ Resource }: Statement): string[] {
+  return listOf(Resource).map((arn) => arn.replace('arn:aws:s3:::', '').split('/')[0] ?? '');
 }
 
 /** The S3 server refuses documents that name other services' actions. */

@@ -48,7 +48,7 @@ test.each([
 
 function resolved(value: unknown): unknown {
   const assembly: Assembly = {
-    directory: '/nowhere',
+    directories: ['/nowhere'],
     images: new Map(),
     files: new Map(),
     stacks: [

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { taskFamily } from '../../contract/environment-names.ts';
-import type { Assembly } from './assembly.ts';
+import { type Assembly, joinAssemblies } from './assembly.ts';
 import { killTools } from './command.ts';
-import { bootstrap, deploy, synthesize } from './deploy.ts';
+import { bootstrap, deploy, ROOT, synthesize, update } from './deploy.ts';
 import type { Model } from './model.ts';
 import { NOT_ENFORCED_HERE } from './not-enforced-here.ts';
 import { sweepVolumes } from './platform/container.ts';
@@ -25,6 +25,8 @@ import { makeBuckets, rootS3Client } from './vault-server.ts';
 
 export interface StartOptions {
   readonly environment: string;
+  /** Environments that are deployed into the same account; they have no servers of their own. */
+  readonly beside?: readonly string[];
   /** Progress, in plain words. @default nothing is said */
   readonly log: (line: string) => void;
   /** Keeps the run's directory with its logs after the end. @default false */
@@ -68,6 +70,8 @@ export interface Started {
   readonly s3: S3Client;
   /** The image of a cluster's tasks. @default the first cluster's */
   imageOf(cluster?: string): Promise<string>;
+  /** Deploys the environment as another command synthesizes it. @returns what there is afterwards. */
+  deployAgain(command: string): Promise<Model>;
 }
 
 interface Servers {
@@ -84,7 +88,7 @@ const ACCOUNT = '000000000000';
 
 /** Servers and synthesis side by side; then deployment, roles, and the doors shut. */
 export async function startEverything(options: StartOptions, teardown: Teardown): Promise<Started> {
-  const { environment, log, keep } = options;
+  const { environment, log, keep, beside = [] } = options;
   const began = performance.now();
   const say = (line: string): void => log(`${seconds(performance.now() - began)}  ${line}`);
   const run = await startRun();
@@ -94,13 +98,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
   say(`the run's directory is ${run.directory}`);
   const [servers, assembly] = await Promise.all([
     startServers(environment, run, teardown, say, options.dataDirectory),
-    synthesize({
-      environment,
-      output: join(run.directory, 'cdk.out'),
-      region: REGION,
-      account: ACCOUNT,
-      logFile: join(run.directory, 'cdk-synth.log'),
-    }).then((synthesized) => {
+    synthesizeAll([environment, ...beside], run).then((synthesized) => {
       say(`cdk synth wrote ${synthesized.stacks.map(({ name }) => name).join(' and ')}`);
       return synthesized;
     }),
@@ -175,8 +173,38 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     startEmptyServer: (name, cluster = sources.first) => sources.startEmpty(name, cluster),
     connectSource: (cluster, source) => sources.connect(cluster, source, moto),
     putSecret: (cluster, secret) => sources.putSecret(cluster, secret, moto),
+    deployAgain: async (command) => {
+      const again = await synthesize({
+        environment,
+        output: join(run.directory, 'cdk.out-again'),
+        region: REGION,
+        account: ACCOUNT,
+        logFile: join(run.directory, 'cdk-synth-again.log'),
+        app: { directory: ROOT, command },
+      });
+      const place = { ...moto, directory: run.directory, deployer: moto.admin };
+      return buildModel(again, await update(place, again));
+    },
     imageOf: (cluster = sources.first) => images.build(imageHash(model, environment, cluster)),
   };
+}
+
+/** One after the other: each takes a whole core. */
+async function synthesizeAll(environments: readonly string[], run: Run): Promise<Assembly> {
+  const assemblies: Assembly[] = [];
+  for (const [index, environment] of environments.entries()) {
+    const suffix = index === 0 ? '' : `-${environment}`;
+    assemblies.push(
+      await synthesize({
+        environment,
+        output: join(run.directory, `cdk.out${suffix}`),
+        region: REGION,
+        account: ACCOUNT,
+        logFile: join(run.directory, `cdk-synth${suffix}.log`),
+      }),
+    );
+  }
+  return joinAssemblies(assemblies);
 }
 
 const EVERYTHING = {

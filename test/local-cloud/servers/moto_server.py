@@ -12,6 +12,7 @@ import moto_enforcement
 import moto_keys
 import moto_notifications
 import moto_parameters
+import moto_stacks
 
 # Paths of ours: what answers each.
 PATHS = {
@@ -35,6 +36,7 @@ class WithAuthorize(server.DomainDispatcherApplication):
 if __name__ == "__main__":
     moto_keys.install()
     moto_parameters.install()
+    moto_stacks.install()
     moto_enforcement.install()
     server.DomainDispatcherApplication = WithAuthorize
     # Both families: `localhost` may be either.
