@@ -39,6 +39,10 @@ export function addRestoreOptions(command: Command): Command {
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
     .option('--replace', 'take the place of databases of that name, which are kept renamed', false)
     .option('--no-owner', 'leave out owners, and what needs roles that the target lacks')
+    .option('--no-privileges', 'leave out grants and default privileges')
+    .option('--no-tablespaces', "put everything into the target's default tablespace")
+    .option('--no-subscriptions', 'leave out subscriptions, which are always left out and listed')
+    .option('--role <NAME>', 'act as this role, of which the user is a member')
     .addOption(
       new Option('--jobs <N>', 'parallel workers of pg_restore').default(2).argParser(jobsFrom),
     )

@@ -15,7 +15,9 @@ import { type RestoreOptions, whatToRestore } from './what-to-restore.ts';
 /** `holdfast restore` */
 export async function restore(options: RestoreOptions, io: Io): Promise<void> {
   const wanted = whatToRestore(options);
-  const target = parseTargetUri(await findTargetUri(options, io), options.ca);
+  const { role } = options;
+  const server = parseTargetUri(await findTargetUri(options, io), options.ca);
+  const target = role === undefined ? server : { ...server, role };
   const { environment, cluster } = options;
   const vault = await io.services.openVault(environment);
   const entry = await findBackup(vault, cluster, options.label);
@@ -29,6 +31,8 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
     target,
     replace: options.replace,
     noOwner: !options.owner,
+    noPrivileges: !options.privileges,
+    noTablespaces: !options.tablespaces,
     jobs: options.jobs,
     // In the image everything else is read-only.
     staging: options.staging ?? io.env[EnvironmentVariable.SpoolDirectory] ?? tmpdir(),

@@ -15,6 +15,9 @@ export interface RestoreOptions {
   readonly into?: string | undefined;
   readonly replace: boolean;
   readonly owner: boolean;
+  readonly privileges: boolean;
+  readonly tablespaces: boolean;
+  readonly role?: string | undefined;
   readonly jobs: number;
   readonly staging?: string | undefined;
   readonly pgBin?: string | undefined;

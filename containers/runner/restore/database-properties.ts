@@ -15,7 +15,7 @@ export async function createTemporary(
   session: pg.Client,
   toc: DumpToc,
   temporary: string,
-  { tablespaces }: TargetFacts,
+  { tablespaces }: Pick<TargetFacts, 'tablespaces'>,
 ): Promise<void> {
   const statement = createDatabaseStatement(toc, temporary, { tablespaces });
   if (statement === undefined) {

@@ -114,7 +114,11 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
   const temporary = temporaryName(name);
   const options = { ...request, programs: run.programs };
   try {
-    await withSession(target, home, (session) => createTemporary(session, toc, temporary, facts));
+    await withSession(target, home, (session) =>
+      createTemporary(session, toc, temporary, {
+        tablespaces: request.noTablespaces ? new Set() : facts.tablespaces,
+      }),
+    );
     await withSession(target, temporary, async (session) => {
       for (const statement of room.statements) await session.query(statement);
     });

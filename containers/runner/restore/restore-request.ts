@@ -17,6 +17,10 @@ export interface RestoreRequest {
   /** Whether a database of that name gives way. */
   readonly replace: boolean;
   readonly noOwner: boolean;
+  /** Leaves out grants and default privileges. @default false */
+  readonly noPrivileges?: boolean | undefined;
+  /** Leaves out tablespaces, also those that the target has. @default false */
+  readonly noTablespaces?: boolean | undefined;
   /** Only these tables and schemas, with what belongs to them. @default the whole database */
   readonly chosen?: ChosenNames | undefined;
   readonly jobs: number;

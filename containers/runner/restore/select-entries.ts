@@ -14,6 +14,13 @@ export interface Selection {
   readonly notRestored: readonly NotRestored[];
 }
 
+/** What is left out because it was asked for; what is missing is so by the way. */
+export interface LeavingOut {
+  readonly noOwner: boolean;
+  readonly noPrivileges?: boolean | undefined;
+  readonly noTablespaces?: boolean | undefined;
+}
+
 /**
  * Decides what of a dump can be restored into a target.
  *
@@ -23,9 +30,13 @@ export interface Selection {
 export function selectEntries(
   toc: DumpToc,
   target: Pick<TargetFacts, 'roles' | 'tablespaces'>,
-  { noOwner }: { readonly noOwner: boolean },
+  { noOwner, noPrivileges = false, noTablespaces = false }: LeavingOut,
 ): Selection {
-  const missing = [...requiredRoles(toc)].filter((role) => !target.roles.has(role)).sort();
+  const grants = new Set(noPrivileges ? toc.entries.filter(isGrant) : []);
+  const wanted = toc.entries.filter((entry) => !grants.has(entry));
+  const missing = [...requiredRoles({ ...toc, entries: wanted })]
+    .filter((role) => !target.roles.has(role))
+    .sort();
   if (missing.length > 0 && !noOwner) {
     throw refused(
       `The target lacks roles that the database needs: ${missing.join(', ')}.`,
@@ -39,11 +50,12 @@ export function selectEntries(
       why: 'asked for by --no-owner: everything belongs to the user that restored it',
     });
   }
+  if (noPrivileges) notRestored.push({ what: 'grants', why: 'asked for by --no-privileges' });
   const lacking = new Set(missing);
   // The database's own grants and settings are replayed singly, and each that fails is told then.
-  const ofDatabase = databaseEntries(toc);
+  const ofDatabase = databaseEntries(toc).filter((entry) => !grants.has(entry));
   const leftOut = new Set(
-    toc.entries.filter((entry) => !ofDatabase.includes(entry) && needsAny(entry, lacking)),
+    wanted.filter((entry) => !ofDatabase.includes(entry) && needsAny(entry, lacking)),
   );
   for (const entry of leftOut) {
     const roles = [...rolesNamedBy(entry)].filter((role) => lacking.has(role));
@@ -52,6 +64,7 @@ export function selectEntries(
       why: `the target lacks ${roles.join(', ')}`,
     });
   }
+  for (const grant of grants) leftOut.add(grant);
   for (const entry of toc.entries.filter(belongsToSubscription)) {
     notRestored.push({
       what: nameOfEntry(entry),
@@ -64,12 +77,14 @@ export function selectEntries(
     leftOut.add(entry);
   }
   const tablespaces = [...new Set(toc.entries.map((entry) => entry.tablespace))].filter(
-    (name) => name !== '' && !target.tablespaces.has(name),
+    (name) => name !== '' && (noTablespaces || !target.tablespaces.has(name)),
   );
   for (const name of tablespaces) {
     notRestored.push({
       what: `tablespace ${name}`,
-      why: 'the target lacks it; its default is used',
+      why: noTablespaces
+        ? 'asked for by --no-tablespaces; the default is used'
+        : 'the target lacks it; its default is used',
     });
   }
   return {
@@ -93,6 +108,10 @@ export function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${[namespace, tag].filter((part) => part !== '').join('.')}`;
 }
 
+function isGrant({ desc }: TocEntry): boolean {
+  return desc === 'ACL' || desc === 'DEFAULT ACL';
+}
+
 function needsAny(entry: TocEntry, roles: ReadonlySet<string>): boolean {
   return [...rolesNamedBy(entry)].some((role) => roles.has(role));
 }
@@ -104,16 +123,19 @@ function needsAny(entry: TocEntry, roles: ReadonlySet<string>): boolean {
  */
 export function assertLoadsWhole(
   { dumpIds, noTablespaces }: Selection,
-  { noOwner }: { readonly noOwner: boolean },
+  { noOwner, noPrivileges = false }: LeavingOut,
 ): void {
   const asked = [
     noOwner && 'owners (--no-owner)',
+    noPrivileges && 'grants (--no-privileges)',
     noTablespaces && 'tablespaces that the target lacks',
-    dumpIds !== undefined && 'foreign keys to tables that the backup does not hold',
+    dumpIds !== undefined &&
+      !noPrivileges &&
+      'foreign keys to tables that the backup does not hold',
   ].filter((one) => one !== false);
   if (asked.length === 0) return;
   throw refused(
     `The backup is plain SQL, from which nothing can be left out: ${asked.join(', ')}.`,
-    'Make what is missing on the target and restore without --no-owner; or fetch the SQL as docs/FORMAT.md shows, edit it, and run it with psql.',
+    'Make what is missing on the target and restore without --no-owner and --no-privileges; or fetch the SQL as docs/FORMAT.md shows, edit it, and run it with psql.',
   );
 }

@@ -31,6 +31,8 @@ export interface TargetServer {
   readonly caFile?: string;
   readonly certFile?: string;
   readonly keyFile?: string;
+  /** Role that every session takes on; its own is that of the user. */
+  readonly role?: string;
 }
 
 /**
@@ -114,6 +116,7 @@ export async function connect(target: TargetServer, database: string): Promise<p
     database,
     ssl: await tlsOptions(target),
     application_name: 'holdfast restore',
+    ...(target.role === undefined ? {} : { options: roleOption(target.role) }),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   });
@@ -189,7 +192,13 @@ export function clientEnvironment(target: TargetServer): Record<string, string> 
     PGSSLCERT: target.certFile ?? '',
     PGSSLKEY: target.keyFile ?? '',
     PGGSSENCMODE: 'disable',
+    ...(target.role === undefined ? {} : { PGOPTIONS: roleOption(target.role) }),
   };
+}
+
+/** As the server reads it: words apart by blanks, what is in a word behind a backslash. */
+function roleOption(role: string): string {
+  return `-c role=${role.replaceAll(/[\\\s]/g, '\\$&')}`;
 }
 
 async function tlsOptions(target: TargetServer): Promise<boolean | ConnectionOptions> {

@@ -104,3 +104,16 @@ test('leaves subscriptions out, with what is said of them, and tells of it', () 
     'COMMENT SUBSCRIPTION feed',
   ]);
 });
+
+test('without grants and tablespaces neither is restored, and no grantee is needed', () => {
+  const target = { roles: new Set(['shop', 'postgres']), tablespaces: new Set<string>() };
+  const { dumpIds, ofDatabase, notRestored } = selectEntries(toc, target, {
+    noOwner: true,
+    noPrivileges: true,
+    noTablespaces: true,
+  });
+  const restored = toc.entries.filter(({ dumpId }) => dumpIds?.includes(dumpId));
+  expect([...restored, ...ofDatabase].filter(({ desc }) => desc.endsWith('ACL'))).toEqual([]);
+  expect(notRestored).toContainEqual({ what: 'grants', why: 'asked for by --no-privileges' });
+  expect(JSON.stringify(notRestored)).not.toContain('"ACL ');
+});

@@ -225,6 +225,27 @@ test('missing roles are refused with their names, or done without', async () => 
   }
 });
 
+test('on a managed server it does without owners, grants and tablespaces, as another role', async () => {
+  const { primary } = postgres;
+  await primary.query(`CREATE ROLE "the \\ tenant" CREATEDB; CREATE ROLE deputy LOGIN PASSWORD 'x';
+    GRANT "the \\ tenant" TO deputy`);
+  const target = {
+    ...parseTargetUri(primary.uriFor({ user: 'deputy', password: 'x' }), request.target.caFile),
+    role: 'the \\ tenant',
+  };
+  const options = { target, noOwner: true, noPrivileges: true, noTablespaces: true };
+  const { notRestored, warnings } = await restore(good, 'copy_managed', options);
+  expect(notRestored.map(({ what }) => what)).toEqual(['owners', 'grants']);
+  expect(warnings.filter((warning) => !warning.includes('permission'))).toEqual([]);
+  const { rows } = await primary.query(
+    `SELECT pg_get_userbyid(relowner) AS owner, relacl::text AS acl, (SELECT datacl::text FROM pg_database
+      WHERE datname = current_database()) AS of_database FROM pg_class WHERE relname = 't'`,
+    { database: 'copy_managed' },
+  );
+  expect(rows).toEqual([{ owner: 'the \\ tenant', acl: null, of_database: null }]);
+  await primary.query('DROP DATABASE copy_managed');
+});
+
 test('what cannot work is refused before anything is fetched', async () => {
   fake.requests.length = 0;
   const { source } = good;
