@@ -28,7 +28,7 @@ import type { RestoreRequest, RestoreResult } from './restore-request.ts';
 import { assertLoadsWhole, selectEntries } from './select-entries.ts';
 import { choose, listed } from './selection/choose.ts';
 import { stage } from './stage.ts';
-import { withStagingDirectory } from './staging-directory.ts';
+import { stagingFailure, withStagingDirectory } from './staging-directory.ts';
 import { dropTemporary } from './swap-database.ts';
 import { withAuthorities, withSession } from './target-connection.ts';
 import { isTooLong, temporaryName } from './temporary-name.ts';
@@ -103,7 +103,11 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
   const started = Date.now();
   const { onStaged, onStreamed } = fetchProgress(manifest, entry, onProgress);
   const fetching = { ...reader, signal, onFetched: onStaged };
-  const staged = await stage(fetching, manifest, entry, directory, onStreamed);
+  const staged = await stage(fetching, manifest, entry, directory, onStreamed).catch(
+    (error: unknown) => {
+      throw stagingFailure(error, request.staging);
+    },
+  );
   assertDumpOf(entry.name, staged.toc, manifest.label);
   const { toc, notRestored: notChosen } = choose(staged.toc, request.chosen, facts);
   const fetchedAt = Date.now();

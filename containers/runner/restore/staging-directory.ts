@@ -38,6 +38,16 @@ export async function withStagingDirectory<T>(
   }
 }
 
+/** What ended the staging, in words where the disk did: others may fill it up meanwhile. */
+export function stagingFailure(error: unknown, parent: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new HoldfastError('RESTORE_FAILED', `The staging directory ${parent} is full (${code}).`, {
+    hint: 'Nothing on the target was changed. Make room, or name a directory on a bigger volume: --staging DIR',
+    cause: error,
+  });
+}
+
 function unusable(parent: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     'RESTORE_REFUSED',

@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -245,6 +246,40 @@ test('on a managed server it does without owners, grants and tablespaces, as ano
   expect(rows).toEqual([{ owner: 'the \\ tenant', acl: null, of_database: null }]);
   await primary.query('DROP DATABASE copy_managed');
 });
+
+test('a staging directory that fills up meanwhile is named, and nothing is left', async () => {
+  const staging = join(run.directory, 'small-disk');
+  await mkdir(staging);
+  await execa('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', staging]);
+  try {
+    const filler = openSync(join(staging, 'filler'), 'w');
+    const onProgress = ({ stage }: Progress) => {
+      if (stage === 'fetch') fillUp(filler);
+    };
+    await expect(restore(good, 'copy', { staging, onProgress })).rejects.toMatchObject({
+      code: 'RESTORE_FAILED',
+      message: `The staging directory ${staging} is full (ENOSPC).`,
+    });
+    closeSync(filler);
+    expect(await readdir(staging)).toEqual(['filler']);
+    expect(await databases()).toEqual([]);
+    await expect(restore(good, 'copy', { staging })).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringMatching(/needs \d+ bytes in .*, where 0 are free/),
+    });
+  } finally {
+    await execa('umount', ['--lazy', staging]);
+  }
+});
+
+/** Writes into the file until its disk is full. */
+function fillUp(file: number): void {
+  try {
+    for (;;) writeSync(file, Buffer.alloc(1024 * 1024));
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+  }
+}
 
 test('what cannot work is refused before anything is fetched', async () => {
   fake.requests.length = 0;
