@@ -53,7 +53,8 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function buildProgram(io: Io): Command {
+/** The commands and their options. */
+export function buildProgram(io: Io): Command {
   const program = new Command('holdfast')
     .description('PostgreSQL backups in a locked vault: look at them, restore them.')
     .addHelpText('after', EXIT_CODES);

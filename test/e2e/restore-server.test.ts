@@ -1,12 +1,18 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { execa } from 'execa';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerResult } from '../../containers/runner/restore/restore-request.ts';
+import { restoreRoleName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { Manifest } from '../../contract/manifest.ts';
+import { manifestKey } from '../../contract/vault-keys.ts';
 import type { HoldfastOptions } from '../local-cloud/holdfast-command.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { podman } from '../local-cloud/servers/container.ts';
-import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
+import { type PostgresServer, startLoneServer } from '../local-cloud/servers/postgres.ts';
 import { waitUntil } from '../local-cloud/servers/wait-until.ts';
 import { addOddities, contentsOf, createShop } from '../local-cloud/shop.ts';
 
@@ -29,6 +35,17 @@ beforeAll(async () => {
     alter role shop_reader set statement_timeout = '9s';
     alter role shop_reader in database shop set work_mem = '6MB';
     grant shop_reader to shop_owner with admin option`);
+  // In a tablespace that a target may have on a small disk of its own.
+  for (const server of [primary, standby]) {
+    await server.exec(['mkdir', '-p', '/var/lib/postgresql/small/space']);
+  }
+  await primary.query("create tablespace small location '/var/lib/postgresql/small/space'");
+  await primary.query('create database crowded tablespace small');
+  await primary.query(
+    `create table noise as select i, (select string_agg(md5(random()::text), '')
+       from generate_series(1, 31) j where i > 0) from generate_series(1, 12000) i`,
+    { database: 'crowded' },
+  );
   await standby.waitForReplay();
   contents = await contentsOf(primary, 'shop');
   const args = ['backup', '--cluster', 'orders', '--kind', 'logical'];
@@ -86,7 +103,7 @@ async function interrupt(meanwhile: (container: string) => Promise<void>): Promi
     );
     expect(
       Object.keys(await databases()).filter((name) => name.startsWith('holdfast_')),
-    ).toHaveLength(3);
+    ).toHaveLength(4);
     await meanwhile(container);
     await session.query('rollback');
     return (await running).exitCode;
@@ -152,14 +169,18 @@ describe('a whole server', () => {
     const result = JSON.parse(stdout) as ServerResult;
     expect(result.databases.map(({ name }) => name).sort()).toEqual([
       'News; letter',
+      'crowded',
       'postgres',
       'shop',
     ]);
     expect(result.databases.flatMap(({ notRestored }) => notRestored)).toEqual([]);
     // The runs that were interrupted had made the roles.
-    expect(result.roles).toMatchObject({ created: [], notRestored: [] });
+    expect(result.roles).toMatchObject({
+      created: [],
+      notRestored: [expect.objectContaining({ what: 'tablespace small' })],
+    });
     expect(await contentsOf(fresh, 'shop')).toEqual(contents);
-    expect(Object.keys(await databases())).toEqual(['News; letter', 'postgres', 'shop']);
+    expect(Object.keys(await databases())).toEqual(['News; letter', 'crowded', 'postgres', 'shop']);
     expect(
       await ask(`select format('%s %s %s', rolname, rolcanlogin, rolconnlimit) from pg_roles
                   where rolname in ('shop_reader', 'holdfast') order by 1`),
@@ -179,7 +200,9 @@ describe('a whole server', () => {
     const before = await databases();
     const { exitCode, stderr } = await restore(['--all']);
     expect(exitCode).toBe(ExitCode.RestoreRefused);
-    expect(stderr).toContain('The target has databases of these names: News; letter, shop.');
+    expect(stderr).toContain(
+      'The target has databases of these names: News; letter, crowded, shop.',
+    );
     expect(stderr).toContain('--replace');
     expect(await databases()).toEqual(before);
   });
@@ -216,5 +239,121 @@ describe('a whole server', () => {
     const again = await restore(['--database', 'nope', '--database', 'shop', '--replace']);
     expect(again.exitCode).toBe(ExitCode.Usage);
     expect(again.stderr).toContain('The backup holds no database "nope".');
+  });
+});
+
+describe('what stands in the way', () => {
+  /** Nothing was made, nothing was lost. */
+  async function expectRefused(
+    args: readonly string[],
+    { exitCode, says }: { readonly exitCode: number; readonly says: RegExp },
+    options: HoldfastOptions = {},
+  ): Promise<void> {
+    const before = await databases();
+    const result = await restore(args, options);
+    expect(result.stderr).toMatch(says);
+    expect(result.exitCode).toBe(exitCode);
+    expect(await databases()).toEqual(before);
+  }
+
+  test('an artifact whose bytes were changed is named, and nothing is half restored', async () => {
+    const shop = taken.manifest.databases.find(({ name }) => name === 'shop');
+    if (shop?.format !== 'directory') throw new Error('the backup has no directory of shop');
+    const [artifact = ''] = shop.pack.artifacts;
+    const key = taken.manifest.artifacts.find(({ name }) => name === artifact)?.key ?? '';
+    // Behind the S3 server's back, as a disk would.
+    const { stdout } = await execa('find', [cloud.directory, '-type', 'f', '-path', `*/${key}`]);
+    expect(stdout.split('\n')).toHaveLength(1);
+    const bytes = await readFile(stdout);
+    const changed = Buffer.from(bytes);
+    changed.writeUInt8(changed.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+    await writeFile(stdout, changed);
+    try {
+      const says = new RegExp(`VAULT_INTEGRITY: .*${artifact}`);
+      const exitCode = ExitCode.VaultIntegrity;
+      await expectRefused(['--all', '--replace'], { exitCode, says });
+    } finally {
+      await writeFile(stdout, bytes);
+    }
+  });
+
+  test('a key that may not be used is named', async () => {
+    const giveBack = await cloud.withoutPermission(restoreRoleName('local'), 'kms:Decrypt');
+    try {
+      const exitCode = ExitCode.VaultDenied;
+      await expectRefused(['--all', '--replace'], {
+        exitCode,
+        says: /VAULT_DENIED: .*kms:Decrypt/,
+      });
+    } finally {
+      await giveBack();
+    }
+  });
+
+  test('a manifest of a newer format is refused by its version, and the list still works', async () => {
+    const label = '20200101T000000Z-logical-full-000000';
+    const Body = JSON.stringify({ ...taken.manifest, label, version: 2 });
+    await cloud.s3.send(
+      new PutObjectCommand({ Bucket: cloud.bucket, Key: manifestKey('orders', label), Body }),
+    );
+    const says = new RegExp(`MANIFEST_INVALID: .*${label}.json is a manifest of version 2`);
+    const exitCode = ExitCode.VaultIntegrity;
+    await expectRefused(['--all', '--label', label], { exitCode, says });
+    const { exitCode: listed, stdout } = await cloud.holdfast(['list', '--cluster', 'orders']);
+    expect(listed).toBe(0);
+    expect(stdout).toContain(label);
+    expect(stdout).toContain(taken.label);
+  });
+
+  test('a table that is not in the backup is told with names that are near', async () => {
+    const args = ['--database', 'shop', '--into', 'rescued', '--table', 'public.custmer'];
+    const says = /TABLE_UNKNOWN: .*public.custmer[\s\S]*It holds public.customer/;
+    await expectRefused(args, { exitCode: ExitCode.Usage, says });
+  });
+
+  test('a staging directory that is too small is refused', async () => {
+    const disk = join(cloud.directory, 'small-staging');
+    await mkdir(disk);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=16m,mode=1777', 'tmpfs', disk]);
+    try {
+      await expectRefused(
+        ['--database', 'shop', '--into', 'x', '--staging', '/staging'],
+        { exitCode: ExitCode.RestoreRefused, says: /bytes in \/staging, where \d+ are free/ },
+        { volumes: [`${disk}:/staging`] },
+      );
+    } finally {
+      await execa('umount', ['--lazy', disk]);
+    }
+  });
+
+  test('a disk of the target that fills up fails it whole; with more room it succeeds', async () => {
+    const disk = join(cloud.directory, 'small-target');
+    await mkdir(disk);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=12m,mode=1777', 'tmpfs', disk]);
+    const { directory, certificates } = cloud;
+    const small = await startLoneServer(
+      { run: { id: cloud.run, directory }, certificates },
+      'small',
+      [`${disk}:/var/lib/postgresql/small`],
+    );
+    try {
+      await small.exec(['mkdir', '/var/lib/postgresql/small/space']);
+      await small.query("create tablespace small location '/var/lib/postgresql/small/space'");
+      await small.query('create role "Odd ""Reader"');
+      const env = { HOLDFAST_RESTORE_URI: small.uri };
+      const failed = await restore(['--all'], { env });
+      expect(failed.exitCode, failed.stderr).toBe(ExitCode.RestoreFailed);
+      expect(failed.stderr).toContain('No space left on device');
+      const there = () =>
+        small.query(`select datname from pg_database where not datistemplate order by 1`);
+      expect((await there()).rows).toEqual([{ datname: 'postgres' }]);
+      await execa('mount', ['-o', 'remount,size=256m', disk]);
+      const again = await restore(['--all'], { env });
+      expect(again.exitCode, again.stderr).toBe(0);
+      expect((await there()).rows).toHaveLength(4);
+    } finally {
+      await small.stop();
+      await execa('umount', ['--lazy', disk]);
+    }
   });
 });
