@@ -33,6 +33,21 @@ export async function dumpThenUpload(bench: BenchCloud): Promise<number> {
   });
 }
 
+/**
+ * A floor under every backup that streams: a dump, and beside it a plain upload of the same files out
+ * of an earlier dump. Nothing is encrypted, hashed or waited for. Seconds.
+ *
+ * @param volume with the earlier dump.
+ */
+export async function dumpBesideUpload(bench: BenchCloud, volume: string): Promise<number> {
+  const key = randomBytes(4).toString('hex');
+  const upload = `node /bench-tools/upload.mjs ${PLAIN_BUCKET} ${key} /spool/dump/*`;
+  const again = DIRECTORY_DUMP.replace('/spool/dump', '/spool/again');
+  const script = `${upload} & uploading=$!; ${again} && wait $uploading && rm -r /spool/again`;
+  const environment = { ...sourceEnvironment(bench), ...uploaderEnvironment(bench) };
+  return await inContainer(bench, script, environment, volume);
+}
+
 /** What many do today: one dump, through openssl, into a multipart upload of standard input. Seconds. */
 export async function pipedDump(bench: BenchCloud): Promise<number> {
   const key = randomBytes(4).toString('hex');

@@ -1,5 +1,12 @@
 import { type BenchCloud, CLUSTER, startTarget, takeBackup } from './bench-cloud.ts';
-import { bareDump, bareRestore, dumpThenUpload, dumpToVolume, pipedDump } from './contenders.ts';
+import {
+  bareDump,
+  bareRestore,
+  dumpBesideUpload,
+  dumpThenUpload,
+  dumpToVolume,
+  pipedDump,
+} from './contenders.ts';
 import { DATABASE } from './dataset.ts';
 import { inTurn, type Measurement, ratio } from './figures.ts';
 import { observeTask } from './observe-task.ts';
@@ -18,6 +25,7 @@ export async function measureBackup(
 ): Promise<Measurement> {
   // Whoever comes first would read the data from the disk for all.
   await bareDump(bench);
+  const volume = await dumpToVolume(bench);
   let last: unknown;
   const seconds = await inTurn(
     rounds,
@@ -30,6 +38,7 @@ export async function measureBackup(
       },
       'dump, then upload': () => dumpThenUpload(bench),
       'dump | openssl | upload': () => pipedDump(bench),
+      'dump beside upload': () => dumpBesideUpload(bench, volume),
     },
     log,
   );
@@ -51,6 +60,11 @@ export async function measureBackup(
         atMost: 0.75,
       },
       { name: 'against bare pg_dump -Fd', value: ratio(holdfast, seconds.bare), unit: '×' },
+      {
+        name: 'a floor: pg_dump -Fd beside a plain upload of as much, against the pipe',
+        value: ratio(seconds['dump beside upload'], seconds['dump | openssl | upload']),
+        unit: '×',
+      },
     ],
     rounds: seconds,
     notes: {
