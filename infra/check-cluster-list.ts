@@ -16,7 +16,13 @@ export function checkClusterList(given: readonly ClusterEnvironment[], problems:
     if (!problems.requireObject(where, cluster, '{ name, postgresMajor, secretName, schedules }')) {
       continue;
     }
-    const { schedules } = cluster;
+    const { schedules, logical, retention } = cluster;
+    if (logical !== undefined) {
+      problems.requireObject(`${where}.logical`, logical, "{ format: 'custom' }");
+    }
+    if (retention !== undefined) {
+      problems.requireObject(`${where}.retention`, retention, '{ days: 35 }');
+    }
     problems.require(
       Array.isArray(schedules),
       `${where}.schedules`,

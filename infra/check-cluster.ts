@@ -13,7 +13,7 @@ const IMAGE_SPACE_MIB = 4096;
 /** A schedule's name on AWS is the cluster's and its own: 64 characters at most. */
 const SCHEDULE_NAME_CHARACTERS = 64;
 
-const CLUSTER_KNOWN = [
+export const CLUSTER_PROPERTIES = [
   'name',
   'postgresMajor',
   'secretName',
@@ -50,7 +50,7 @@ export function checkCluster(
   bounds: LockBounds,
   problems: Problems,
 ): void {
-  problems.requireKnown(where, cluster, CLUSTER_KNOWN);
+  problems.requireKnown(where, cluster, CLUSTER_PROPERTIES);
   problems.require(
     ClusterName.safeParse(cluster.name).success,
     `${where}.name`,
@@ -134,7 +134,13 @@ function checkSize(where: string, cluster: ResolvedCluster, problems: Problems):
   problems.requireOneOf(`${where}.architecture`, cluster.architecture, ARCHITECTURES);
 }
 
-const SCHEDULE_KNOWN = ['name', 'kind', 'cron', 'timeZone', 'flexibleWindowMinutes'] as const;
+export const SCHEDULE_PROPERTIES = [
+  'name',
+  'kind',
+  'cron',
+  'timeZone',
+  'flexibleWindowMinutes',
+] as const;
 
 function checkSchedule(
   where: string,
@@ -142,7 +148,7 @@ function checkSchedule(
   cluster: string,
   problems: Problems,
 ): void {
-  problems.requireKnown(where, schedule, SCHEDULE_KNOWN);
+  problems.requireKnown(where, schedule, SCHEDULE_PROPERTIES);
   problems.require(
     ScheduleName.safeParse(schedule.name).success,
     `${where}.name`,

@@ -5,7 +5,7 @@ import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
 
-const KNOWN = [
+export const ENVIRONMENT_PROPERTIES = [
   'name',
   'account',
   'region',
@@ -27,7 +27,7 @@ const KNOWN = [
 
 /** Checks what belongs to the environment as a whole; its clusters are checked one by one. */
 export function checkEnvironment(given: Environment, problems: Problems): void {
-  problems.requireKnown('', given, KNOWN);
+  problems.requireKnown('', given, ENVIRONMENT_PROPERTIES);
   checkVaultNames('name', given.name, given.bucketName, problems);
   checkPlace(given, problems);
   checkLocks(given, problems);
@@ -35,7 +35,10 @@ export function checkEnvironment(given: Environment, problems: Problems): void {
   checkLogRetention(given.logRetentionDays, problems);
   if (given.tags !== undefined) checkTags(given.tags, problems);
   checkNotifications(given, problems);
-  if (given.network !== undefined) checkNetwork(given, given.network, problems);
+  const { network } = given;
+  if (network !== undefined && problems.requireObject('network', network, '{ natGateways: 0 }')) {
+    checkNetwork(given, network, problems);
+  }
   checkClusterList(given.clusters, problems);
 }
 
@@ -65,7 +68,7 @@ function checkPlace(given: Environment, problems: Problems): void {
   }
 }
 
-const NETWORK_KNOWN = [
+export const NETWORK_PROPERTIES = [
   'natGateways',
   'vpcId',
   'availabilityZones',
@@ -78,7 +81,7 @@ function checkNetwork(
   network: NonNullable<Environment['network']>,
   problems: Problems,
 ): void {
-  problems.requireKnown('network', network, NETWORK_KNOWN);
+  problems.requireKnown('network', network, NETWORK_PROPERTIES);
   const { natGateways, vpcId, availabilityZones = [], subnetIds = [], assignPublicIp } = network;
   if (vpcId === undefined) {
     if (natGateways !== undefined)
@@ -106,13 +109,18 @@ function checkNetwork(
     'Leave it out: Holdfast adds no NAT gateway to an existing VPC.',
   );
   problems.require(
-    subnetIds.length > 0 && subnetIds.every((id) => /^subnet-[0-9a-f]{8,17}$/.test(id)),
+    Array.isArray(subnetIds) &&
+      subnetIds.length > 0 &&
+      subnetIds.every((id) => /^subnet-[0-9a-f]{8,17}$/.test(id)),
     'network.subnetIds',
     network.subnetIds,
     'List at least one id of a subnet of that VPC, such as subnet-0123456789abcdef0.',
   );
   problems.require(
-    availabilityZones.length === subnetIds.length,
+    Array.isArray(availabilityZones) &&
+      Array.isArray(subnetIds) &&
+      availabilityZones.length === subnetIds.length &&
+      availabilityZones.every((zone) => typeof zone === 'string'),
     'network.availabilityZones',
     network.availabilityZones,
     'List the availability zone of each subnet, in the order of network.subnetIds.',
@@ -125,7 +133,8 @@ function checkNetwork(
   );
   problems.require(
     given.region === undefined ||
-      availabilityZones.every((zone) => zone.startsWith(given.region ?? '')),
+      !Array.isArray(availabilityZones) ||
+      availabilityZones.every((zone) => String(zone).startsWith(given.region ?? '')),
     'network.availabilityZones',
     network.availabilityZones,
     `Give zones of ${given.region}.`,

@@ -47,7 +47,9 @@ export function checkLocks(given: Locks, problems: Problems): void {
   if (maxLockDays !== undefined) {
     problems.requireInteger('maxLockDays', maxLockDays, 3, LONGEST_LOCK_DAYS);
   }
-  problems.requireBoolean('acknowledgeLongLocks', acknowledgeLongLocks ?? false);
+  if (acknowledgeLongLocks !== undefined) {
+    problems.requireBoolean('acknowledgeLongLocks', acknowledgeLongLocks);
+  }
   // Whether days go together can be asked of good ones only.
   if (problems.found.length === before) checkBounds(given, problems);
 }

@@ -50,7 +50,7 @@ export interface Environment extends NotificationOptions {
   readonly acknowledgeLongLocks?: boolean;
   /**
    * Mail addresses that are told when somebody lays hands on the vault. Each has to confirm.
-   * @default - nobody, until somebody subscribes to the topic
+   * @default - the addresses in `notify`
    */
   readonly alarmEmails?: readonly string[];
   /**

@@ -25,7 +25,8 @@ export function resolveEnvironment(given: Environment): ResolvedEnvironment {
   checkEnvironment(given, problems);
   // Without a list of clusters there is nothing more to say.
   problems.throwIfAny(subject);
-  const environment = { ...DEFAULTS, ...withoutUndefined(given) };
+  const alarmEmails = (given.notify ?? []).filter((receiver) => !receiver.startsWith('https://'));
+  const environment = { ...DEFAULTS, alarmEmails, ...withoutUndefined(given) };
   const clusters = given.clusters.map((cluster) => resolveCluster(cluster, environment));
   checkClusters(clusters, environment, problems);
   problems.throwIfAny(subject);

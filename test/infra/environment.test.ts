@@ -2,11 +2,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CLUSTER_PROPERTIES, SCHEDULE_PROPERTIES } from '../../infra/check-cluster.ts';
+import { ENVIRONMENT_PROPERTIES, NETWORK_PROPERTIES } from '../../infra/check-environment.ts';
 import type { ClusterEnvironment, Environment } from '../../infra/environment.ts';
 import { EnvironmentError } from '../../infra/environment-problems.ts';
 import { loadEnvironment } from '../../infra/load-environment.ts';
+import { LISTS } from '../../infra/logical-environment.ts';
 import { resolveEnvironment } from '../../infra/resolve-environment.ts';
 import { ENVIRONMENT, ORDERS } from './example-environment.ts';
+
+const EXISTING_VPC = {
+  vpcId: 'vpc-0123456789abcdef0',
+  availabilityZones: ['eu-central-1a'],
+  subnetIds: ['subnet-0123456789abcdef0'],
+};
 
 /** Node runs an environment's file unchecked, so anything at all may stand in it. */
 function resolve(change: object): unknown {
@@ -46,6 +55,19 @@ describe('a wrong value is named with what to write instead', () => {
     [{ notify: ['a@b.de', 'a@b.de'] }, 'notify[] is "a@b.de". Give each once.'],
     [{ maxRetries: 6 }, 'maxRetries is 6. Give a whole number from 0 to 5.'],
     [{ retryAfterMinutes: 4 }, 'retryAfterMinutes is 4. Give a whole number from 5 to 240.'],
+    [{ maxLockDays: 401 }, 'maxLockDays is 401. Give 400 at most, or acknowledgeLongLocks: true'],
+    [{ acknowledgeLongLocks: 1 }, 'acknowledgeLongLocks is 1. Give true or false.'],
+    [{ retentionDays: 401 }, 'retentionDays is 401. Give a number of days from minLockDays to'],
+    [{ retentionDays: 3, minLockDays: 4 }, 'retentionDays is 3. Give a number of days from'],
+    [{ alarmEmails: 'ops@example.com' }, 'alarmEmails is "ops@example.com". List mail addresses'],
+    [{ alarmEmails: ['ops'] }, 'alarmEmails is ["ops"]. List mail addresses'],
+    [{ alarmEmails: ['a@b.de', 'a@b.de'] }, 'alarmEmails[] is "a@b.de". Give each once.'],
+    [{ tags: ['team'] }, 'tags is ["team"]. Give an object'],
+    [{ tags: { 'aws:team': 'a' } }, 'tags is "aws:team". Give keys of 1 to 128 letters'],
+    [{ tags: { 'holdfast:cluster': 'a' } }, 'tags is "holdfast:cluster". Give keys of 1 to 128'],
+    [{ tags: { team: 5 } }, 'tags.team is 5. Give text of up to 256 letters'],
+    [{ network: 'mine' }, 'network is "mine". Give an object'],
+    [{ clusters: ['orders'] }, 'clusters[0] is "orders". Give an object'],
     [{ clusters: [] }, 'clusters is []. List at least one cluster'],
     [{ clusters: undefined }, 'clusters is missing. List at least one cluster'],
     [{ clusters: [ORDERS, ORDERS] }, 'clusters[].name is "orders". Give each a name of its own.'],
@@ -82,7 +104,13 @@ describe('a wrong value is named with what to write instead', () => {
     ],
     [{ retention: { days: 400 } }, 'clusters[0].retention.days is 400. Give a whole number'],
     [{ retention: {} }, 'clusters[0].retention.days is missing. Give a whole number'],
-    [{ retention: 7 }, 'clusters[0].retention.days is missing. Give a whole number'],
+    [{ retention: 7 }, 'clusters[0].retention is 7. Give an object: { days: 35 }.'],
+    [{ logical: [] }, 'clusters[0].logical is []. Give an object'],
+    [{ retired: 'yes' }, 'clusters[0].retired is "yes". Give true or false.'],
+    [
+      { schedules: [null] },
+      'clusters[0].schedules[0] is null. Give an object: { name, kind, cron }.',
+    ],
     [{ allowPrimary: 'yes' }, 'clusters[0].allowPrimary is "yes". Give true or false.'],
     [{ maxDurationMinutes: 0 }, 'clusters[0].maxDurationMinutes is 0. Give a whole number'],
     [{ maxRateMiBPerSecond: 0.5 }, 'clusters[0].maxRateMiBPerSecond is 0.5. Give a whole number'],
@@ -144,6 +172,48 @@ describe('a wrong value is named with what to write instead', () => {
     [{ at: '03:00' }, 'clusters[0].schedules[0].at is no known property. Use one of name'],
   ])('%j of a schedule', (change, expected) => {
     expect(() => resolveSchedule(change)).toThrow(expected);
+  });
+
+  /** No property takes either, so one that is added without a check is found out here. */
+  const NONSENSE = [-1.5, null];
+
+  it.each(ENVIRONMENT_PROPERTIES)('nonsense as %s', (name) => {
+    for (const value of NONSENSE) {
+      const message = new RegExp(`- ${name} is (${value}|missing)\\. [A-Z]`);
+      expect(() => resolve({ [name]: value })).toThrow(message);
+    }
+  });
+
+  it.each(NETWORK_PROPERTIES)('nonsense as network.%s', (name) => {
+    const vpc = name === 'natGateways' ? {} : EXISTING_VPC;
+    for (const value of NONSENSE) {
+      const message = new RegExp(`- network\\.${name} is ${value}\\. [A-Z]`);
+      expect(() => resolve({ network: { ...vpc, [name]: value } })).toThrow(message);
+    }
+  });
+
+  it.each(CLUSTER_PROPERTIES)('nonsense as %s of a cluster', (name) => {
+    for (const value of NONSENSE) {
+      const message = new RegExp(`- clusters\\[0\\]\\.${name} is ${value}\\. [A-Z]`);
+      expect(() => resolveCluster({ [name]: value })).toThrow(message);
+    }
+  });
+
+  it.each([...LISTS, 'format', 'schemaOnly', 'largeObjects', 'lockWaitSeconds', 'rolePasswords'])(
+    'nonsense as logical.%s',
+    (name) => {
+      const message = new RegExp(`- clusters\\[0\\]\\.logical\\.${name} is -1\\.5\\. [A-Z]`);
+      expect(() => resolveCluster({ logical: { [name]: -1.5 } })).toThrow(message);
+    },
+  );
+
+  it.each(SCHEDULE_PROPERTIES)('nonsense as %s of a schedule', (name) => {
+    for (const value of NONSENSE) {
+      const message = new RegExp(
+        `- clusters\\[0\\]\\.schedules\\[0\\]\\.${name} is ${value}\\. [A-Z]`,
+      );
+      expect(() => resolveSchedule({ [name]: value })).toThrow(message);
+    }
   });
 
   it('all at once', () => {

@@ -164,7 +164,11 @@ describe("the alarm's topic", () => {
     expect(resources(vault, 'AWS::SNS::Subscription')).toMatchObject([
       { Protocol: 'email', Endpoint: 'ops@example.com' },
     ]);
-    expect(resources(synthesized().vault, 'AWS::SNS::Subscription')).toEqual([]);
+    const notify = ['https://example.com/hook', 'team@example.com'];
+    const otherwise = synthesize({ ...ENVIRONMENT, notify }).vault;
+    expect(resources(otherwise, 'AWS::SNS::Subscription')).toMatchObject([
+      { Protocol: 'email', Endpoint: 'team@example.com' },
+    ]);
   });
 });
 
