@@ -34,7 +34,9 @@ async function exitsWith1(faults: FaultCloud): Promise<void> {
   const run = await faults.run();
   expect(logOf(run.end)).toContain('"trying again"');
   const failure = await faults.expectFailed(run, 'DUMP_FAILED');
-  expect(failure.message).toMatch(/pg_dump of (bulk|postgres) ended with exit status 1: .*the last words/);
+  expect(failure.message).toMatch(
+    /pg_dump of (bulk|postgres) ended with exit status 1: .*the last words/,
+  );
 }
 
 async function waitsForLock(faults: FaultCloud): Promise<void> {
