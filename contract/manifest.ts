@@ -47,6 +47,14 @@ export type ArtifactStream = z.infer<typeof ArtifactStream>;
 export const DumpFile = ArtifactStream.extend({ name: z.string().min(1) });
 export type DumpFile = z.infer<typeof DumpFile>;
 
+/** Readers look things up by name: of two with one name each could find another. */
+function uniqueBy<Item>(what: string, key: (item: Item) => string | number) {
+  return [
+    (items: readonly Item[]) => new Set(items.map(key)).size === items.length,
+    { error: `two have the same ${what}` },
+  ] as const;
+}
+
 /** What is known of a database, whatever it was written as. */
 const DatabaseFacts = z.strictObject({
   name: z.string().min(1),
@@ -97,7 +105,7 @@ export const DirectoryEntry = DatabaseFacts.extend({
     largeObjectFiles: z.int().min(0),
   }),
   /** Big files, each with artifacts of its own. */
-  files: z.array(DumpFile),
+  files: z.array(DumpFile).refine(...uniqueBy('name', ({ name }: DumpFile) => name)),
 });
 export type DirectoryEntry = z.infer<typeof DirectoryEntry>;
 
@@ -181,7 +189,10 @@ export const Manifest = z.strictObject({
   versions: z.strictObject({ holdfast: z.string(), pgDump: z.string(), node: z.string() }),
   /** `pg_dumpall --globals-only`, plain SQL. */
   globals: ArtifactStream.extend({ rolePasswords: z.boolean() }),
-  databases: z.array(DatabaseEntry),
+  databases: z
+    .array(DatabaseEntry)
+    .refine(...uniqueBy('name', ({ name }: DatabaseEntry) => name))
+    .refine(...uniqueBy('oid', ({ oid }: DatabaseEntry) => oid)),
   /** Instead of `databases`, where it was asked for. */
   dumpAll: DumpAll.nullable(),
   notIncluded: z.array(NotIncluded),
@@ -192,7 +203,10 @@ export const Manifest = z.strictObject({
     kmsKeyArn: z.string(),
   }),
   lock: z.strictObject({ mode: LockMode, retainUntil: Instant }),
-  artifacts: z.array(Artifact).min(1),
+  artifacts: z
+    .array(Artifact)
+    .min(1)
+    .refine(...uniqueBy('name', ({ name }: Artifact) => name)),
   durations: z.record(z.string(), Seconds),
   peak: z.strictObject({ rssBytes: Bytes, spoolBytes: Bytes }),
   spool: z.strictObject({ capBytes: Bytes, punchHole: z.boolean() }),

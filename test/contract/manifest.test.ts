@@ -47,6 +47,33 @@ describe('the manifest', () => {
     ['no JSON', '{', /not JSON/],
     ['nothing', 'null', /not a valid manifest/],
     ['a field too many', JSON.stringify({ ...exampleManifest(), password: 'x' }), /password/],
+    [
+      'an artifact twice',
+      JSON.stringify({
+        ...exampleManifest(),
+        artifacts: exampleManifest().artifacts.flatMap((a) => [a, a]),
+      }),
+      /artifacts.*same name/,
+    ],
+    [
+      'a database twice',
+      JSON.stringify({
+        ...exampleManifest(),
+        databases: exampleManifest().databases.flatMap((d) => [
+          d,
+          { ...d, oid: d.oid + 1_000_000 },
+        ]),
+      }),
+      /databases.*same name/,
+    ],
+    [
+      'two databases of one oid',
+      JSON.stringify({
+        ...exampleManifest(),
+        databases: exampleManifest().databases.flatMap((d) => [d, { ...d, name: `${d.name}2` }]),
+      }),
+      /databases.*same oid/,
+    ],
     ['no artifact', JSON.stringify({ ...exampleManifest(), artifacts: [] }), /artifacts/],
   ])('%s is refused, and the object is named', (_, text, found) => {
     expect(() => parseManifest(text, 'clusters/orders/catalog/x.json')).toThrow(

@@ -33,6 +33,8 @@ export function assertInventory(
   const named = new Map(
     files.map(({ name, artifacts }) => [name, artifacts.map((artifact) => plain.get(artifact))]),
   );
+  // The maps above would hide one of two.
+  if (named.size !== files.length) throw forged('gives a file twice');
   for (const name of new Set([...named.keys(), ...Object.keys(inventory.files)])) {
     const [given, packed] = [named.get(name), inventory.files[name]];
     if (isDeepStrictEqual(given, packed)) continue;

@@ -61,8 +61,10 @@ export async function loadDump(
   for (const pass of restorePasses(toc, dumpIds, options.jobs)) {
     const data = new Set(pass.dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
     const itsStreams = streams.filter(({ dumpId }) => data.has(dumpId));
-    if (itsStreams.length === 0) await loader.entries(pass.dumpIds, pass.jobs, options.signal);
-    else await loader.streamed(planLoad(toc, pass.dumpIds, itsStreams), pass.jobs);
+    const plan = planLoad(toc, pass.dumpIds, itsStreams);
+    if (itsStreams.length > 0 || (pass.jobs > 1 && plan.alone.length > 0)) {
+      await loader.planned(plan, pass.jobs);
+    } else await loader.entries(pass.dumpIds, pass.jobs, options.signal);
   }
   return loader.warnings;
 }
@@ -105,7 +107,7 @@ class DumpLoader {
   }
 
   /** Restores what comes before streams, loads them, biggest first, and restores the rest. */
-  async streamed(plan: LoadPlan<DataStream>, jobs: number): Promise<void> {
+  async planned(plan: LoadPlan<DataStream>, jobs: number): Promise<void> {
     await this.entries(plan.first, jobs, this.#options.signal);
     const work = plan.streams.map(
       (stream): Work =>
@@ -115,6 +117,7 @@ class DumpLoader {
         },
     );
     await doWork(work, jobs, this.#options.signal);
+    await this.entries(plan.alone, 1, this.#options.signal);
     await this.entries(plan.last, jobs, this.#options.signal);
   }
 
@@ -132,14 +135,21 @@ class DumpLoader {
     const { toc } = this.#staged;
     const entry = toc.entries.find(({ dumpId }) => dumpId === stream.dumpId);
     if (entry === undefined) throw new Error(`There is no entry ${stream.dumpId}.`);
-    const archive = tableArchive(toc, entry, stream.suffix, stream.read(signal));
+    const unread = new AbortController();
+    const data = stream.read(AbortSignal.any([signal, unread.signal]));
+    const archive = tableArchive(toc, entry, stream.suffix, data);
     await this.#run(['--format=custom', '--data-only', ...this.#common], {
       signal,
       input: [Readable.from(archive, { objectMode: false })],
+      // S3 may be silent for minutes: nobody waits for it any more.
+      onExit: () => unread.abort(),
     });
   }
 
-  async #run(args: readonly string[], run: Pick<ProgramRun, 'signal' | 'input'>): Promise<void> {
+  async #run(
+    args: readonly string[],
+    run: Pick<ProgramRun, 'signal' | 'input' | 'onExit'>,
+  ): Promise<void> {
     const { programs, target } = this.#options;
     const all = { ...run, target, onLine: this.#onLine };
     this.warnings.push(...(await runProgram(programs.pgRestore, args, all)));

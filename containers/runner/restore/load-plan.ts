@@ -19,7 +19,12 @@ export interface LoadPlan<Stream extends TableStream> {
    * each step's parts side by side.
    */
   readonly after: ReadonlyMap<number, readonly (readonly (readonly number[])[])[]>;
-  /** After all streams: what needs several tables, and all else. */
+  /**
+   * One after the other: two of them on one table, side by side, would each wait for the lock that the
+   * other holds.
+   */
+  readonly alone: readonly number[];
+  /** After all that: what needs several tables, and all else. */
   readonly last: readonly number[];
 }
 
@@ -43,7 +48,8 @@ export function planLoad<Stream extends TableStream>(
     entry.dependencies.every(
       (id) => (byId.get(id)?.section ?? SECTION.preData) === SECTION.preData,
     );
-  const built = new Set<number>();
+  const alterers = alteringIndexes(entries.filter(needsTablesOnly));
+  const built = new Set<number>(alterers);
   const after = new Map<number, number[][][]>();
   for (const stream of loaded) {
     const table = byId
@@ -55,7 +61,8 @@ export function planLoad<Stream extends TableStream>(
     );
     const ids = (desc: string): number[] =>
       ofTable.filter((entry) => entry.desc === desc).map(({ dumpId }) => dumpId);
-    const [keys, indexes] = [ids('CONSTRAINT'), ids('INDEX')];
+    const keys = ids('CONSTRAINT');
+    const indexes = ids('INDEX').filter((id) => !alterers.has(id));
     for (const id of [...keys, ...indexes]) built.add(id);
     // A key locks its table against everybody else's building.
     const steps = [keys.length > 0 ? [keys] : [], indexes.map((id) => [id])];
@@ -70,8 +77,25 @@ export function planLoad<Stream extends TableStream>(
     first: entries.filter(isFirst).map(({ dumpId }) => dumpId),
     streams: loaded.sort((one, other) => other.bytes - one.bytes),
     after,
+    alone: entries.map(({ dumpId }) => dumpId).filter((id) => alterers.has(id)),
     last: entries
       .filter((entry) => !isFirst(entry) && !streamed.has(entry.dumpId) && !built.has(entry.dumpId))
       .map(({ dumpId }) => dumpId),
   };
+}
+
+/**
+ * Indexes whose entry alters their table too, where a table has several. An entry runs in one
+ * transaction: the first statement takes a lock that others may share, the second one that none may.
+ */
+function alteringIndexes(entries: readonly TocEntry[]): Set<number> {
+  const byTable = Map.groupBy(
+    entries.filter(
+      ({ desc, definition }) =>
+        desc === 'INDEX' && /\b(CLUSTER ON|REPLICA IDENTITY USING INDEX)\b/.test(definition),
+    ),
+    ({ dependencies }) => dependencies[0],
+  );
+  const several = [...byTable.values()].filter((ofTable) => ofTable.length > 1);
+  return new Set(several.flat().map(({ dumpId }) => dumpId));
 }

@@ -14,6 +14,8 @@ export interface ProgramRun {
   readonly onLine?: (line: string) => void;
   /** What the program reads, each stream piped into the next. @default nothing */
   readonly input?: readonly (Readable | Transform)[];
+  /** Called when it has ended, whether it has read its input or not. */
+  readonly onExit?: () => void;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ProgramRun {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { target, signal, onLine, input }: ProgramRun,
+  { target, signal, onLine, input, onExit }: ProgramRun,
 ): Promise<string[]> {
   const warnings: string[] = [];
   const said: string[] = [];
@@ -39,7 +41,8 @@ export async function runProgram(
     forceKillAfterDelay: GRACE_MS,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
-  const feeding = feed(child, input);
+  let exited = false;
+  const feeding = feed(child, input, () => exited);
   for await (const printed of child.iterable({ from: 'stderr' })) {
     // psql puts the place in front: `psql:<stdin>:12: ERROR:  …`
     const line = printed.replace(/^psql:[^ ]*:\d+: /, '');
@@ -51,11 +54,13 @@ export async function runProgram(
     }
   }
   const result = await child;
+  exited = true;
+  onExit?.();
   signal?.throwIfAborted();
   const unfed = await feeding;
   if (!result.failed && unfed === undefined) return warnings;
   // A program that went away tells why by itself; what else kept it from its input is the cause.
-  if (unfed !== undefined && (!result.failed || !isGone(unfed))) throw unfed;
+  if (unfed !== undefined && (!result.failed || !unfed.gone)) throw unfed.error;
   const how = result.signal ? `signal ${result.signal}` : `exit status ${result.exitCode}`;
   const name = program.slice(program.lastIndexOf('/') + 1);
   throw new HoldfastError(
@@ -72,19 +77,20 @@ export async function runProgram(
  * Pipes into the program; ends it when that fails, because it would take the end of what it got for
  * the end of all.
  *
- * @returns what failed, if anything did.
+ * @returns what failed, if anything did, and whether only because the program was gone.
  */
 async function feed(
   child: { readonly stdin: Writable | null; kill(signal: NodeJS.Signals): boolean },
   input: readonly (Readable | Transform)[] | undefined,
-): Promise<unknown> {
+  hasExited: () => boolean,
+): Promise<{ readonly error: unknown; readonly gone: boolean } | undefined> {
   if (input === undefined || child.stdin === null) return undefined;
   try {
     await pipeline([...input, child.stdin] as [Readable, Writable]);
     return undefined;
   } catch (error) {
     child.kill('SIGKILL');
-    return error;
+    return { error, gone: hasExited() || isGone(error) };
   }
 }
 

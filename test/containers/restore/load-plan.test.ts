@@ -80,3 +80,26 @@ test('without a wanted stream there is nothing to wait for', () => {
   expect(plan).toMatchObject({ first: [10], streams: [], last: [30] });
   expect(plan.after.size).toBe(0);
 });
+
+test('indexes that alter their table are built one after the other, where it has several', () => {
+  const altering = (dumpId: number, table: number, statement: string): TocEntry => ({
+    ...entry(dumpId, 'INDEX', 'postData', [table]),
+    definition: `CREATE INDEX i${dumpId} ON t (a);\nALTER TABLE t ${statement} i${dumpId};\n`,
+  });
+  const more: DumpToc = {
+    ...toc,
+    entries: [
+      ...toc.entries,
+      altering(60, 10, 'CLUSTER ON'),
+      altering(61, 10, 'REPLICA IDENTITY USING INDEX'),
+      altering(62, 11, 'CLUSTER ON'),
+      altering(63, 12, 'CLUSTER ON'),
+      altering(64, 12, 'REPLICA IDENTITY USING INDEX'),
+    ],
+  };
+  const plan = planLoad(more, undefined, streams);
+  expect(plan.alone).toEqual([60, 61, 63, 64]);
+  expect(plan.after.get(21)).toEqual([[[62]]]);
+  expect(plan.last).toEqual(planLoad(toc, undefined, streams).last);
+  expect(planLoad(toc, undefined, streams).alone).toEqual([]);
+});

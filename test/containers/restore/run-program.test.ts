@@ -58,3 +58,17 @@ test('what keeps a program from its input is the cause, and not how the program 
     code: 'VAULT_INTEGRITY',
   });
 });
+
+test('a program that goes away while its input is silent is not waited for', async () => {
+  const over = new AbortController();
+  async function* silent(): AsyncGenerator<Buffer> {
+    yield Buffer.from(SQL);
+    await new Promise((_resolve, reject) => {
+      over.signal.addEventListener('abort', () => reject(over.signal.reason));
+    });
+  }
+  const path = await program("head -c 10 >/dev/null; echo 'pg_restore: error: gone' >&2; exit 3");
+  const input = [Readable.from(silent(), { objectMode: false })];
+  const running = runProgram(path, [], { target, input, onExit: () => over.abort() });
+  await expect(running).rejects.toThrow('psql ended with exit status 3: pg_restore: error: gone');
+});

@@ -168,6 +168,11 @@ describe('a forged manifest is refused', () => {
     expect(found).toContain('gives 0 pieces for 4101.dat.zst, of which the dump has 4');
   });
 
+  test('that gives a file twice, whose rows would come twice', async () => {
+    const found = await forge(({ files: all }) => ({ files: [...all, ...all.slice(0, 1)] }));
+    expect(found).toContain('gives a file twice');
+  });
+
   test("that leaves out the pack's last artifact", async () => {
     const many = { ...files, '4104.dat.zst': Buffer.alloc(190_000, 'c') };
     const manifest = await putExampleBackup(fake, dataKeys, { files: many, cutEvery: 1024 * 70 });
