@@ -1,30 +1,22 @@
 /** A piece of SQL: enough to find names in the statements that pg_dump generates. */
 export interface SqlToken {
-  readonly kind: 'word' | 'quoted' | 'literal' | 'symbol' | 'space';
+  readonly kind: 'word' | 'quoted' | 'literal' | 'number' | 'symbol' | 'space';
   /** As it stands in the SQL. */
   readonly text: string;
 }
 
 const TOKEN =
-  /(\s+|--[^\n]*)|("(?:[^"]|"")*")|([eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\4\$)|([\p{L}_][\p{L}\p{N}_$]*)|([\s\S])/gu;
+  /(\s+|--[^\n]*)|("(?:[^"]|"")*")|([eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\4\$)|([\p{L}_][\p{L}\p{N}_$]*)|([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)|([\s\S])/gu;
+
+/** By the pattern's groups; the fourth, the tag of a dollar quote, lies within the third. */
+const KINDS = ['space', 'quoted', 'literal', 'literal', 'word', 'number', 'symbol'] as const;
 
 /** Splits SQL into tokens; joined again they give the same text. */
 export function tokenize(sql: string): SqlToken[] {
-  const tokens: SqlToken[] = [];
-  for (const [text, space, quoted, literal, , word] of sql.matchAll(TOKEN)) {
-    const kind =
-      space !== undefined
-        ? 'space'
-        : quoted !== undefined
-          ? 'quoted'
-          : literal !== undefined
-            ? 'literal'
-            : word !== undefined
-              ? 'word'
-              : 'symbol';
-    tokens.push({ kind, text });
-  }
-  return tokens;
+  return [...sql.matchAll(TOKEN)].map(([text, ...groups]) => {
+    const kind = KINDS[groups.findIndex((group) => group !== undefined)] ?? 'symbol';
+    return { kind, text };
+  });
 }
 
 /** Splits SQL into its statements, each as its tokens without the semicolon. */
@@ -56,6 +48,13 @@ export function nameOf(token: SqlToken | undefined): string | undefined {
   if (token?.kind === 'word') return token.text.toLowerCase();
   if (token?.kind === 'quoted') return token.text.slice(1, -1).replaceAll('""', '"');
   return undefined;
+}
+
+/** The text that a literal stands for, as PostgreSQL's programs write it: `'…'`, or `E'…'` with doubled backslashes. */
+export function textOfLiteral(token: SqlToken | undefined): string | undefined {
+  if (token?.kind !== 'literal' || !token.text.endsWith("'")) return undefined;
+  if (token.text.startsWith("'")) return token.text.slice(1, -1).replaceAll("''", "'");
+  return token.text.slice(2, -1).replaceAll(/''|\\[\s\S]/g, (pair) => pair.slice(1));
 }
 
 export function quoteName(name: string): string {

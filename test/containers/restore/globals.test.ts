@@ -26,7 +26,7 @@ SET standard_conforming_strings = on;
 CREATE ROLE "a;b ""c""";
 ALTER ROLE "a;b ""c""" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
 CREATE ROLE app;
-ALTER ROLE app WITH SUPERUSER NOINHERIT NOCREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS CONNECTION LIMIT 7 PASSWORD 'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4=' VALID UNTIL '2031-02-03 04:05:06+00';
+ALTER ROLE app WITH SUPERUSER NOINHERIT NOCREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS CONNECTION LIMIT 100 PASSWORD 'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4=' VALID UNTIL '2031-02-03 04:05:06+00';
 COMMENT ON ROLE app IS 'It''s; -- ours';
 CREATE ROLE postgres;
 ALTER ROLE postgres WITH SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS PASSWORD 'SCRAM-SHA-256$4096:c2FsdA==$b3RoZXI=:b3RoZXI=';
@@ -74,7 +74,7 @@ describe('parsed', () => {
         name: 'app',
         attributes: [
           ...['SUPERUSER', 'NOINHERIT', 'CREATEDB', 'LOGIN', 'REPLICATION', 'BYPASSRLS'],
-          'CONNECTION LIMIT 7',
+          'CONNECTION LIMIT 100',
           "PASSWORD 'SCRAM-SHA-256$4096:pKpXVuY7NCxb/Noe+oaGvw==$qH9FqzFAjOQ0nVrSV+AjKyMb0X+qnEBq5riLRKQ1s7w=:JeNebDKT19uwAB45nsC4bXaG80G7aOPRH+gUNYWiUB4='",
           "VALID UNTIL '2031-02-03 04:05:06+00'",
         ],
@@ -136,9 +136,19 @@ describe('applied to a server', () => {
 
   async function apply(user?: string): Promise<RolesResult> {
     const uri = user === undefined ? server.uri : server.uriFor({ user, password: 'x' });
+    return await applied(GLOBALS, uri);
+  }
+
+  async function applied(sql: string, uri = server.uri): Promise<RolesResult> {
     return await withSession(parseTargetUri(uri, caFile), 'postgres', (session) =>
-      applyGlobals(session, parseGlobals(GLOBALS)),
+      applyGlobals(session, parseGlobals(sql)),
     );
+  }
+
+  async function dumpGlobals(): Promise<string> {
+    const script = 'pg_dumpall --globals-only --restrict-key=x --dbname="$1"';
+    const uri = `${server.uri}&sslrootcert=/var/lib/postgresql/tls/ca.pem`;
+    return (await server.exec(['sh', '-c', script, 'sh', uri])).stdout;
   }
 
   async function ask(sql: string): Promise<unknown[]> {
@@ -178,6 +188,7 @@ describe('applied to a server', () => {
     expect(await ask(`SELECT setconfig::text FROM pg_db_role_setting ORDER BY 1`)).toEqual([
       '{work_mem=7MB,"search_path=\\"a \\"\\"q\\"\\" schema\\", public"}',
     ]);
+    expect(await ask(`SELECT rolconnlimit FROM pg_roles WHERE rolname = 'app'`)).toEqual([100]);
     // Whoever granted it is not here.
     expect(
       await ask(`SELECT admin_option AND NOT inherit_option AND grantor = 10 FROM pg_auth_members
@@ -215,5 +226,42 @@ describe('applied to a server', () => {
     });
     expect(JSON.stringify(result)).not.toMatch(/SCRAM|geheim/);
     expect(await ask(`SELECT rolsuper FROM pg_roles WHERE rolname = 'app'`)).toEqual([false]);
+  });
+
+  test('what pg_dumpall writes of odd roles makes the same roles again, and is then all there', async () => {
+    const names = [
+      'a"b',
+      "q'",
+      'new\nline',
+      'b\\slash',
+      '; --',
+      '$$',
+      'TO',
+      'all',
+      '1',
+      "E'x",
+      '-1',
+    ];
+    const quoted = names.map((name) => `"${name.replaceAll('"', '""')}"`);
+    for (const [at, name] of quoted.entries()) {
+      await server.query(`
+        CREATE ROLE ${name} LOGIN CONNECTION LIMIT ${at * 20} PASSWORD 'x' VALID UNTIL 'infinity';
+        ALTER ROLE ${name} SET search_path TO ${name}, 'x''y', "Z\\z";
+        ALTER ROLE ${name} SET "app.v" TO E'back\\\\slash ''q'' ; $$ -- x';
+        ALTER ROLE ${name} SET seq_page_cost TO 1.5;
+        COMMENT ON ROLE ${name} IS E'c\\\\ \\n; '' $a$ ';
+        GRANT SET ON PARAMETER log_statement TO ${name} WITH GRANT OPTION`);
+      if (at > 0) await server.query(`GRANT ${quoted[at - 1]} TO ${name} WITH INHERIT FALSE`);
+    }
+    const before = await dumpGlobals();
+    await server.query(`DROP OWNED BY ${quoted.join()}; DROP ROLE ${quoted.join()}`);
+    const made = await applied(before);
+    expect(made.created.toSorted()).toEqual(names.toSorted());
+    expect(await dumpGlobals()).toBe(before);
+    const again = (await applied(before)).notRestored.filter(
+      ({ what }) => !/^right|^comm/.test(what),
+    );
+    expect(again).toEqual([]);
+    await server.query(`DROP OWNED BY ${quoted.join()}; DROP ROLE ${quoted.join()}`);
   });
 });

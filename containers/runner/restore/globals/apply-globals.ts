@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { NotRestored } from '../not-restored.ts';
 import { quoteName } from '../sql-tokens.ts';
-import { differences, type RoleFacts, surveyRoles } from './compare-roles.ts';
-import type { GlobalRole, GlobalStatement, Globals, Membership } from './parse-globals.ts';
+import { differences, hasSetting, type RoleFacts, surveyRoles } from './compare-roles.ts';
+import type { GlobalRole, GlobalStatement, Globals, Membership } from './globals.ts';
 import { isReservedRole } from './reserved-roles.ts';
 
 /** What became of the backup's roles. */
@@ -114,8 +114,8 @@ class Application {
     }
     if (!roles.every((role) => this.#created.has(role))) {
       const [role = ''] = roles;
-      const has = this.#there.roles.get(role)?.settings.get(setting?.name ?? '');
-      if (has === undefined || has !== setting?.value) this.skip(what, this.#whyNot(roles));
+      const existing = this.#there.roles.get(role);
+      if (!hasSetting(existing, setting)) this.skip(what, this.#whyNot(roles));
       return;
     }
     const acting =

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { GlobalRole } from './parse-globals.ts';
+import type { GlobalRole, GlobalSetting } from './globals.ts';
 
 /** A role as the target has it. */
 export interface RoleOnTarget {
@@ -55,6 +55,40 @@ export function differences(
   const lacks = wanted.filter((one) => !has.has(one));
   const more = [...has].filter((one) => !wanted.includes(one));
   return [...lacks, ...more.map((one) => `no ${one}`)];
+}
+
+/**
+ * Settings that hold lists of names, which the server keeps with quotes and `pg_dumpall` writes apart.
+ *
+ * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_dump/dumputils.c variable_is_guc_list_quote
+ */
+const LISTS = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+  'unix_socket_directories',
+]);
+
+/** Whether the role has the setting already, with the same value. */
+export function hasSetting(
+  role: RoleOnTarget | undefined,
+  setting: GlobalSetting | undefined,
+): boolean {
+  if (setting === undefined) return false;
+  const { name, values } = setting;
+  const has = role?.settings.get(name);
+  if (has === undefined) return false;
+  const parts = LISTS.has(name.toLowerCase()) ? namesIn(has) : [has];
+  return JSON.stringify(parts) === JSON.stringify(values);
+}
+
+/** `a, "b ""c"""` */
+function namesIn(list: string): string[] {
+  return [...list.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g)].map(
+    ([bare, quoted]) => quoted?.replaceAll('""', '"') ?? bare,
+  );
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -3,62 +3,12 @@ import {
   nameOf,
   type SqlToken,
   splitStatements,
+  textOfLiteral,
   tokenize,
   withoutSpace,
 } from '../sql-tokens.ts';
-
-/** A role as `pg_dumpall` writes it. */
-export interface GlobalRole {
-  readonly name: string;
-  /** Attributes as `CREATE ROLE` takes them, without those that are its defaults: `LOGIN`, `CONNECTION LIMIT 7`. */
-  readonly attributes: readonly string[];
-  readonly hasPassword: boolean;
-}
-
-/** `GRANT role TO member …` */
-export interface Membership {
-  readonly role: string;
-  readonly member: string;
-  /** The statement, without its grantor. */
-  readonly statement: string;
-  readonly grantedBy: string | undefined;
-}
-
-/** A statement about one thing: a role's setting, comment or label, a right. */
-export interface GlobalStatement {
-  /** What it is about, for people; holds no value. */
-  readonly what: string;
-  /** Roles that it changes. */
-  readonly roles: readonly string[];
-  /** The tablespace that it is about. */
-  readonly tablespace?: string;
-  /** The setting that it makes, if it is one. */
-  readonly setting?: { readonly name: string; readonly value: string };
-  readonly sql: string;
-  /** Who granted it, where that is not the owner. */
-  readonly actingAs: string | undefined;
-}
-
-export interface Globals {
-  readonly roles: readonly GlobalRole[];
-  readonly memberships: readonly Membership[];
-  readonly statements: readonly GlobalStatement[];
-  /** With the statement that makes each. */
-  readonly tablespaces: readonly { readonly name: string; readonly sql: string }[];
-  /** Beginnings of statements that are none of these. */
-  readonly unknown: readonly string[];
-}
-
-/** What `CREATE ROLE` does by itself; to say it takes rights that not every restorer has. */
-const DEFAULTS = new Set([
-  'NOSUPERUSER',
-  'INHERIT',
-  'NOCREATEROLE',
-  'NOCREATEDB',
-  'NOLOGIN',
-  'NOREPLICATION',
-  'NOBYPASSRLS',
-]);
+import type { GlobalRole, GlobalStatement, Globals, Membership } from './globals.ts';
+import { readAttributes } from './role-attributes.ts';
 
 /**
  * Takes the output of `pg_dumpall --globals-only` apart. It is not replayed: it would stop at the
@@ -78,7 +28,7 @@ export function parseGlobals(sql: string): Globals {
     const name = nameOf(third) ?? '';
     const about = { sql: text, actingAs };
     if (isKeyword(verb, 'SET') && isKeyword(third, 'AUTHORIZATION')) {
-      actingAs = nameOf(tokens[3]) ?? literal(tokens[3]);
+      actingAs = nameOf(tokens[3]) ?? textOfLiteral(tokens[3]);
     } else if (isKeyword(verb, 'RESET')) {
       actingAs = undefined;
     } else if (isKeyword(verb, 'SET') || isKeyword(verb, 'SELECT')) {
@@ -86,8 +36,14 @@ export function parseGlobals(sql: string): Globals {
     } else if (isKeyword(verb, 'CREATE') && isKeyword(object, 'ROLE')) {
       roles.set(name, { name, attributes: [], hasPassword: false });
     } else if (isKeyword(verb, 'ALTER') && isKeyword(object, 'ROLE')) {
-      if (isKeyword(tokens[3], 'WITH')) roles.set(name, roleOf(name, tokens.slice(4)));
-      else statements.push({ ...settingOf(name, tokens), ...about });
+      if (isKeyword(tokens[3], 'WITH')) {
+        const read = readAttributes(tokens.slice(4));
+        const { attributes, hasPassword } = read;
+        roles.set(name, { name, attributes, hasPassword });
+        if (read.unknown !== undefined) unknown.push(`ALTER ROLE ${name} WITH ${read.unknown}`);
+      } else {
+        statements.push({ ...settingOf(name, tokens), ...about });
+      }
     } else if (isKeyword(verb, 'CREATE') && isKeyword(object, 'TABLESPACE')) {
       tablespaces.push({ name, sql: text });
     } else if (isKeyword(verb, 'ALTER') && isKeyword(object, 'TABLESPACE')) {
@@ -127,26 +83,6 @@ function withoutMetaCommands(sql: string): string {
   return kept.map((token) => token.text).join('');
 }
 
-function roleOf(name: string, tokens: readonly SqlToken[]): GlobalRole {
-  const attributes: string[] = [];
-  let hasPassword = false;
-  for (let at = 0; at < tokens.length; at += 1) {
-    const word = tokens[at]?.text.toUpperCase() ?? '';
-    if (word === 'PASSWORD') {
-      hasPassword = true;
-      attributes.push(`PASSWORD ${tokens[at + 1]?.text}`);
-      at += 1;
-    } else if (word === 'VALID' || word === 'CONNECTION') {
-      // `CONNECTION LIMIT -1` would be three tokens; but that is the default, which is not written.
-      attributes.push([word, ...tokens.slice(at + 1, at + 3).map(({ text }) => text)].join(' '));
-      at += 2;
-    } else if (!DEFAULTS.has(word)) {
-      attributes.push(word);
-    }
-  }
-  return { name, attributes, hasPassword };
-}
-
 /** `ALTER ROLE x [IN DATABASE y] SET name TO value` */
 function settingOf(
   role: string,
@@ -157,12 +93,18 @@ function settingOf(
   const to = tokens.findIndex(
     (token, at) => at > set && (isKeyword(token, 'TO') || token.text === '='),
   );
-  const value = tokens.slice(to + 1).map((token) => literal(token) ?? token.text);
   return {
     what: `setting ${name} of the role ${role}`,
     roles: [role],
-    ...(set === 3 ? { setting: { name, value: value.join('') } } : {}),
+    ...(set === 3 ? { setting: { name, values: valuesOf(tokens.slice(to + 1)) } } : {}),
   };
+}
+
+/** `'a', 'b'`, `1.5` */
+function valuesOf(tokens: readonly SqlToken[]): string[] {
+  return tokens
+    .filter(({ text }) => text !== ',')
+    .map((token) => textOfLiteral(token) ?? token.text);
 }
 
 /** `GRANT a TO b …`; with an `ON` it grants a right. */
@@ -216,11 +158,6 @@ function dotted(tokens: readonly SqlToken[]): string {
   let name = nameOf(tokens[0]) ?? '';
   for (let at = 1; tokens[at]?.text === '.'; at += 2) name += `.${nameOf(tokens[at + 1])}`;
   return name;
-}
-
-function literal(token: SqlToken | undefined): string | undefined {
-  if (token?.kind !== 'literal' || !token.text.startsWith("'")) return undefined;
-  return token.text.slice(1, -1).replaceAll("''", "'");
 }
 
 function textOf(tokens: readonly SqlToken[]): string {

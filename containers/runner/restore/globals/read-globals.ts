@@ -3,7 +3,8 @@ import type { Manifest } from '../../../../contract/manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../../vault/fetch-artifact.ts';
 import { assertNamed } from '../check-streams.ts';
 import { refused } from '../preflight.ts';
-import { type Globals, parseGlobals } from './parse-globals.ts';
+import type { Globals } from './globals.ts';
+import { parseGlobals } from './parse-globals.ts';
 
 const TRAILER = '-- PostgreSQL database cluster dump complete';
 
