@@ -176,7 +176,7 @@ export const ERROR_CODES = {
   RESTORE_FAILED: entry(
     ExitCode.RestoreFailed,
     true,
-    'The restore failed; what it had built was dropped.',
+    'The restore failed; what it had built was dropped, unless the message says otherwise.',
   ),
   NOT_TOLD: entry(
     ExitCode.NotTold,

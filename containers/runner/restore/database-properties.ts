@@ -5,10 +5,12 @@ import type { NotRestored } from './not-restored.ts';
 import { refused, type TargetFacts } from './preflight.ts';
 import type { Selection } from './select-entries.ts';
 import { quoteName } from './sql-tokens.ts';
+import { oidOf } from './swap-database.ts';
 
 /**
  * Makes the temporary database as the source's was made: from template0, with its encoding and locale.
  *
+ * @returns its object id.
  * @throws HoldfastError RESTORE_REFUSED when the target has no such locale
  */
 export async function createTemporary(
@@ -16,7 +18,7 @@ export async function createTemporary(
   toc: DumpToc,
   temporary: string,
   { tablespaces }: Pick<TargetFacts, 'tablespaces'>,
-): Promise<void> {
+): Promise<number> {
   const statement = createDatabaseStatement(toc, temporary, { tablespaces });
   if (statement === undefined) {
     throw refused('The dump does not say how its database was made.', 'Use another backup.');
@@ -28,6 +30,9 @@ export async function createTemporary(
       error,
     );
   });
+  const oid = await oidOf(session, temporary);
+  if (oid === undefined) throw new Error(`${temporary} was made, and is not there any more.`);
+  return oid;
 }
 
 /**

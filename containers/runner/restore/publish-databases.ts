@@ -1,40 +1,53 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import { refused, surveyTarget } from './preflight.ts';
+import { waitForOutcome } from './publish-outcome.ts';
+import type { AssertHeld } from './restore-lock.ts';
 import type { RestoreRequest, RestoreResult } from './restore-request.ts';
-import { dropTemporary, swapDatabases } from './swap-database.ts';
+import {
+  CommitUnanswered,
+  dropOwn,
+  type Swap,
+  swapDatabases,
+  type Temporary,
+} from './swap-database.ts';
 import { type TargetServer, withSession } from './target-connection.ts';
 import { asideName } from './temporary-name.ts';
 
 /** A database that is whole, and has its temporary name still. */
 export interface BuiltDatabase extends Omit<RestoreResult, 'keptAs' | 'seconds'> {
-  readonly temporary: string;
+  readonly temporary: Temporary;
   /** When its dump began to be fetched, milliseconds since 1970. */
   readonly started: number;
   readonly seconds: Omit<RestoreResult['seconds'], 'total'>;
 }
 
 /** Who publishes: what of a request matters to that. */
-export type Publication = Pick<RestoreRequest, 'target' | 'replace' | 'now' | 'signal'>;
+export interface Publication extends Pick<RestoreRequest, 'target' | 'replace' | 'now' | 'signal'> {
+  /** Asked before anything is renamed: without the lock, what was built may be another restore's. */
+  readonly assertHeld: AssertHeld;
+}
 
 /**
  * Gives finished databases the names that they are to have, all of them or none.
  *
  * @param home database to connect to: none of these.
  * @param givingWay databases that give way without `replace`.
- * @throws HoldfastError RESTORE_REFUSED when somebody has made one of these meanwhile, RESTORE_FAILED
+ * @throws HoldfastError RESTORE_REFUSED when somebody has made one of these meanwhile, RESTORE_FAILED,
+ * also when nobody can say whether they have their names
  */
 export async function publishDatabases(
-  { target, replace, now, signal }: Publication,
+  { target, replace, now, signal, assertHeld }: Publication,
   home: string,
   built: readonly BuiltDatabase[],
   givingWay: ReadonlySet<string> = new Set(),
 ): Promise<RestoreResult[]> {
   const temporaries = built.map(({ temporary }) => temporary);
+  let swaps: Swap[] = [];
   try {
-    return await withSession(target, home, async (session) => {
+    await withSession(target, home, async (session) => {
       signal?.throwIfAborted();
       const { databases } = await surveyTarget(session);
-      const swaps = built.map(({ name, temporary }) => {
+      swaps = built.map(({ name, temporary }) => {
         const exists = databases.has(name);
         if (exists && !replace && !givingWay.has(name)) {
           throw refused(
@@ -44,27 +57,30 @@ export async function publishDatabases(
         }
         return { name, temporary, aside: exists ? asideName(name, now()) : undefined };
       });
+      await assertHeld();
       await swapDatabases(session, swaps);
-      return built.map(({ temporary: _, started, seconds, ...result }, at) => ({
-        ...result,
-        keptAs: swaps[at]?.aside,
-        seconds: { ...seconds, total: (Date.now() - started) / 1000 },
-      }));
     });
   } catch (error) {
-    return await dropBuilt(error, { target, home, signal }, temporaries);
+    const published =
+      error instanceof CommitUnanswered && (await waitForOutcome(error, { target, home }, swaps));
+    if (!published) return await dropBuilt(error, { target, home, signal }, temporaries);
   }
+  return built.map(({ temporary: _, started, seconds, ...result }, at) => ({
+    ...result,
+    keptAs: swaps[at]?.aside,
+    seconds: { ...seconds, total: (Date.now() - started) / 1000 },
+  }));
 }
 
 /** Drops what was built, and throws what it was dropped for, or that it could not be dropped. */
 export async function dropBuilt(
   error: unknown,
   { target, home, signal }: Pick<Publication, 'target' | 'signal'> & { readonly home: string },
-  temporaries: readonly string[],
+  temporaries: readonly Temporary[],
 ): Promise<never> {
   // On a session of its own: the broken one may be the reason why we are here.
   const left = await withSession(target, home, async (session) => {
-    for (const temporary of temporaries) await dropTemporary(session, temporary);
+    for (const temporary of temporaries) await dropOwn(session, temporary);
   }).then(
     () => undefined,
     (reason: unknown) => reason,
@@ -73,7 +89,7 @@ export async function dropBuilt(
   if (left !== undefined) {
     throw failed(
       error,
-      `The restore failed, and what it had built could not be dropped (${temporaries.join(', ')})`,
+      `The restore failed, and what it had built could not be dropped (${temporaries.map(({ name }) => name).join(', ')})`,
     );
   }
   throw error instanceof HoldfastError ? error : failed(error, 'The restore failed');

@@ -23,7 +23,7 @@ import {
   homeBeside,
   publishDatabases,
 } from './publish-databases.ts';
-import { withRestoreLocks } from './restore-lock.ts';
+import { type AssertHeld, withRestoreLocks } from './restore-lock.ts';
 import type { RestoreRequest, RestoreResult } from './restore-request.ts';
 import { assertLoadsWhole, selectEntries } from './select-entries.ts';
 import { choose, listed } from './selection/choose.ts';
@@ -48,12 +48,13 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   const programs = await programsFor(request);
   // A database cannot be renamed by a session that is connected to it.
   const home = homeBeside(target, [name]);
-  return await withRestoreLocks(target, [name], async (session) => {
+  return await withRestoreLocks(target, [name], async (session, assertHeld) => {
     const facts = await surveyTarget(session);
     checkServer(facts, manifest);
     checkDatabase(facts, entry, { name, replace: request.replace, chosen: request.chosen });
-    const built = await buildAside(session, { request, entry, name, home, facts, programs });
-    const [published] = await publishDatabases(request, home, [built]);
+    const run = { request, entry, name, home, facts, programs, assertHeld };
+    const built = await buildAside(session, run);
+    const [published] = await publishDatabases({ ...request, assertHeld }, home, [built]);
     if (published === undefined) throw new Error('Nothing was published.');
     return published;
   });
@@ -78,6 +79,8 @@ export interface Run {
   readonly home: string;
   readonly facts: TargetFacts;
   readonly programs: ClientPrograms;
+  /** The name's lock. */
+  readonly assertHeld: AssertHeld;
 }
 
 /**
@@ -88,6 +91,7 @@ export interface Run {
  */
 export async function buildAside(session: pg.Client, run: Run): Promise<BuiltDatabase> {
   const { request, entry, name } = run;
+  await run.assertHeld();
   await dropTemporary(session, temporaryName(name)).catch((error: unknown) => {
     throw failed(error, `The temporary database of an earlier run cannot be dropped`);
   });
@@ -98,7 +102,7 @@ export async function buildAside(session: pg.Client, run: Run): Promise<BuiltDat
 }
 
 async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabase> {
-  const { request, entry, name, home, facts } = run;
+  const { request, entry, name, home, facts, assertHeld } = run;
   const { reader, manifest, target, signal, onProgress } = request;
   const started = Date.now();
   const { onStaged, onStreamed } = fetchProgress(manifest, entry, onProgress);
@@ -117,12 +121,17 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
   const room = makeRoom(toc);
   const temporary = temporaryName(name);
   const options = { ...request, programs: run.programs };
+  let oid: number | undefined;
   try {
-    await withSession(target, home, (session) =>
+    await assertHeld();
+    const created = await withSession(target, home, (session) =>
       createTemporary(session, toc, temporary, {
         tablespaces: request.noTablespaces ? new Set() : facts.tablespaces,
       }),
     );
+    // Who held the lock until now has read the object id of its own database.
+    await assertHeld();
+    oid = created;
     await withSession(target, temporary, async (session) => {
       for (const statement of room.statements) await session.query(statement);
     });
@@ -142,7 +151,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       started,
       database: entry.name,
       name,
-      temporary,
+      temporary: { name: temporary, oid: created },
       tables: toc.entries.filter(({ desc }) => desc === 'TABLE').length,
       dumpBytes: dumpBytes(entry),
       databaseBytes: finished.bytes,
@@ -161,7 +170,8 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       },
     };
   } catch (error) {
-    return await dropBuilt(error, { target, home, signal }, [temporary]);
+    const own = oid === undefined ? [] : [{ name: temporary, oid }];
+    return await dropBuilt(error, { target, home, signal }, own);
   }
 }
 

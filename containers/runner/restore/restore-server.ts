@@ -32,7 +32,7 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
   const names = entries.map(({ name }) => name);
   const programs = await programsFor(request);
   const home = homeBeside(target, names);
-  return await withRestoreLocks(target, names, async (session) => {
+  return await withRestoreLocks(target, names, async (session, assertHeld) => {
     let facts = await surveyTarget(session);
     checkServer(facts, manifest);
     const there = names.filter((name) => facts.databases.has(name));
@@ -49,14 +49,15 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
       for (const [at, entry] of entries.entries()) {
         const { name } = entry;
         request.onDatabase?.(name, at + 1, entries.length);
-        const run = { request: { ...request, database: name }, entry, name, home, facts, programs };
+        const own = { ...request, database: name };
+        const run = { request: own, entry, name, home, facts, programs, assertHeld };
         built.push(await buildAside(session, run));
       }
     } catch (error) {
       const temporaries = built.map(({ temporary }) => temporary);
       return await dropBuilt(error, { target, home, signal }, temporaries);
     }
-    const published = await publishDatabases(request, home, built, empty);
+    const published = await publishDatabases({ ...request, assertHeld }, home, built, empty);
     const dropped: string[] = [];
     const databases: RestoreResult[] = [];
     for (const result of published) {

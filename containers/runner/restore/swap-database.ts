@@ -1,16 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { HoldfastError } from '../../../contract/errors.ts';
 import { quoteName } from './sql-tokens.ts';
 
 const TRIES = 5;
 /** `object_in_use`: somebody is still, or again, connected. */
 const IN_USE = '55006';
 
+/** A temporary database of this run. Another restore may make one of the same name, not of the same id. */
+export interface Temporary {
+  readonly name: string;
+  /** Its object id on the target. */
+  readonly oid: number;
+}
+
 export interface Swap {
-  readonly temporary: string;
+  readonly temporary: Temporary;
   readonly name: string;
   /** Where the database that has the name now goes; `undefined` when there is none. */
   readonly aside: string | undefined;
+}
+
+/** COMMIT got no answer, or an error: what became of the transaction has to be looked up. */
+export class CommitUnanswered extends Error {
+  /** The transaction's id. */
+  readonly transaction: string;
+
+  constructor(transaction: string, cause: unknown) {
+    super((cause as Error).message, { cause });
+    this.name = 'CommitUnanswered';
+    this.transaction = transaction;
+  }
 }
 
 /**
@@ -19,6 +39,8 @@ export interface Swap {
  *
  * Sessions on the replaced databases are ended. They may reconnect before a rename has its lock, so
  * that is tried a few times; once it has, new connections wait for the end of the transaction.
+ *
+ * @throws CommitUnanswered
  */
 export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
@@ -32,11 +54,19 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
           );
           await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
         }
-        await session.query(`ALTER DATABASE ${quoteName(temporary)} RENAME TO ${quoteName(name)}`);
+        await session.query(
+          `ALTER DATABASE ${quoteName(temporary.name)} RENAME TO ${quoteName(name)}`,
+        );
+        // Only now: the rename's lock keeps the name where it is until the transaction ends.
+        await assertOurs(session, name, temporary);
       }
-      await session.query('COMMIT');
+      const transaction = await currentTransaction(session);
+      await session.query('COMMIT').catch((error: unknown) => {
+        throw new CommitUnanswered(transaction, error);
+      });
       return;
     } catch (error) {
+      if (error instanceof CommitUnanswered) throw error;
       await session.query('ROLLBACK').catch(() => {});
       if ((error as { code?: string }).code !== IN_USE || attempt === TRIES) throw error;
       await sleep(200 * attempt);
@@ -44,7 +74,42 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
   }
 }
 
-/** Drops what a run, this one or a killed one, had begun to build; ends its sessions. */
+async function assertOurs(session: pg.Client, name: string, temporary: Temporary): Promise<void> {
+  const oid = await oidOf(session, name);
+  if (oid === temporary.oid) return;
+  throw new HoldfastError(
+    'RESTORE_FAILED',
+    `The temporary database ${temporary.name} is another restore's (object id ${oid}, ours had ${temporary.oid}).`,
+    {
+      hint: `Nothing was published. Another restore into "${name}" runs, or has run: look what it brought before you run this one again.`,
+    },
+  );
+}
+
+/** `undefined` when there is no database of that name. */
+export async function oidOf(session: pg.Client, name: string): Promise<number | undefined> {
+  const { rows } = await session.query<{ oid: number }>(
+    'SELECT oid FROM pg_database WHERE datname = $1',
+    [name],
+  );
+  return rows[0]?.oid;
+}
+
+async function currentTransaction(session: pg.Client): Promise<string> {
+  const { rows } = await session.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+  if (rows[0] === undefined) throw new Error('The transaction has no id.');
+  return rows[0].id;
+}
+
+/** Drops what this run had built, unless another restore's has taken the name. */
+export async function dropOwn(session: pg.Client, { name, oid }: Temporary): Promise<void> {
+  if ((await oidOf(session, name)) === oid) await dropTemporary(session, name);
+}
+
+/**
+ * Drops, by name, what an earlier run had begun to build; ends its sessions. Only whoever holds the
+ * lock of the final name may.
+ */
 export async function dropTemporary(session: pg.Client, temporary: string): Promise<void> {
   await session.query(`DROP DATABASE IF EXISTS ${quoteName(temporary)} WITH (FORCE)`);
 }

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { restoreDatabase } from '../../../containers/runner/restore/restore-database.ts';
 import type { Progress } from '../../../containers/runner/restore/restore-progress.ts';
 import type {
@@ -183,6 +183,31 @@ test('a big table that was changed in the vault is named, and nothing of it is l
   }
   expect(await databases()).toEqual([]);
   expect(await readdir(request.staging)).toEqual([]);
+});
+
+test('one that loses its lock while it loads publishes nothing', async () => {
+  const last = good.artifacts.findLast(({ name }) => /\.dat\.zst\.\d+$/.test(name))?.key;
+  const send = fake.s3.send.bind(fake.s3) as (...args: unknown[]) => Promise<unknown>;
+  let lost = 0;
+  vi.spyOn(fake.s3, 'send').mockImplementation(async (...args: unknown[]) => {
+    if ((args[0] as { input: { Key?: string } }).input.Key === last) {
+      const { rows } = await postgres.primary.query(
+        `SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'`,
+      );
+      lost += rows.length;
+    }
+    return await send(...args);
+  });
+  try {
+    await expect(restore(good, 'copy')).rejects.toMatchObject({
+      code: 'RESTORE_FAILED',
+      message: expect.stringContaining('keeps other restores from "copy" was lost'),
+    });
+  } finally {
+    vi.restoreAllMocks();
+  }
+  expect(lost).toBe(1);
+  expect(await databases()).toEqual([]);
 });
 
 test('the first error of pg_restore ends it, and the next run succeeds', async () => {

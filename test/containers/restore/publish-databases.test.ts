@@ -1,0 +1,185 @@
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import {
+  type BuiltDatabase,
+  publishDatabases,
+} from '../../../containers/runner/restore/publish-databases.ts';
+import { waitForOutcome } from '../../../containers/runner/restore/publish-outcome.ts';
+import { withRestoreLocks } from '../../../containers/runner/restore/restore-lock.ts';
+import { CommitUnanswered } from '../../../containers/runner/restore/swap-database.ts';
+import {
+  parseTargetUri,
+  type TargetServer,
+} from '../../../containers/runner/restore/target-connection.ts';
+import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { freePort } from '../../local-cloud/servers/free-port.ts';
+import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+
+const TEMPORARY = 'holdfast_restore_x';
+
+let run: Run;
+let server: PostgresServer;
+let target: TargetServer;
+
+beforeAll(async () => {
+  run = await startRun();
+  const certificates = await makeCertificates(run);
+  server = await startLoneServer({ run, certificates }, 'publish');
+  target = parseTargetUri(server.uri, certificates.caFile);
+});
+afterAll(async () => {
+  await server?.stop();
+  await run?.stop();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const name of Object.keys(await databases())) {
+    await server.query(`DROP DATABASE "${name}" WITH (FORCE)`);
+  }
+});
+
+/** Databases beside the server's own, with their object ids. */
+async function databases(): Promise<Record<string, number>> {
+  const { rows } = await server.query(
+    "SELECT datname, oid FROM pg_database WHERE datname ~ '^(holdfast|final)' ORDER BY 1",
+  );
+  return Object.fromEntries(
+    rows.map((row: { datname: string; oid: number }) => [row.datname, row.oid]),
+  );
+}
+
+async function make(name: string): Promise<number> {
+  await server.query(`CREATE DATABASE ${name} STRATEGY file_copy`);
+  return (await databases())[name] ?? 0;
+}
+
+async function build(): Promise<BuiltDatabase> {
+  const oid = await make(TEMPORARY);
+  return {
+    temporary: { name: TEMPORARY, oid },
+    name: 'final',
+    database: 'final',
+    tables: 0,
+    dumpBytes: 0,
+    databaseBytes: 0,
+    notRestored: [],
+    warnings: [],
+    started: Date.now(),
+    seconds: { fetch: 0, restore: 0, analyze: 0 },
+  };
+}
+
+async function publish(
+  built: readonly BuiltDatabase[],
+  meanwhile: () => Promise<unknown> = async () => {},
+) {
+  return await withRestoreLocks(target, ['final'], async (_, assertHeld) => {
+    await meanwhile();
+    const publication = { target, replace: true, now: () => new Date(0), assertHeld };
+    return await publishDatabases(publication, 'postgres', built);
+  });
+}
+
+/** Makes the next COMMIT end the connection instead of being answered. */
+function loseAnswer(doCommit: boolean): void {
+  const query = pg.Client.prototype.query as (...args: unknown[]) => Promise<unknown>;
+  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(async function (
+    this: pg.Client,
+    ...args: unknown[]
+  ) {
+    if (args[0] !== 'COMMIT') return await query.apply(this, args);
+    if (doCommit) await query.apply(this, args);
+    await this.end();
+    throw new Error('Connection terminated unexpectedly');
+  } as never);
+}
+
+test('one that has lost its lock publishes nothing, and drops what it had built', async () => {
+  const old = await make('final');
+  const loss = () =>
+    server.query(
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'",
+    );
+  await expect(publish([await build()], loss)).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('The session that keeps other restores from "final" was lost'),
+  });
+  expect(await databases()).toEqual({ final: old });
+});
+
+test("another restore's database of the same temporary name is neither published nor dropped", async () => {
+  const old = await make('final');
+  const ours = await build();
+  await server.query(`DROP DATABASE ${TEMPORARY}`);
+  const others = await make(TEMPORARY);
+  await expect(publish([ours])).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining("is another restore's"),
+  });
+  expect(await databases()).toEqual({ final: old, [TEMPORARY]: others });
+});
+
+test('a COMMIT that took effect, though its answer was lost, is a success', async () => {
+  const old = await make('final');
+  const built = await build();
+  loseAnswer(true);
+  const kept = 'final_before_19700101t000000z';
+  expect(await publish([built])).toMatchObject([{ name: 'final', keptAs: kept }]);
+  expect(await databases()).toEqual({ final: built.temporary.oid, [kept]: old });
+});
+
+test('a COMMIT that never arrived is a failure, which leaves nothing', async () => {
+  const built = await build();
+  loseAnswer(false);
+  await expect(publish([built])).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('Connection terminated unexpectedly'),
+  });
+  expect(await databases()).toEqual({});
+});
+
+test('a COMMIT that the server is still at is waited for', async () => {
+  const { temporary } = await build();
+  const session = new pg.Client({
+    connectionString: server.uri.split('?')[0],
+    ssl: { rejectUnauthorized: false },
+  });
+  await session.connect();
+  try {
+    await session.query(`BEGIN; ALTER DATABASE ${TEMPORARY} RENAME TO final`);
+    const { rows } = await session.query<{ id: string }>('SELECT pg_current_xact_id()::text AS id');
+    const query = pg.Client.prototype.query as (...args: unknown[]) => Promise<unknown>;
+    let asked = 0;
+    vi.spyOn(pg.Client.prototype, 'query').mockImplementation(async function (
+      this: pg.Client,
+      ...args: unknown[]
+    ) {
+      const answer = await query.apply(this, args);
+      if (String(args[0]).includes('pg_xact_status')) {
+        asked += 1;
+        if (asked === 1) await query.apply(session, ['COMMIT']);
+      }
+      return answer;
+    } as never);
+    const unanswered = new CommitUnanswered(rows[0]?.id ?? '', new Error('lost'));
+    const swaps = [{ name: 'final', temporary, aside: undefined }];
+    expect(await waitForOutcome(unanswered, { target, home: 'postgres' }, swaps)).toBe(true);
+    expect(asked).toBe(2);
+  } finally {
+    await session.end();
+  }
+});
+
+test('when nobody can say what became of it, it says so, and how to find out', async () => {
+  const away = { ...target, port: await freePort() };
+  const swaps = [{ name: 'final', temporary: { name: TEMPORARY, oid: 4711 }, aside: undefined }];
+  const unanswered = new CommitUnanswered('750', new Error('lost'));
+  await expect(
+    waitForOutcome(unanswered, { target: away, home: 'postgres', patience: 0 }, swaps),
+  ).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('whether "final" took effect is unknown'),
+    hint: expect.stringContaining('oid IN (4711)'),
+  });
+});
