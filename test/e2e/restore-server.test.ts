@@ -201,7 +201,7 @@ describe('a whole server', () => {
     const { exitCode, stderr } = await restore(['--all']);
     expect(exitCode).toBe(ExitCode.RestoreRefused);
     expect(stderr).toContain(
-      'The target has databases of these names: News; letter, crowded, shop.',
+      'The target has databases of these names: News; letter, crowded, postgres, shop.',
     );
     expect(stderr).toContain('--replace');
     expect(await databases()).toEqual(before);

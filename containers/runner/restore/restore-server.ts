@@ -1,5 +1,5 @@
 import { checkDatabases, findDatabases } from './check-databases.ts';
-import { dropIfEmpty, emptyDatabases } from './empty-databases.ts';
+import { dropReplaced, emptyDatabases } from './empty-databases.ts';
 import { applyGlobals, type RolesResult } from './globals/apply-globals.ts';
 import { readGlobals } from './globals/read-globals.ts';
 import { checkServer, surveyTarget } from './preflight.ts';
@@ -11,7 +11,7 @@ import {
 } from './publish-databases.ts';
 import { buildAside, programsFor } from './restore-database.ts';
 import { withRestoreLocks } from './restore-lock.ts';
-import type { RestoreResult, ServerRequest, ServerResult } from './restore-request.ts';
+import type { ServerRequest, ServerResult } from './restore-request.ts';
 import { withSession } from './target-connection.ts';
 
 /**
@@ -20,8 +20,8 @@ import { withSession } from './target-connection.ts';
  * happens before leaves the target's databases as they were; roles that were made stay, and the next
  * run finds them as they are.
  *
- * A database of the same name gives way without `replace` if nothing was ever made in it: `postgres`
- * is there on every new server.
+ * A database of the same name gives way without `replace` if it is as initdb made it: `postgres` is
+ * there on every new server.
  *
  * @throws HoldfastError DATABASE_UNKNOWN, RESTORE_REFUSED, CLIENT_MISSING, VAULT_*, RESTORE_FAILED
  */
@@ -58,15 +58,7 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
       return await dropBuilt(error, { target, home, signal }, temporaries);
     }
     const published = await publishDatabases({ ...request, assertHeld }, home, built, empty);
-    const dropped: string[] = [];
-    const databases: RestoreResult[] = [];
-    for (const result of published) {
-      const { name, keptAs } = result;
-      const gone =
-        keptAs !== undefined && empty.has(name) && (await dropIfEmpty(target, home, keptAs));
-      if (gone) dropped.push(name);
-      databases.push(gone ? { ...result, keptAs: undefined } : result);
-    }
+    const { databases, dropped } = await dropReplaced(target, home, published, empty);
     return { roles, databases, dropped, seconds: { total: (Date.now() - started) / 1000 } };
   });
 }
