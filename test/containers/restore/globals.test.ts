@@ -156,6 +156,7 @@ describe('applied to a server', () => {
     return rows.map((row: object) => Object.values(row)[0]);
   }
 
+  const MADE = '^(newcomer|newest|all|current_user|grabber)$';
   const PASSWORDS = 'SELECT rolpassword FROM pg_authid WHERE rolname = ';
 
   test('a role that exists keeps its attributes, password, memberships and settings', async () => {
@@ -263,5 +264,78 @@ describe('applied to a server', () => {
     );
     expect(again).toEqual([]);
     await server.query(`DROP OWNED BY ${quoted.join()}; DROP ROLE ${quoted.join()}`);
+  });
+
+  test('nothing is done to a role that exists, nor to PUBLIC, whatever the globals say', async () => {
+    await server.query(`CREATE ROLE watcher; GRANT SET ON PARAMETER work_mem TO watcher, PUBLIC`);
+    const hostile = [
+      ...['newcomer', '"all"', '"current_user"', 'grabber', 'watcher'].flatMap((name) => [
+        `CREATE ROLE ${name}`,
+        `ALTER ROLE ${name} WITH SUPERUSER LOGIN PASSWORD 'geheim'`,
+      ]),
+      'ALTER ROLE grabber WITH LOGIN ROLE watcher, postgres',
+      'ALTER ROLE CURRENT_USER WITH NOLOGIN',
+      `ALTER ROLE ALL SET work_mem TO '64kB'`,
+      `ALTER ROLE CURRENT_USER SET app.secret TO 'geheim'`,
+      `ALTER ROLE ALL IN DATABASE postgres SET work_mem TO '64kB'`,
+      `ALTER ROLE watcher SET app.secret TO 'geheim'`,
+      'ALTER ROLE newcomer RENAME TO newest',
+      'GRANT newcomer TO watcher',
+      'GRANT newcomer TO grabber, watcher',
+      'GRANT newcomer TO CURRENT_USER',
+      'GRANT newcomer, grabber TO watcher',
+      'REVOKE newcomer FROM watcher',
+      'GRANT SET ON PARAMETER session_preload_libraries TO PUBLIC',
+      'GRANT ALTER SYSTEM ON PARAMETER archive_command TO PUBLIC',
+      'GRANT ALTER SYSTEM ON PARAMETER archive_command TO newcomer, PUBLIC',
+      'GRANT ALTER SYSTEM ON PARAMETER archive_command TO newcomer, watcher WITH GRANT OPTION',
+      'GRANT ALTER SYSTEM ON PARAMETER archive_command TO SESSION_USER',
+      'REVOKE SET ON PARAMETER work_mem FROM PUBLIC',
+      'REVOKE SET ON PARAMETER work_mem FROM watcher',
+      'REVOKE SET ON PARAMETER work_mem FROM newcomer, watcher CASCADE',
+      'SET SESSION AUTHORIZATION postgres',
+      'GRANT SET ON PARAMETER archive_command TO PUBLIC',
+      'RESET SESSION AUTHORIZATION',
+      'GRANT CREATE ON TABLESPACE pg_default TO PUBLIC',
+      'GRANT CREATE ON TABLESPACE pg_default TO watcher',
+      `COMMENT ON ROLE watcher IS 'x'`,
+      `COMMENT ON DATABASE newcomer IS 'x'`,
+      'GRANT SET ON PARAMETER log_statement TO newcomer',
+    ];
+    // Grants to the server's first user come with every parameter that is granted to anybody.
+    const facts = `
+      SELECT json_agg(a ORDER BY oid)::text FROM pg_authid a WHERE rolname !~ '${MADE}'
+      UNION ALL SELECT json_agg(s ORDER BY s::text)::text FROM pg_db_role_setting s
+      UNION ALL SELECT json_agg(m ORDER BY m.oid)::text FROM pg_auth_members m
+                 WHERE pg_get_userbyid(member) !~ '${MADE}'
+      UNION ALL SELECT json_agg(g ORDER BY g::text)::text FROM (
+                  SELECT parname, a.* FROM pg_parameter_acl, aclexplode(paracl) a
+                   WHERE grantee <> 10 AND pg_get_userbyid(grantee) !~ '${MADE}') g
+      UNION ALL SELECT json_agg(spcacl)::text FROM pg_tablespace
+      UNION ALL SELECT json_agg(d)::text FROM pg_shdescription d`;
+    const before = await ask(facts);
+    const result = await applied(`${hostile.join(';\n')};\n`);
+    expect(await ask(facts)).toEqual(before);
+    expect(result.created).toEqual(['newcomer', 'all', 'current_user', 'grabber']);
+    expect(
+      await ask(`SELECT parname FROM pg_parameter_acl, aclexplode(paracl) a
+                       WHERE grantee = 'newcomer'::regrole`),
+    ).toEqual(['log_statement']);
+    expect(result.notRestored).toContainEqual({
+      what: 'GRANT ALTER SYSTEM ON PARAMETER archive_command TO PUBLIC',
+      why: 'it would change roles that exist: do it by hand where it should be',
+    });
+    expect(result.notRestored.map(({ what }) => what)).toEqual(
+      expect.arrayContaining([
+        'REVOKE SET ON PARAMETER work_mem FROM PUBLIC',
+        'setting work_mem of the role ALL',
+        'a statement of the globals: ALTER ROLE grabber WITH ROLE …',
+        'a statement of the globals: GRANT newcomer …',
+      ]),
+    );
+    expect(JSON.stringify(result)).not.toContain('geheim');
+    await server.query(
+      `DROP OWNED BY newcomer, watcher; DROP ROLE newcomer, watcher, "all", "current_user", grabber`,
+    );
   });
 });

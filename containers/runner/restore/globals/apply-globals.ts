@@ -25,7 +25,7 @@ const SUPERUSERS_ATTRIBUTES = new Set(['SUPERUSER', 'REPLICATION', 'BYPASSRLS'])
 /**
  * Makes the roles that the target lacks, in one transaction: all that can be made, or none. Whatever
  * is there is left as it is, the restoring user and its password above all; memberships, settings and
- * rights go to new roles only. What fails is told, not fatal.
+ * rights go to new roles only, and nothing to PUBLIC, which every role is. What fails is told, not fatal.
  */
 export async function applyGlobals(session: pg.Client, globals: Globals): Promise<RolesResult> {
   const there = await surveyRoles(session);
@@ -111,6 +111,9 @@ class Application {
     if (tablespace !== undefined && !tablespaces.has(tablespace)) return;
     if (tablespace !== undefined && roles.length === 0) {
       return this.skip(what, 'the tablespace exists: it was left as it is');
+    }
+    if (roles.length === 0) {
+      return this.skip(what, 'it would change roles that exist: do it by hand where it should be');
     }
     if (!roles.every((role) => this.#created.has(role))) {
       const [role = ''] = roles;

@@ -8,6 +8,7 @@ import {
   withoutSpace,
 } from '../sql-tokens.ts';
 import type { GlobalRole, GlobalStatement, Globals, Membership } from './globals.ts';
+import { dotted, membershipOf, rightOf, roleNamed } from './parse-grants.ts';
 import { readAttributes } from './role-attributes.ts';
 
 /**
@@ -26,46 +27,42 @@ export function parseGlobals(sql: string): Globals {
     const tokens = withoutSpace(statement);
     const [verb, object, third] = tokens;
     const name = nameOf(third) ?? '';
-    const about = { sql: text, actingAs };
+    const role = roleNamed(third);
+    const beginning = `${verb?.text} ${object?.text}`;
+    const keep = (read: Omit<GlobalStatement, 'sql' | 'actingAs'> | undefined) => {
+      // No more of it: what is not understood may hold a secret.
+      if (read === undefined) unknown.push(beginning);
+      else statements.push({ ...read, sql: text, actingAs });
+    };
     if (isKeyword(verb, 'SET') && isKeyword(third, 'AUTHORIZATION')) {
       actingAs = nameOf(tokens[3]) ?? textOfLiteral(tokens[3]);
     } else if (isKeyword(verb, 'RESET')) {
       actingAs = undefined;
     } else if (isKeyword(verb, 'SET') || isKeyword(verb, 'SELECT')) {
       // Of the session that would replay it.
-    } else if (isKeyword(verb, 'CREATE') && isKeyword(object, 'ROLE')) {
-      roles.set(name, { name, attributes: [], hasPassword: false });
+    } else if (isKeyword(verb, 'CREATE') && isKeyword(object, 'ROLE') && role !== undefined) {
+      roles.set(role, { name: role, attributes: [], hasPassword: false });
     } else if (isKeyword(verb, 'ALTER') && isKeyword(object, 'ROLE')) {
-      if (isKeyword(tokens[3], 'WITH')) {
+      if (isKeyword(tokens[3], 'WITH') && role !== undefined) {
         const read = readAttributes(tokens.slice(4));
         const { attributes, hasPassword } = read;
-        roles.set(name, { name, attributes, hasPassword });
-        if (read.unknown !== undefined) unknown.push(`ALTER ROLE ${name} WITH ${read.unknown}`);
+        roles.set(role, { name: role, attributes, hasPassword });
+        if (read.unknown !== undefined) unknown.push(`ALTER ROLE ${role} WITH ${read.unknown}`);
       } else {
-        statements.push({ ...settingOf(name, tokens), ...about });
+        keep(settingOf(tokens));
       }
     } else if (isKeyword(verb, 'CREATE') && isKeyword(object, 'TABLESPACE')) {
       tablespaces.push({ name, sql: text });
     } else if (isKeyword(verb, 'ALTER') && isKeyword(object, 'TABLESPACE')) {
-      statements.push({
-        what: `options of the tablespace ${name}`,
-        ...ofTablespace(name),
-        ...about,
-      });
+      keep({ what: `options of the tablespace ${name}`, ...ofTablespace(name) });
     } else if (isKeyword(verb, 'GRANT') || isKeyword(verb, 'REVOKE')) {
       const membership = membershipOf(tokens);
       if (membership !== undefined) memberships.push(membership);
-      else statements.push({ ...rightOf(tokens), ...about });
+      else keep(rightOf(tokens));
     } else if (isKeyword(verb, 'COMMENT') || isKeyword(verb, 'SECURITY')) {
-      statements.push({ ...remarkOn(tokens), ...about });
+      keep(remarkOn(tokens));
     } else {
-      // No more of it: what is not understood may hold a secret.
-      unknown.push(
-        tokens
-          .slice(0, 2)
-          .map((token) => token.text)
-          .join(' '),
-      );
+      keep(undefined);
     }
   }
   return { roles: [...roles.values()], memberships, statements, tablespaces, unknown };
@@ -85,17 +82,18 @@ function withoutMetaCommands(sql: string): string {
 
 /** `ALTER ROLE x [IN DATABASE y] SET name TO value` */
 function settingOf(
-  role: string,
   tokens: readonly SqlToken[],
-): Pick<GlobalStatement, 'what' | 'roles' | 'setting'> {
-  const set = tokens.findIndex((token) => isKeyword(token, 'SET'));
-  const name = dotted(tokens.slice(set + 1));
+): Pick<GlobalStatement, 'what' | 'roles' | 'setting'> | undefined {
+  const set = isKeyword(tokens[3], 'IN') ? 6 : 3;
   const to = tokens.findIndex(
     (token, at) => at > set && (isKeyword(token, 'TO') || token.text === '='),
   );
+  if (!isKeyword(tokens[set], 'SET') || to < 0) return undefined;
+  const name = dotted(tokens.slice(set + 1));
+  const role = roleNamed(tokens[2]);
   return {
-    what: `setting ${name} of the role ${role}`,
-    roles: [role],
+    what: `setting ${name} of the role ${role ?? tokens[2]?.text}`,
+    roles: role === undefined ? [] : [role],
     ...(set === 3 ? { setting: { name, values: valuesOf(tokens.slice(to + 1)) } } : {}),
   };
 }
@@ -107,57 +105,20 @@ function valuesOf(tokens: readonly SqlToken[]): string[] {
     .map((token) => textOfLiteral(token) ?? token.text);
 }
 
-/** `GRANT a TO b …`; with an `ON` it grants a right. */
-function membershipOf(tokens: readonly SqlToken[]): Membership | undefined {
-  const [verb, role, to, member] = tokens;
-  if (!isKeyword(verb, 'GRANT') || !isKeyword(to, 'TO')) return undefined;
-  const by = tokens.findIndex((token) => isKeyword(token, 'GRANTED'));
-  const statement = (by < 0 ? tokens : tokens.slice(0, by)).map(({ text }) => text).join(' ');
-  return {
-    role: nameOf(role) ?? '',
-    member: nameOf(member) ?? '',
-    statement,
-    grantedBy: by < 0 ? undefined : nameOf(tokens[by + 2]),
-  };
-}
-
-/** `GRANT SET ON PARAMETER x TO a`, `REVOKE ALL ON TABLESPACE t FROM a`. */
-function rightOf(
-  tokens: readonly SqlToken[],
-): Pick<GlobalStatement, 'what' | 'roles' | 'tablespace'> {
-  const on = tokens.findIndex((token) => isKeyword(token, 'ON'));
-  const end = tokens.findIndex(
-    (token, at) => at > on && (isKeyword(token, 'TO') || isKeyword(token, 'FROM')),
-  );
-  const role = nameOf(tokens[end + 1]) ?? '';
-  const object = dotted(tokens.slice(on + 2, end));
-  const kind = tokens[on + 1]?.text.toLowerCase() ?? '';
-  return {
-    what: `right of ${role} on the ${kind} ${object}`,
-    roles: isKeyword(tokens[end + 1], 'PUBLIC') ? [] : [role],
-    ...(kind === 'tablespace' ? { tablespace: object } : {}),
-  };
-}
-
 /** `COMMENT ON ROLE x IS …`, `SECURITY LABEL FOR p ON TABLESPACE x IS …` */
 function remarkOn(
   tokens: readonly SqlToken[],
-): Pick<GlobalStatement, 'what' | 'roles' | 'tablespace'> {
+): Pick<GlobalStatement, 'what' | 'roles' | 'tablespace'> | undefined {
   const on = tokens.findIndex((token) => isKeyword(token, 'ON'));
   const kind = tokens[on + 1]?.text.toLowerCase() ?? '';
   const name = nameOf(tokens[on + 2]) ?? '';
   const what = `${isKeyword(tokens[0], 'COMMENT') ? 'comment' : 'security label'} of the ${kind} ${name}`;
-  return kind === 'tablespace' ? { what, ...ofTablespace(name) } : { what, roles: [name] };
+  if (kind === 'tablespace') return { what, ...ofTablespace(name) };
+  return kind === 'role' ? { what, roles: [name] } : undefined;
 }
 
 function ofTablespace(tablespace: string): Pick<GlobalStatement, 'roles' | 'tablespace'> {
   return { roles: [], tablespace };
-}
-
-function dotted(tokens: readonly SqlToken[]): string {
-  let name = nameOf(tokens[0]) ?? '';
-  for (let at = 1; tokens[at]?.text === '.'; at += 2) name += `.${nameOf(tokens[at + 1])}`;
-  return name;
 }
 
 function textOf(tokens: readonly SqlToken[]): string {
