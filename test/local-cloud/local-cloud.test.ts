@@ -1,4 +1,9 @@
-import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  DecryptCommand,
+  GenerateDataKeyCommand,
+  KMSClient,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -66,6 +71,13 @@ test('the backup role makes data keys for its own cluster and decrypts none', as
   const EncryptionContext = { cluster: 'orders' };
   const decrypt = new DecryptCommand({ CiphertextBlob, EncryptionContext });
   await expect(kms.send(decrypt)).rejects.toThrow(/kms:Decrypt/);
+  // As on AWS: the key's policy binds whoever may do everything else.
+  const administrator = new KMSClient(connection(cloud.principals.admin));
+  await expect(administrator.send(decrypt)).rejects.toThrow(/kms:Decrypt/);
+  const PendingWindowInDays = 7;
+  await expect(
+    administrator.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays })),
+  ).rejects.toThrow(/kms:ScheduleKeyDeletion.*explicit deny/);
   const restore = new KMSClient(connection(cloud.asRole(restoreRoleName('local'))));
   expect((await restore.send(decrypt)).Plaintext).toHaveLength(32);
 });

@@ -104,12 +104,18 @@ test("obeys a key policy's Deny, and an Allow that names the role alone", async 
       new PutKeyPolicyCommand({
         KeyId: key,
         PolicyName: 'default',
-        Policy: JSON.stringify({ Statement }),
+        Policy: JSON.stringify({ Statement: [...Statement, ownerMayPutPolicies] }),
       }),
     );
   const everything = { Effect: 'Allow', Action: 'kms:*', Resource: '*' };
+  const ownerMayPutPolicies = {
+    ...{ Effect: 'Allow', Action: 'kms:PutKeyPolicy', Resource: '*' },
+    Principal: { AWS: 'arn:aws:iam::000000000000:root' },
+  };
   await setPolicy({ ...everything, Principal: { AWS: roleArn } });
   await kms(pair).send(dataKey(key, 'a'));
+  // Whoever may do everything else is bound by it as well.
+  await expect(kms().send(dataKey(key, 'a'))).rejects.toThrow(/kms:GenerateDataKey/);
   await setPolicy(
     { ...everything, Principal: { AWS: roleArn } },
     {
@@ -126,11 +132,12 @@ test("obeys a key policy's Deny, and an Allow that names the role alone", async 
 });
 
 test("makes CloudFormation's multi-Region keys usable", async () => {
+  const forAll = { Effect: 'Allow', Principal: { AWS: '*' }, Action: 'kms:*', Resource: '*' };
   const TemplateBody = JSON.stringify({
     Resources: {
       Key: {
         Type: 'AWS::KMS::Key',
-        Properties: { MultiRegion: true, KeyPolicy: { Statement: [] } },
+        Properties: { MultiRegion: true, KeyPolicy: { Statement: [forAll] } },
       },
     },
   });

@@ -30,18 +30,25 @@ def arn_of(account, user):
     return tags.get(ROLE_TAG, user.arn)
 
 
+# What an administrator's own policy says. A key's policy binds administrators as well.
+ANYTHING = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
 def judge(account, user, action, resource, context):
     """None where allowed, else the whole message."""
-    if user.name == ADMIN or action in OPERATIONS_WITHOUT_POLICY:
+    if action in OPERATIONS_WITHOUT_POLICY:
+        return None
+    if user.name == ADMIN and not action.startswith("kms:"):
         return None
     arn = arn_of(account, user)
+    identity = [ANYTHING] if user.name == ADMIN else list(user.policies.values())
     key_policy = None
     if action.startswith("kms:") and resource:
         region, key_id = resource.split(":")[3], resource.split("/")[-1]
         key = kms_backends[account][region].keys.get(key_id)
         key_policy = key.policy if key else None
     reason = moto_policy.decide(
-        list(user.policies.values()), key_policy, account, action, resource,
+        identity, key_policy, account, action, resource,
         {**context, "aws:PrincipalArn": arn, "aws:username": user.name},
     )
     if reason is None:
