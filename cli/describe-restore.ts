@@ -63,21 +63,24 @@ function kept({ keptAs }: RestoreResult, what: string): string[] {
   return [`${what} as "${keptAs}". When it is no longer needed: DROP DATABASE ${quoted};`];
 }
 
-function differences({ notRestored }: Pick<RestoreResult, 'notRestored'>, of: string): string[] {
+export function differences(
+  { notRestored }: Pick<RestoreResult, 'notRestored'>,
+  of: string,
+): string[] {
   return notRestored.map(({ what, why }) => `Not restored: ${of}${what} (${why})`);
 }
 
-function missing(notIncluded: NotIncluded): string[] {
+export function missing(notIncluded: NotIncluded): string[] {
   return notIncluded.map(
     ({ what, why, database }) =>
       `Not in the backup: ${database === undefined ? '' : `${database}: `}${what} (${why})`,
   );
 }
 
-function dataAsOf({ databases }: Manifest, name: string): string {
+export function dataAsOf({ databases }: Manifest, name: string): string {
   return formatInstant(databases.find((database) => database.name === name)?.dataAsOf);
 }
 
-function text(lines: readonly string[]): string {
+export function text(lines: readonly string[]): string {
   return `${lines.join('\n')}\n`;
 }

@@ -5,7 +5,7 @@ import type { Io } from './io.ts';
 const BAR_WIDTH = 24;
 const TERMINAL_PAUSE_MS = 100;
 const LOG_PAUSE_MS = 5_000;
-const STAGE_NAMES = { fetch: 'fetch', restore: 'load', analyze: 'analyze' } as const;
+const STAGE_NAMES = { fetch: 'fetch', restore: 'load', analyze: 'analyze', copy: 'copy' } as const;
 
 export interface ProgressDisplay {
   report(progress: Progress): void;

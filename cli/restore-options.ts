@@ -11,6 +11,8 @@ A database is built under a temporary name and renamed when it is complete; seve
 together, once the last is complete. With --replace, sessions on the old ones are ended at that moment.
 A table comes with its rows, indexes, constraints, sequences, triggers, policies and grants, and with the
 types and functions that these need. Foreign keys to tables that were not chosen are left out, and named.
+With --rescue tables come into a new schema restored_<day>_<hash> of a database that is in use, in one
+transaction, and nothing that is there is touched.
 With --all, roles that the target has are left as they are.
 
 Examples:
@@ -18,6 +20,8 @@ Examples:
     --to postgresql://admin@db.example.com:5432/postgres
   holdfast restore --environment prod --cluster orders --database shop --table public.invoice \\
     --into rescued --to postgresql://admin@db.example.com:5432/postgres
+  holdfast restore --environment prod --cluster orders --database shop --table public.invoice \\
+    --rescue --into shop --to postgresql://admin@db.example.com:5432/postgres
   holdfast restore --environment prod --cluster orders --all --to-file /run/secrets/new-server`;
 
 /** The options of `holdfast restore`, and its help. */
@@ -34,6 +38,11 @@ export function addRestoreOptions(command: Command): Command {
       collect,
     )
     .option('--schema <NAME>', 'only this schema; may be repeated; needs --into', collect)
+    .option(
+      '--rescue',
+      'bring these into the database --into, in use, in a schema of their own',
+      false,
+    )
     .option('--to <URI>', "the target server's URI, without its password")
     .option('--to-file <FILE>', 'a file that holds that URI')
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")

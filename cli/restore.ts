@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { rescueTables } from '../containers/runner/restore/rescue/rescue-tables.ts';
 import { restoreDatabase } from '../containers/runner/restore/restore-database.ts';
 import type { RestoreRequest } from '../containers/runner/restore/restore-request.ts';
 import { restoreServer } from '../containers/runner/restore/restore-server.ts';
@@ -6,11 +7,12 @@ import { parseTargetUri, whereabouts } from '../containers/runner/restore/target
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
+import { describeRescue } from './describe-rescue.ts';
 import { describeDatabase, describeServer, notIncludedOf } from './describe-restore.ts';
 import type { Io } from './io.ts';
 import { createProgressDisplay } from './progress.ts';
 import { findTargetUri } from './target-uri.ts';
-import { type RestoreOptions, whatToRestore } from './what-to-restore.ts';
+import { type RestoreOptions, type WhatToRestore, whatToRestore } from './what-to-restore.ts';
 
 /** `holdfast restore` */
 export async function restore(options: RestoreOptions, io: Io): Promise<void> {
@@ -47,11 +49,14 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
     if (wanted.scope === 'one') {
       const { database, chosen } = wanted;
       const name = options.into ?? database;
-      const what =
-        chosen === undefined ? '' : `${[...chosen.schemas, ...chosen.tables].join(', ')} of `;
-      io.stderr.write(`Restoring ${what}"${database}" ${from} as "${name}".\n`);
+      io.stderr.write(`Restoring ${namesOf(chosen)}"${database}" ${from} as "${name}".\n`);
       const result = await restoreDatabase({ ...request, database, chosen, into: options.into });
       outcome = { result, words: describeDatabase(result, manifest), databases: [database] };
+    } else if (wanted.scope === 'rescue') {
+      const { database, chosen, into } = wanted;
+      io.stderr.write(`Rescuing ${namesOf(chosen)}"${database}" ${from}, database "${into}".\n`);
+      const result = await rescueTables({ ...request, database, chosen, into });
+      outcome = { result, words: describeRescue(result, manifest), databases: [database] };
     } else {
       const { databases, roles } = wanted;
       io.stderr.write(`Restoring ${databases?.length ?? 'all'} databases ${from}.\n`);
@@ -81,6 +86,10 @@ interface Outcome {
   readonly words: string;
   /** Names in the backup. */
   readonly databases: readonly string[];
+}
+
+function namesOf(chosen: Extract<WhatToRestore, { scope: 'one' }>['chosen']): string {
+  return chosen === undefined ? '' : `${[...chosen.schemas, ...chosen.tables].join(', ')} of `;
 }
 
 function asJson({ result, databases }: Outcome, manifest: Manifest): string {

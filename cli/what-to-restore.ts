@@ -13,6 +13,7 @@ export interface RestoreOptions {
   readonly to?: string | undefined;
   readonly toFile?: string | undefined;
   readonly into?: string | undefined;
+  readonly rescue: boolean;
   readonly replace: boolean;
   readonly owner: boolean;
   readonly privileges: boolean;
@@ -25,13 +26,20 @@ export interface RestoreOptions {
   readonly json: boolean;
 }
 
-/** One database, or several at once with or without the server's roles. */
+/** One database, tables for one in use, or several at once with or without the server's roles. */
 export type WhatToRestore =
   | {
       readonly scope: 'one';
       readonly database: string;
       /** @default the whole database */
       readonly chosen: ChosenNames | undefined;
+    }
+  | {
+      readonly scope: 'rescue';
+      readonly database: string;
+      readonly chosen: ChosenNames;
+      /** The database in use. */
+      readonly into: string;
     }
   | {
       readonly scope: 'several';
@@ -46,7 +54,7 @@ export type WhatToRestore =
  * @throws HoldfastError REQUEST_INVALID when they contradict each other, or choose nothing
  */
 export function whatToRestore(options: RestoreOptions): WhatToRestore {
-  const { all, database = [], into, roles } = options;
+  const { all, database = [], into, roles, rescue } = options;
   const [first] = database;
   if (all && first !== undefined) {
     throw usageError('--all and --database exclude each other.', 'Give one of them.');
@@ -58,7 +66,11 @@ export function whatToRestore(options: RestoreOptions): WhatToRestore {
     );
   }
   const chosen = chosenOf(options);
+  if (rescue) assertRescuable(options, chosen);
   if (!all && database.length === 1 && first !== undefined) {
+    if (rescue && chosen !== undefined && into !== undefined) {
+      return { scope: 'rescue', database: first, chosen, into };
+    }
     return { scope: 'one', database: first, chosen };
   }
   if (into !== undefined || chosen !== undefined) {
@@ -71,14 +83,29 @@ export function whatToRestore(options: RestoreOptions): WhatToRestore {
 }
 
 function chosenOf(options: RestoreOptions): ChosenNames | undefined {
-  const { table: tables = [], schema: schemas = [], into, database = [] } = options;
+  const { table: tables = [], schema: schemas = [], into, database = [], rescue } = options;
   if (tables.length === 0 && schemas.length === 0) return undefined;
   // Else a part of the database could take the place of the whole.
-  if (into === undefined || database.includes(into)) {
+  if (into === undefined || (!rescue && database.includes(into))) {
     throw usageError(
       'Where to put single tables was not said.',
-      'Give --into NAME, a database of its own for them; from there they can be copied.',
+      'Give --into NAME, a database of its own for them, from where they can be copied; or with --rescue the one in use.',
     );
   }
   return { tables, schemas };
+}
+
+function assertRescuable({ replace }: RestoreOptions, chosen: ChosenNames | undefined): void {
+  if (chosen === undefined) {
+    throw usageError(
+      '--rescue is about single tables, and none was named.',
+      'Give --table NAME or --schema NAME, once or more.',
+    );
+  }
+  if (replace) {
+    throw usageError(
+      '--rescue and --replace exclude each other: a rescue touches nothing that is there.',
+      'Leave out one of them.',
+    );
+  }
 }

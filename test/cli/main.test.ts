@@ -92,6 +92,24 @@ test.each([
     'Where to put single tables was not said',
   ],
   [
+    ['restore', '--cluster', 'orders', '--database', 'shop', '--rescue', '--into', 'shop'],
+    2,
+    'none was named',
+  ],
+  [
+    ['restore', '--cluster', 'orders', '--database', 'shop', '--rescue', '--table', 't'],
+    2,
+    'Where to put single tables was not said',
+  ],
+  [
+    [
+      ...['restore', '--cluster', 'orders', '--database', 'shop', '--rescue', '--table', 't'],
+      ...['--into', 'shop', '--replace'],
+    ],
+    2,
+    '--rescue and --replace exclude each other',
+  ],
+  [
     ['restore', '--cluster', 'orders', '--database', 'nope', '--to', 'postgresql://u@h/'],
     2,
     '"nope"',

@@ -242,6 +242,33 @@ describe('a whole server', () => {
   });
 });
 
+describe('a database in use', () => {
+  test('gets lost tables beside what is there, and the lines that bring them back work', async () => {
+    const use = (sql: string) => fresh.query(sql, { database: 'shop' });
+    await use(`drop table "Order" cascade; delete from customer where id % 2 = 0`);
+    const before = await contentsOf(fresh, 'shop');
+    const tables = ['--table', 'public.Order', '--table', 'customer', '--table', 'big_spender'];
+    const args = ['--database', 'shop', ...tables, '--rescue', '--into', 'shop'];
+    const { exitCode, stdout, stderr } = await restore(args);
+    expect(exitCode, stderr).toBe(0);
+    const [schema = ''] = /restored_\d{8}_[0-9a-f]{6}/.exec(stdout) ?? [];
+    expect(stdout).toContain(`Rescued 2 tables of "shop" into the schema ${schema} of "shop"`);
+    expect(stdout).toContain(`  ${schema}."Order": 50000 rows, of public."Order"\n`);
+    const there = await contentsOf(fresh, 'shop');
+    expect(there).toEqual(expect.arrayContaining(before));
+    const again = await restore(args);
+    expect(again.exitCode).toBe(ExitCode.RestoreRefused);
+    expect(again.stderr).toContain(`DROP SCHEMA ${schema} CASCADE`);
+    expect(await contentsOf(fresh, 'shop')).toEqual(there);
+    expect(Object.keys(await databases())).not.toContainEqual(
+      expect.stringMatching(/^holdfast_restore/),
+    );
+    const [, next = ''] = stdout.split('of these what you need:\n');
+    await use(`begin; ${next} commit`);
+    expect(await contentsOf(fresh, 'shop')).toEqual(contents);
+  });
+});
+
 describe('what stands in the way', () => {
   /** Nothing was made, nothing was lost. */
   async function expectRefused(
@@ -321,6 +348,12 @@ describe('what stands in the way', () => {
         { exitCode: ExitCode.RestoreRefused, says: /bytes in \/staging, where \d+ are free/ },
         { volumes: [`${disk}:/staging`] },
       );
+      const all = await restore(['--all', '--replace', '--staging', '/staging'], {
+        volumes: [`${disk}:/staging`],
+      });
+      expect(all.exitCode).toBe(ExitCode.RestoreRefused);
+      expect(all.stderr).toContain('bytes in /staging, where');
+      expect(all.stderr).not.toContain('Database 1 of');
     } finally {
       await execa('umount', ['--lazy', disk]);
     }

@@ -8,6 +8,7 @@ const RESTRICT_KEY = '--restrict-key=fidelity';
  *
  * @param create whether the database's own statements are in it; they hold its name.
  * @param tables patterns, when it is not all.
+ * @param without a pattern of schemas that are left out.
  */
 export async function schemaOf(
   server: PostgresServer,
@@ -15,10 +16,16 @@ export async function schemaOf(
   {
     create = false,
     tables = [],
-  }: { readonly create?: boolean; readonly tables?: readonly string[] } = {},
+    without,
+  }: {
+    readonly create?: boolean;
+    readonly tables?: readonly string[];
+    readonly without?: string;
+  } = {},
 ): Promise<string> {
   const args = ['pg_dump', '--schema-only', RESTRICT_KEY, ...(create ? ['--create'] : [])];
   args.push(...tables.map((table) => `--table=${table}`));
+  if (without !== undefined) args.push(`--exclude-schema=${without}`);
   return await printed(server, args, database);
 }
 

@@ -7,6 +7,7 @@ export interface ClientPrograms {
   readonly pgRestore: string;
   readonly vacuumdb: string;
   readonly psql: string;
+  readonly pgDump: string;
   readonly major: number;
 }
 
@@ -33,7 +34,13 @@ export async function findClientPrograms(
     const its = Number(/(\d+)/.exec(answer.stdout)?.[1] ?? 0);
     if (its >= major) {
       const beside = (name: string): string => join(directory, name);
-      return { pgRestore, vacuumdb: beside('vacuumdb'), psql: beside('psql'), major: its };
+      return {
+        pgRestore,
+        vacuumdb: beside('vacuumdb'),
+        psql: beside('psql'),
+        pgDump: beside('pg_dump'),
+        major: its,
+      };
     }
     found.push(`${pgRestore} is of PostgreSQL ${its}`);
   }

@@ -126,7 +126,7 @@ export function assertExtensions(
   if (missing.length > 0) {
     throw refused(
       `The target lacks extensions that the database "${database}" uses: ${missing.join(', ')}.`,
-      "Install their packages on the target's host, or allow them at its provider, then run it again.",
+      "Install their packages on the target's host, or allow them at its provider, then run it again. For --rescue they have to be in the database that it goes into: CREATE EXTENSION",
     );
   }
 }

@@ -60,13 +60,18 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   });
 }
 
-/** Programs that can read the backup. @throws HoldfastError CLIENT_MISSING */
-export async function programsFor({
-  manifest,
-  pgBin,
-}: Pick<RestoreRequest, 'manifest' | 'pgBin'>): Promise<ClientPrograms> {
+/**
+ * Programs that can read the backup.
+ *
+ * @param target major version of the target, where that is to be read as well.
+ * @throws HoldfastError CLIENT_MISSING
+ */
+export async function programsFor(
+  { manifest, pgBin }: Pick<RestoreRequest, 'manifest' | 'pgBin'>,
+  target = 0,
+): Promise<ClientPrograms> {
   const { source, versions } = manifest;
-  const needed = Math.max(majorOf(source.serverVersion), majorOf(versions.pgDump));
+  const needed = Math.max(majorOf(source.serverVersion), majorOf(versions.pgDump), target);
   return await findClientPrograms(needed, pgBin);
 }
 
@@ -81,6 +86,11 @@ export interface Run {
   readonly programs: ClientPrograms;
   /** The name's lock. */
   readonly assertHeld: AssertHeld;
+  /** Set where tables are copied out of it, and it is dropped then: it needs no statistics, no properties. */
+  readonly scratch?: {
+    /** Throws what speaks against what was chosen, before it is loaded. */
+    readonly check: (chosen: DumpToc) => void;
+  };
 }
 
 /**
@@ -114,6 +124,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
   );
   assertDumpOf(entry.name, staged.toc, manifest.label);
   const { toc, notRestored: notChosen } = choose(staged.toc, request.chosen, facts);
+  run.scratch?.check(toc);
   const fetchedAt = Date.now();
   const selection = selectEntries(toc, facts, request);
   const loaded = request.chosen === undefined ? selection : listed(selection, toc);
@@ -140,11 +151,16 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
     );
     const warnings = await staged.load(temporary, loaded, options);
     const loadedAt = Date.now();
-    onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
-    warnings.push(...(await analyze(temporary, options)));
+    if (run.scratch === undefined) {
+      onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
+      warnings.push(...(await analyze(temporary, options)));
+    }
     const analyzedAt = Date.now();
     const finished = await withSession(target, home, async (session) => {
-      const notReplayed = await replayProperties(session, temporary, selection, toc, request);
+      const notReplayed =
+        run.scratch === undefined
+          ? await replayProperties(session, temporary, selection, toc, request)
+          : [];
       return { notReplayed, bytes: await databaseBytes(session, temporary) };
     });
     return {

@@ -2,7 +2,7 @@ import type { DumpToc } from './dump-toc.ts';
 
 /** How far a restore is. */
 export interface Progress {
-  readonly stage: 'fetch' | 'restore' | 'analyze';
+  readonly stage: 'fetch' | 'restore' | 'analyze' | 'copy';
   readonly done: number;
   readonly total: number;
   readonly unit: 'bytes' | 'tables' | 'databases';

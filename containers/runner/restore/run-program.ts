@@ -100,7 +100,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** Neither the progress of `--verbose` nor a DETAIL, which quotes values out of rows. */
-function isNews(line: string): boolean {
+export function isNews(line: string): boolean {
   return (
     /^\w+: (error|warning|hint): |^(ERROR|FATAL|WARNING|HINT|CONTEXT): |^Command was: /.test(
       line,

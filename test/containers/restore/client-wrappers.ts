@@ -10,7 +10,7 @@ import type { Run } from '../../local-cloud/servers/run.ts';
 export async function makeClientWrappers(run: Pick<Run, 'id' | 'directory'>): Promise<string> {
   const directory = join(run.directory, 'pg-bin');
   await mkdir(directory);
-  for (const program of ['pg_restore', 'vacuumdb', 'psql']) {
+  for (const program of ['pg_dump', 'pg_restore', 'vacuumdb', 'psql']) {
     const words = [
       'podman',
       ...containerArguments(run),

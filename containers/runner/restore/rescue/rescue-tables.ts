@@ -1,0 +1,191 @@
+import type pg from 'pg';
+import { findDatabase } from '../find-database.ts';
+import { checkDatabase, checkServer, refused, surveyTarget } from '../preflight.ts';
+import { type BuiltDatabase, dropBuilt, homeBeside } from '../publish-databases.ts';
+import { buildAside, programsFor } from '../restore-database.ts';
+import { type AssertHeld, withRestoreLocks } from '../restore-lock.ts';
+import { withStagingDirectory } from '../staging-directory.ts';
+import { dropOwn } from '../swap-database.ts';
+import { withAuthorities, withSession } from '../target-connection.ts';
+import { copySchema } from './copy-schema.ts';
+import { keyOf, objectsOf } from './database-objects.ts';
+import { type MovedObject, moveObjects } from './move-objects.ts';
+import { nextStatements } from './next-statements.ts';
+import type { RescuedTable, RescueRequest, RescueResult } from './rescue-request.ts';
+import { assertOneSchemaHoldsAll, rescueSchema } from './rescue-schema.ts';
+import { surveyDatabase } from './survey-database.ts';
+
+/**
+ * Brings tables into a database that is in use, into a schema of their own, and touches nothing that
+ * is there. They are restored into a scratch database, put into that schema, and copied in one
+ * transaction: they are there whole or not at all, and the scratch database is dropped.
+ *
+ * @throws HoldfastError DATABASE_UNKNOWN, TABLE_UNKNOWN, RESTORE_REFUSED, CLIENT_MISSING, VAULT_*,
+ * RESTORE_FAILED
+ */
+export async function rescueTables(request: RescueRequest): Promise<RescueResult> {
+  const { manifest, target, into, chosen } = request;
+  const started = Date.now();
+  const entry = findDatabase(manifest, request.database);
+  const schema = rescueSchema(manifest, request.database, chosen);
+  // Two of them into one database do not disturb each other, unless they are the same.
+  const name = `${schema} in ${into}`;
+  const home = homeBeside(target, [name]);
+  return await withRestoreLocks(target, [name], async (session, assertHeld) => {
+    const facts = await surveyTarget(session);
+    checkServer(facts, manifest);
+    if (!facts.databases.has(into)) {
+      throw refused(
+        `The target has no database "${into}" to bring tables into.`,
+        'Name one with --into; or leave out --rescue, and the tables come into a new database of that name.',
+      );
+    }
+    checkDatabase(facts, entry, { name, replace: false, chosen });
+    const { extensions } = await withSession(target, into, (inUse) =>
+      surveyDatabase(inUse, into, schema),
+    );
+    const programs = await programsFor(request, facts.major);
+    const built = await buildAside(session, {
+      request: { ...request, replace: false },
+      entry,
+      name,
+      home,
+      facts: { ...facts, extensions },
+      programs,
+      assertHeld,
+      scratch: { check: (toc) => assertOneSchemaHoldsAll(toc, chosen) },
+    });
+    const run = { request, schema, programs, assertHeld };
+    const copied = await passOn(run, built).catch((error: unknown) =>
+      dropBuilt(error, { target, home, signal: request.signal }, [built.temporary]),
+    );
+    const copiedAt = Date.now();
+    const left = await withSession(target, home, (own) => dropOwn(own, built.temporary)).then(
+      () => [],
+      (error: Error) => [
+        `The scratch database ${built.temporary.name} could not be dropped: ${error.message}`,
+      ],
+    );
+    const told = await tell(request, schema, copied.moved);
+    const { database, dumpBytes, notRestored, warnings, seconds } = built;
+    return {
+      database,
+      into,
+      schema,
+      tables: told.tables,
+      dumpBytes,
+      notRestored: [...notRestored, ...copied.notRestored],
+      warnings: [...warnings, ...copied.warnings, ...left, ...told.warnings],
+      next: told.next,
+      seconds: {
+        fetch: seconds.fetch,
+        restore: seconds.restore,
+        copy: (copiedAt - started) / 1000 - seconds.fetch - seconds.restore,
+        total: (Date.now() - started) / 1000,
+      },
+    };
+  });
+}
+
+type Run = {
+  readonly request: RescueRequest;
+  readonly schema: string;
+  readonly programs: Awaited<ReturnType<typeof programsFor>>;
+  readonly assertHeld: AssertHeld;
+};
+
+/** From the scratch database into the one in use. */
+async function passOn(
+  { request, schema, programs, assertHeld }: Run,
+  { temporary }: BuiltDatabase,
+): Promise<Awaited<ReturnType<typeof moveObjects>> & { readonly warnings: string[] }> {
+  const { target, into, chosen, staging, noOwner, noPrivileges, signal, onProgress } = request;
+  signal?.throwIfAborted();
+  const objects = await withSession(target, into, objectsOf);
+  const there = new Set(objects.map(keyOf));
+  await assertHeld();
+  const { moved, notRestored, money } = await withSession(
+    target,
+    temporary.name,
+    async (session) => ({
+      ...(await moveObjects(session, schema, chosen, there)),
+      money: await lcMonetary(session),
+    }),
+  );
+  const filled = moved.filter(({ from }) => /^(TABLE|MATERIALIZED VIEW)$/.test(from.kind));
+  const names = filled.map(({ restored }) => restored);
+  onProgress?.({ stage: 'copy', done: 0, total: names.length, unit: 'tables' });
+  const warnings = await withStagingDirectory(staging, 0, async (directory) =>
+    copySchema({
+      programs,
+      target: await withAuthorities(target, directory),
+      schema,
+      from: temporary.name,
+      into,
+      noOwner,
+      noPrivileges,
+      first: `SET LOCAL lc_monetary = ${money}; ${lockOf(schema, 'xact_lock')};`,
+      last: names.length === 0 ? '' : `ANALYZE ${names.join(', ')};`,
+      tables: names.length,
+      signal,
+      onProgress,
+      isThere: () => withSession(target, into, (session) => wasCommitted(session, schema)),
+    }),
+  );
+  return { moved, notRestored, warnings };
+}
+
+/** Waits for the end of the transaction that makes the schema. */
+async function wasCommitted(session: pg.Client, schema: string): Promise<boolean> {
+  await session.query(lockOf(schema, 'lock'));
+  const { rowCount } = await session.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+  return rowCount === 1;
+}
+
+/** Held until the transaction, or the session, ends. */
+function lockOf(schema: string, kind: 'lock' | 'xact_lock'): string {
+  return `SELECT pg_advisory_${kind}(hashtextextended('holdfast rescue ${schema}', 0))`;
+}
+
+/** As a literal: it decides what an amount of `money` means when it is read. */
+async function lcMonetary(session: pg.Client): Promise<string> {
+  const { rows } = await session.query<{ value: string }>(
+    `SELECT quote_literal(current_setting('lc_monetary')) AS value`,
+  );
+  return rows[0]?.value ?? `'C'`;
+}
+
+type Told = Pick<RescueResult, 'tables' | 'next' | 'warnings'>;
+
+/** What became of it. The tables are there by now: what fails here is told, not fatal. */
+async function tell(
+  { target, into }: RescueRequest,
+  schema: string,
+  moved: readonly MovedObject[],
+): Promise<Told> {
+  const filled = moved.filter(
+    ({ from }) => /^(TABLE|MATERIALIZED VIEW)$/.test(from.kind) && !from.isPartition,
+  );
+  const tables: RescuedTable[] = [];
+  const warnings: string[] = [];
+  const warn = (error: unknown) => warnings.push((error as Error).message);
+  const next = await withSession(target, into, async (session) => {
+    for (const { from, restored } of filled) {
+      const rows = await countRows(session, restored).catch((error: unknown) => {
+        warn(error);
+        return null;
+      });
+      tables.push({ original: from.identity, restored, rows });
+    }
+    return await nextStatements(session, schema, moved);
+  }).catch((error: unknown) => {
+    warn(error);
+    return [];
+  });
+  return { tables, next, warnings };
+}
+
+async function countRows(session: pg.Client, table: string): Promise<number> {
+  const { rows } = await session.query<{ rows: string }>(`SELECT count(*) AS rows FROM ${table}`);
+  return Number(rows[0]?.rows);
+}
