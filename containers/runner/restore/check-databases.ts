@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
-import { findDatabase } from './find-database.ts';
+import { findDatabase, onlyByHand } from './find-database.ts';
 import { checkDatabase, refused, type TargetFacts } from './preflight.ts';
 
 /**
@@ -12,10 +12,11 @@ export function findDatabases(
   manifest: Manifest,
   names: readonly string[] | undefined,
 ): DatabaseEntry[] {
-  const wanted = names ?? [...manifest.databases, ...(manifest.dumpAll?.databases ?? [])];
-  return [...new Set(wanted.map((one) => (typeof one === 'string' ? one : one.name)))].map((name) =>
-    findDatabase(manifest, name),
-  );
+  if (names === undefined && manifest.dumpAll !== null) {
+    throw onlyByHand(manifest.dumpAll, 'this command cannot restore it');
+  }
+  const wanted = names ?? manifest.databases.map(({ name }) => name);
+  return [...new Set(wanted)].map((name) => findDatabase(manifest, name));
 }
 
 /**

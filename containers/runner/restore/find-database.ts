@@ -17,8 +17,13 @@ export function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
       hint: `It holds: ${names.join(', ')}`,
     });
   }
-  throw refused(
-    `The backup is one plain SQL of the whole cluster, made by pg_dumpall: "${name}" cannot be restored out of it alone.`,
+  throw onlyByHand(dumpAll, `"${name}" cannot be restored out of it alone`);
+}
+
+/** What is said of a backup by `pg_dumpall`. */
+export function onlyByHand(dumpAll: NonNullable<Manifest['dumpAll']>, what: string): HoldfastError {
+  return refused(
+    `The backup is one plain SQL of the whole cluster, made by pg_dumpall: ${what}.`,
     `Restore all of it by hand into an empty server: fetch and decrypt ${dumpAll.artifacts.join(', ')} as docs/FORMAT.md shows under "Restore with stock tools alone", join them in this order, and run ${decompress(dumpAll.compression)}psql --no-psqlrc --dbname=postgres. CREATE ROLE and CREATE DATABASE fail for what exists.`,
   );
 }

@@ -1,5 +1,6 @@
 import { checkDatabases, findDatabases } from './check-databases.ts';
 import { dropReplaced, emptyDatabases } from './empty-databases.ts';
+import { stagedBytes } from './fetch-progress.ts';
 import { applyGlobals, type RolesResult } from './globals/apply-globals.ts';
 import { readGlobals } from './globals/read-globals.ts';
 import { checkServer, surveyTarget } from './preflight.ts';
@@ -12,6 +13,7 @@ import {
 import { buildAside, programsFor } from './restore-database.ts';
 import { withRestoreLocks } from './restore-lock.ts';
 import type { ServerRequest, ServerResult } from './restore-request.ts';
+import { assertRoom } from './staging-directory.ts';
 import { withSession } from './target-connection.ts';
 
 /**
@@ -38,6 +40,8 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
     const there = names.filter((name) => facts.databases.has(name));
     const empty = await emptyDatabases(target, replace ? [] : there);
     checkDatabases(facts, entries, { replace, empty });
+    // One after the other lies there.
+    await assertRoom(request.staging, Math.max(0, ...entries.map(stagedBytes)));
     let roles: RolesResult | undefined;
     if (request.roles) {
       const globals = await readGlobals({ ...reader, signal }, manifest);

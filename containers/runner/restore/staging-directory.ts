@@ -6,17 +6,11 @@ import { HoldfastError } from '../../../contract/errors.ts';
 const RESERVE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Makes a directory of our own, readable by nobody else (it will hold plain text), for the time that
- * `work` takes; it is gone afterwards, however that ended.
+ * Whether a volume has room for what is going to lie on it, before anything is fetched.
  *
- * @param neededBytes what will be written into it.
- * @throws HoldfastError RESTORE_REFUSED when the volume has not that much room
+ * @throws HoldfastError RESTORE_REFUSED
  */
-export async function withStagingDirectory<T>(
-  parent: string,
-  neededBytes: number,
-  work: (directory: string) => Promise<T>,
-): Promise<T> {
+export async function assertRoom(parent: string, neededBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(parent).catch((cause: unknown) => {
     throw unusable(parent, cause);
   });
@@ -28,6 +22,21 @@ export async function withStagingDirectory<T>(
       { hint: 'Name a directory on a bigger volume: --staging DIR' },
     );
   }
+}
+
+/**
+ * Makes a directory of our own, readable by nobody else (it will hold plain text), for the time that
+ * `work` takes; it is gone afterwards, however that ended.
+ *
+ * @param neededBytes what will be written into it.
+ * @throws HoldfastError RESTORE_REFUSED when the volume has not that much room
+ */
+export async function withStagingDirectory<T>(
+  parent: string,
+  neededBytes: number,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  await assertRoom(parent, neededBytes);
   const directory = await mkdtemp(join(parent, 'holdfast-restore-')).catch((cause: unknown) => {
     throw unusable(parent, cause);
   });
