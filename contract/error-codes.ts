@@ -151,7 +151,11 @@ export const ERROR_CODES = {
     true,
     'S3 or KMS could not be reached, or kept failing.',
   ),
-  LABEL_TAKEN: entry(ExitCode.LabelTaken, true, 'Another task has written under this label.'),
+  LABEL_TAKEN: entry(
+    ExitCode.LabelTaken,
+    true,
+    'Another task has written under this label, and published no backup.',
+  ),
   VAULT_INTEGRITY: entry(
     ExitCode.VaultIntegrity,
     false,

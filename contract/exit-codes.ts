@@ -25,7 +25,7 @@ export const ExitCode = {
   VaultDenied: 20,
   /** The vault or KMS could not be reached, or kept failing. */
   VaultUnavailable: 21,
-  /** The label is taken: another task holds it. */
+  /** The label is taken, and no backup is published under it: another task holds it, or died with it. */
   LabelTaken: 22,
   /** What lies in the vault is not what its manifest says. */
   VaultIntegrity: 23,

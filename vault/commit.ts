@@ -169,7 +169,7 @@ function unquote(etag: string | undefined): string | undefined {
 
 function labelTaken(label: string, key: string, cause?: unknown): HoldfastError {
   return new HoldfastError('LABEL_TAKEN', `Something is already written under ${label}: ${key}.`, {
-    hint: 'Another task took this backup, or a run of it died after its first completion. Run it again: a new request gets a new label.',
+    hint: 'Another task is taking this backup, or a run of it died after its first completion. Run it again: a new request gets a new label.',
     cause,
   });
 }

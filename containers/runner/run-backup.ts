@@ -10,6 +10,7 @@ import { EncryptionThreads } from '../../vault/encryption/encryption-threads.ts'
 import { abortBackup, abortDoubtful } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
 import { PART_FRAMES, partBuffers } from '../../vault/part-size.ts';
+import { findPublished } from '../../vault/published-backup.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { createS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
@@ -63,9 +64,11 @@ interface Run {
 
 /**
  * Takes one backup: chooses the source, dumps, uploads, proves, commits. It either writes a manifest
- * or leaves nothing that anybody could list or restore.
+ * or leaves nothing that anybody could list or restore. Where the backup is there already, because what
+ * succeeded was started once more, that is a success too, and adds nothing.
  *
  * @param abort ends the run; its reason is thrown.
+ * @returns the backup's manifest, whichever task wrote it.
  * @throws HoldfastError
  */
 export async function runBackup(
@@ -86,12 +89,8 @@ export async function runBackup(
     abort: (reason) => abort.abort(reason),
   });
   try {
-    const work = backUp({ task, spool, vault, log, startedAt });
+    const work = backUpOnce({ task, spool, vault, log, startedAt });
     const manifest = await settleWithin(work, abort.signal, END_GRACE_MS);
-    log.info('backup published', {
-      artifacts: manifest.artifacts.length,
-      seconds: manifest.durations.total,
-    });
     reportLeftOpen(await abortDoubtful(vault), log);
     return manifest;
   } catch (error) {
@@ -122,6 +121,34 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
     ledger: new UploadLedger(),
     signal,
   };
+}
+
+/** Takes the backup unless it is there, or another task has been faster. */
+async function backUpOnce(run: Run): Promise<Manifest> {
+  const { vault, log } = run;
+  // Ahead of all else: whatever has become of the source since is no failure of this backup.
+  const before = await findPublished(vault);
+  if (before !== undefined) return alreadyThere(before, log);
+  try {
+    const manifest = await backUp(run);
+    log.info('backup published', {
+      artifacts: manifest.artifacts.length,
+      seconds: manifest.durations.total,
+    });
+    return manifest;
+  } catch (error) {
+    const taken = asHoldfastError(error).code === 'LABEL_TAKEN' && !vault.signal.aborted;
+    const meanwhile = taken ? await findPublished(vault) : undefined;
+    if (meanwhile === undefined) throw error;
+    reportLeftOpen(await abortBackup(vault, error), log);
+    return alreadyThere(meanwhile, log);
+  }
+}
+
+function alreadyThere(manifest: Manifest, log: Log): Manifest {
+  const { label, finishedAt, artifacts } = manifest;
+  log.info('backup is there already', { label, finishedAt, artifacts: artifacts.length });
+  return manifest;
 }
 
 async function backUp(run: Run): Promise<Manifest> {

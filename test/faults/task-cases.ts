@@ -64,6 +64,55 @@ async function sameLabelTwice(faults: FaultCloud): Promise<void> {
   expect(await faults.artifactsOf(first.label)).toHaveLength(artifacts.length);
 }
 
+/** Nothing failed, nothing was added, and nobody was told anything. */
+async function expectNothingNew(
+  faults: FaultCloud,
+  repeat: StartTaskAnswer,
+  before: { readonly artifacts: readonly string[]; readonly told: number },
+): Promise<void> {
+  const end = await faults.finish(repeat);
+  await faults.expectPublished({ started: repeat, end });
+  expect(logOf(end)).toContain('"backup is there already"');
+  expect(logOf(end)).not.toContain('"backup published"');
+  expect(await faults.artifactsOf(repeat.label)).toEqual(before.artifacts);
+  const { answer } = await faults.cloud.stopOf(repeat.taskArn);
+  expect(answer.payload).toMatchObject({ verdict: { succeeded: true }, told: false });
+  expect(await faults.cloud.published()).toHaveLength(before.told);
+}
+
+async function repeatOfSuccess(faults: FaultCloud): Promise<void> {
+  const { started, end } = await faults.run();
+  await faults.expectPublished({ started, end });
+  const artifacts = await faults.artifactsOf(started.label);
+  const told = (await faults.cloud.published()).length;
+  const calls = faults.s3.calls.length;
+  // The source may be gone by then: nobody asks it.
+  faults.giveTasks({ environment: { HOLDFAST_SECRET_ID: 'gone' } });
+  const repeat = await startBeside(faults, faults.lastDue);
+  expect(repeat.label).toBe(started.label);
+  await expectNothingNew(faults, repeat, { artifacts, told });
+  const written = faults.s3.calls
+    .slice(calls)
+    .filter(({ operation }) => !/^(List|Get|Head)/.test(operation));
+  expect(written).toEqual([]);
+}
+
+async function overtaken(faults: FaultCloud): Promise<void> {
+  const held = faults.s3.set({ operation: 'CompleteMultipartUpload', key: /globals/, fault: HOLD });
+  const loser = await faults.begin();
+  await held.sprung;
+  const told = (await faults.cloud.published()).length;
+  // Past the proxy, where nothing is held.
+  faults.giveTasks({ environment: { AWS_ENDPOINT_URL_S3: faults.cloud.s3Endpoint } });
+  const winner = await startBeside(faults, faults.lastDue);
+  expect(winner.label).toBe(loser.label);
+  const end = await faults.finish(winner);
+  expect(end.exitCode, logOf(end)).toBe(ExitCode.Ok);
+  const artifacts = await faults.artifactsOf(winner.label);
+  held.release();
+  await expectNothingNew(faults, loser, { artifacts, told });
+}
+
 async function killBetweenCompletions(faults: FaultCloud): Promise<void> {
   const living = await faults.begin();
   const held = faults.s3.set({
@@ -98,6 +147,16 @@ export const TASK_CASES: readonly FaultCase[] = [
     name: 'of two tasks under one label one publishes, and the other finds the label taken',
     always: true,
     run: sameLabelTwice,
+  },
+  {
+    name: 'a task whose backup is there already ends well, adds nothing, and is no failure',
+    always: true,
+    run: repeatOfSuccess,
+  },
+  {
+    name: 'a task that is overtaken by another one under its label ends well, and leaves nothing open',
+    always: true,
+    run: overtaken,
   },
   {
     name: 'two tasks under two labels both publish',

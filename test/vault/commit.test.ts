@@ -6,10 +6,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { Artifact, Manifest } from '../../contract/manifest.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
+import { findPublished } from '../../vault/published-backup.ts';
 import { StreamUpload } from '../../vault/stream-upload.ts';
 import { exampleManifest } from '../fixtures/example-manifest.ts';
 import { CLUSTER, type RealVault, startRealVault } from './real-vault.ts';
@@ -147,5 +148,31 @@ describe('a label', () => {
     await expect(assertLabelFree(vault.backup(label))).rejects.toMatchObject({
       code: 'LABEL_TAKEN',
     });
+  });
+});
+
+describe('a backup that was asked for again', () => {
+  test('is there once its manifest is, and every artifact that it pins', async () => {
+    const label = nextLabel();
+    const backup = vault.backup(label);
+    expect(await findPublished(backup)).toBeUndefined();
+    const artifacts = await completeArtifacts(backup, await pending(backup, ['a', 'b']));
+    expect(await findPublished(backup)).toBeUndefined();
+    const manifest = { ...manifestFor(label), artifacts };
+    await writeManifest(backup, manifest);
+    expect(await findPublished(backup)).toEqual(manifest);
+  });
+
+  test.each<[string, (artifact: Artifact) => Artifact]>([
+    ['an artifact', (artifact) => ({ ...artifact, name: 'b.0001' })],
+    ['a version', (artifact) => ({ ...artifact, versionId: 'another' })],
+    ['a size', (artifact) => ({ ...artifact, cipher: { ...artifact.cipher, bytes: 1 } })],
+  ])('is not there where its manifest pins %s that is not', async (_, forge) => {
+    const label = nextLabel();
+    const backup = vault.backup(label);
+    const artifacts = await completeArtifacts(backup, await pending(backup));
+    await writeManifest(backup, { ...manifestFor(label), artifacts: artifacts.map(forge) });
+    expect(await findPublished(backup)).toBeUndefined();
+    await expect(assertLabelFree(backup)).rejects.toMatchObject({ code: 'LABEL_TAKEN' });
   });
 });
