@@ -50,7 +50,10 @@ export interface StoppedTask {
   readonly cluster: string;
   /** `undefined`: a task that was not started by start-task, and wrote nothing. */
   readonly label: string | undefined;
-  /** What was asked for; `undefined`: it cannot be read, so it cannot be asked for again. */
+  /**
+   * What was asked for; `undefined`: it cannot be read, or is not about this cluster, so it cannot be
+   * asked for again.
+   */
   readonly request: TaskRequest | undefined;
   readonly stopCode: string | undefined;
   /** ECS's words about the task and about its container. */
@@ -72,7 +75,9 @@ export function readStoppedTask(event: unknown, environment: string): StoppedTas
     throw notOurs(`the task's group is ${detail.group}, which is no backup of ${environment}`);
   }
   const [container] = detail.containers;
-  const request = requestIn(detail.overrides);
+  const told = requestIn(detail.overrides);
+  // Whoever may start tasks may write any request into one's overrides; the family has the cluster's role.
+  const request = told?.cluster === cluster ? told : undefined;
   // start-task names the task's label twice: the overrides may be of a version that is not ours.
   const startedBy = detail.startedBy ?? '';
   const label = request?.label ?? (parseLabel(startedBy) === undefined ? undefined : startedBy);

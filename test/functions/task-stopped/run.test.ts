@@ -109,6 +109,20 @@ describe('a failure that may pass', () => {
     expect(calls.messages[0]?.Message).toContain('does not tell what was asked for');
   });
 
+  it('is not tried again for another cluster than its own, whatever its overrides say', async () => {
+    const calls = new Calls();
+    const detail = { group: 'family:holdfast_prod_backup_billing' };
+    expect(await calls.run({ ...PASSES, detail })).toMatchObject({ cluster: 'billing' });
+    expect(calls.schedules).toEqual([]);
+    expect(calls.lines).toMatchObject([{ Cluster: 'billing', Kind: 'unknown', BackupsRetried: 0 }]);
+    expect(calls.messages).toEqual([
+      {
+        Subject: 'prod/billing: BACKUP FAILED (RUNNER_FAILED)',
+        Message: expect.not.stringContaining('orders'),
+      },
+    ]);
+  });
+
   it('whose event comes hours late is tried again in two minutes', () => {
     const late = new Date('2026-11-20T09:00:00Z');
     expect(planRetry(stopped(PASSES), SETTINGS, late)?.at).toEqual(
