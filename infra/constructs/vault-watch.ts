@@ -15,6 +15,8 @@ const CALLS_ON_KEYS = [
   'ReEncrypt',
   'ReplicateKey',
   'ScheduleKeyDeletion',
+  // The restore role decrypts under the keys that bear its environment's tag.
+  'TagResource',
   'UntagResource',
   'UpdateAlias',
   'UpdatePrimaryRegion',

@@ -59,6 +59,7 @@ describe("the vault's alarm rings for", () => {
     'UpdatePrimaryRegion',
     'DeleteAlias',
     'UpdateAlias',
+    'TagResource',
     'UntagResource',
   ])("%s on a cluster's key, and on no other", (name) => {
     for (const cluster of ['orders', 'billing']) {
