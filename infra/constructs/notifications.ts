@@ -36,7 +36,7 @@ export class Notifications extends Construct {
       masterKey: this.key,
       enforceSSL: true,
     });
-    this.admitServices();
+    this.admitAlarms();
     for (const receiver of props.notify) {
       this.topic.addSubscription(
         receiver.startsWith('https://')
@@ -46,30 +46,26 @@ export class Notifications extends Construct {
     }
   }
 
-  /** Services publish under their own names, and not under a role of ours. */
-  private admitServices(): void {
+  /** They come under the service's own name, and not under a role of ours. Nothing else does. */
+  private admitAlarms(): void {
     const alarms = {
       sid: 'AllowAlarms',
       principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
       conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
     };
-    // EventBridge supports no condition here: with one, it would be refused in silence.
-    const rules = { sid: 'AllowRules', principals: [new ServicePrincipal('events.amazonaws.com')] };
-    for (const service of [alarms, rules]) {
-      this.topic.addToResourcePolicy(
-        new PolicyStatement({
-          ...service,
-          actions: ['sns:Publish'],
-          resources: [this.topic.topicArn],
-        }),
-      );
-      this.key.addToResourcePolicy(
-        new PolicyStatement({
-          ...service,
-          actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
-          resources: ['*'],
-        }),
-      );
-    }
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        ...alarms,
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+      }),
+    );
+    this.key.addToResourcePolicy(
+      new PolicyStatement({
+        ...alarms,
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+      }),
+    );
   }
 }

@@ -29,29 +29,24 @@ const ALARMS = {
   Principal: { Service: 'cloudwatch.amazonaws.com' },
   Condition: { StringEquals: { 'aws:SourceAccount': expect.any(String) } },
 };
-const RULES = { Principal: { Service: 'events.amazonaws.com' } };
 
 describe('the topic', () => {
   const { backup } = synthesized();
 
-  it("is encrypted by a key of its own, which this account's alarms and rules may use", () => {
+  it("is encrypted by a key of its own, which this account's alarms may use, and no other service", () => {
     const { KmsMasterKeyId } = resource(backup, 'AWS::SNS::Topic');
     expect(KmsMasterKeyId).toMatch(/NotificationsKey/);
     const { KeyPolicy, EnableKeyRotation } = resource(backup, 'AWS::KMS::Key');
     expect(EnableKeyRotation).toBe(true);
     const use = { Action: ['kms:Decrypt', 'kms:GenerateDataKey*'], Resource: '*' };
-    expect(statementsOf(KeyPolicy).slice(1)).toMatchObject([
-      { ...ALARMS, ...use },
-      { ...RULES, ...use },
-    ]);
+    expect(statementsOf(KeyPolicy).slice(1)).toMatchObject([{ ...ALARMS, ...use }]);
   });
 
-  it("lets this account's alarms and rules publish, and nobody without TLS", () => {
+  it("lets this account's alarms publish, no other service, and nobody without TLS", () => {
     const { PolicyDocument } = resource(backup, 'AWS::SNS::TopicPolicy');
     expect(statementsOf(PolicyDocument)).toMatchObject([
       { Effect: 'Deny', Action: 'sns:Publish', Condition: { Bool: expect.any(Object) } },
       { ...ALARMS, Action: 'sns:Publish' },
-      { ...RULES, Action: 'sns:Publish' },
     ]);
   });
 
