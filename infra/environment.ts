@@ -5,7 +5,10 @@ import type { LogicalEnvironment } from './logical-environment.ts';
 
 /** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
 export interface Environment extends NotificationOptions {
-  /** The environment's name, equal to its file's: 1 to 20 characters out of a-z, 0-9 and -. */
+  /**
+   * The environment's name, equal to its file's: 1 to 20 characters out of a-z, 0-9 and -. Unique in
+   * the account, in all its Regions together.
+   */
   readonly name: string;
   /**
    * AWS account id, 12 digits. Given together with `region`, or not at all.

@@ -4,7 +4,8 @@ import type { LockMode } from '../contract/names.ts';
 export interface PostgresVaultProps {
   /**
    * Name of the environment: 1 to 20 characters out of a-z, 0-9 and -. The names of roles, parameters
-   * and keys are made from it, so it is unique in account and Region.
+   * and keys are made from it. It is unique in the account, not only in its Region: roles belong to
+   * none, so a second Region's deployment under the same name fails.
    */
   readonly environmentName: string;
   /** Lock of an object that comes without one, and of clusters without a retention. Days, 2 or more. */
