@@ -185,13 +185,15 @@ export class PostgresBackups extends Construct {
     alarmOnErrors(this, 'StartTaskErrors', {
       alarmName: resourceName(environment, 'start-task-failed'),
       function: this.startTask.function,
+      metricName: 'AsyncEventsDropped',
       topic,
       description:
-        'A backup was not started, by schedule or on request. The log of start-task names the cluster, the reason and what to do (docs/notifications.md).',
+        'A backup that was due was not started, though Lambda tried three times. The log of start-task names the cluster, the reason and what to do (docs/notifications.md).',
     });
     alarmOnErrors(this, 'TaskStoppedErrors', {
       alarmName: resourceName(environment, 'task-stopped-failed'),
       function: this.taskStopped.function,
+      metricName: 'Errors',
       topic,
       description:
         'A backup may have failed without a notification, or not be tried again. The log of task-stopped names it (docs/notifications.md).',

@@ -130,17 +130,27 @@ describe('task-stopped', () => {
   });
 });
 
-it("an alarm tells people of each function's own errors", () => {
+it('an alarm tells people of a schedule whose backup was not started, of no mistake of who waits for the answer, and of what was not told', () => {
   const { backup } = synthesized();
   const alarms = resources(backup, 'AWS::CloudWatch::Alarm');
-  expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual([
-    'holdfast_test_start-task-failed',
-    'holdfast_test_task-stopped-failed',
+  expect(
+    alarms.map(({ AlarmName, MetricName, Dimensions }) => ({ AlarmName, MetricName, Dimensions })),
+  ).toEqual([
+    {
+      AlarmName: 'holdfast_test_start-task-failed',
+      MetricName: 'AsyncEventsDropped',
+      Dimensions: [{ Name: 'FunctionName', Value: expect.stringContaining('StartTask') }],
+    },
+    {
+      AlarmName: 'holdfast_test_task-stopped-failed',
+      MetricName: 'Errors',
+      Dimensions: [{ Name: 'FunctionName', Value: expect.stringContaining('TaskStopped') }],
+    },
   ]);
   for (const alarm of alarms) {
     expect(alarm).toMatchObject({
       Namespace: 'AWS/Lambda',
-      MetricName: 'Errors',
+      Statistic: 'Sum',
       Threshold: 1,
       TreatMissingData: 'notBreaching',
       AlarmActions: [expect.stringContaining('NotificationsTopic')],
