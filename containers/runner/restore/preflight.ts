@@ -7,6 +7,8 @@ export interface TargetFacts {
   readonly major: number;
   readonly version: string;
   readonly superuser: boolean;
+  /** The user that connects, where it is no superuser: its sessions may act as nobody else. */
+  readonly confinedTo: string | undefined;
   readonly databases: ReadonlySet<string>;
   readonly roles: ReadonlySet<string>;
   readonly tablespaces: ReadonlySet<string>;
@@ -21,6 +23,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     number: number;
     version: string;
     superuser: boolean;
+    confined: string | null;
     createdb: boolean;
     recovery: boolean;
     databases: string[];
@@ -32,6 +35,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
            current_setting('server_version') AS version,
            pg_is_in_recovery() AS recovery,
            r.rolsuper AS superuser,
+           (SELECT rolname::text FROM pg_roles WHERE rolname = session_user AND NOT rolsuper) AS confined,
            r.rolsuper OR r.rolcreatedb AS createdb,
            ARRAY(SELECT datname::text FROM pg_database) AS databases,
            ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
@@ -44,6 +48,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     major: Math.floor(row.number / 10_000),
     version: row.version,
     superuser: row.superuser,
+    confinedTo: row.confined ?? undefined,
     mayCreateDatabases: row.createdb,
     inRecovery: row.recovery,
     databases: new Set(row.databases),

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry } from '../../../contract/manifest.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
 import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
+import { makeGrants } from './delegated-grants.ts';
 import type { DumpToc } from './dump-toc.ts';
 import { dumpBytes, fetchProgress, stagedBytes } from './fetch-progress.ts';
 import { findDatabase } from './find-database.ts';
@@ -150,6 +151,9 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       replaySettings(session, temporary, selection, toc),
     );
     const warnings = await staged.load(temporary, loaded, options);
+    const notGranted = await withSession(target, temporary, (session) =>
+      makeGrants(session, selection.ownGrants),
+    );
     const loadedAt = Date.now();
     if (run.scratch === undefined) {
       onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });
@@ -176,6 +180,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
         ...selection.notRestored,
         ...room.notRestored,
         ...notSet,
+        ...notGranted,
         ...finished.notReplayed,
       ],
       warnings,

@@ -1,3 +1,4 @@
+import { isDelegated } from './delegated-grants.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 
 /** One run of `pg_restore`. */
@@ -20,9 +21,7 @@ export function restorePasses(
   dumpIds: readonly number[] | undefined,
   jobs: number,
 ): RestorePass[] {
-  const delegated = toc.entries.some(
-    (entry) => isGrant(entry) && entry.definition.includes('SET SESSION AUTHORIZATION'),
-  );
+  const delegated = toc.entries.some(isDelegated);
   if (jobs === 1 || !delegated) return [{ dumpIds, jobs }];
   const selected = new Set(dumpIds);
   const wanted = toc.entries.filter(({ dumpId }) => dumpIds === undefined || selected.has(dumpId));

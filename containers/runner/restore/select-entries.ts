@@ -1,4 +1,5 @@
 import { databaseEntries } from './database-statements.ts';
+import { delegatedBeyond, divideGrants } from './delegated-grants.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 import { brokenForeignKeys } from './missing-parts.ts';
 import type { NotRestored } from './not-restored.ts';
@@ -10,6 +11,8 @@ export interface Selection {
   readonly dumpIds: readonly number[] | undefined;
   /** Entries of the database itself, which `pg_restore` leaves to us. */
   readonly ofDatabase: readonly TocEntry[];
+  /** Owners' grants out of entries that were left out for what others granted; due after the load. */
+  readonly ownGrants: readonly string[];
   readonly noTablespaces: boolean;
   readonly notRestored: readonly NotRestored[];
 }
@@ -24,12 +27,12 @@ export interface LeavingOut {
 /**
  * Decides what of a dump can be restored into a target.
  *
- * @throws HoldfastError RESTORE_REFUSED when the target lacks roles that the dump needs, unless
- * `noOwner` allows to leave out what needs them
+ * @throws HoldfastError RESTORE_REFUSED when the target lacks roles that the dump needs, or
+ * its user may not make grants as others, unless `noOwner` allows to leave out what needs them
  */
 export function selectEntries(
   toc: DumpToc,
-  target: Pick<TargetFacts, 'roles' | 'tablespaces'>,
+  target: Pick<TargetFacts, 'roles' | 'tablespaces'> & Partial<Pick<TargetFacts, 'confinedTo'>>,
   { noOwner, noPrivileges = false, noTablespaces = false }: LeavingOut,
 ): Selection {
   const grants = new Set(noPrivileges ? toc.entries.filter(isGrant) : []);
@@ -41,6 +44,15 @@ export function selectEntries(
     throw refused(
       `The target lacks roles that the database needs: ${missing.join(', ')}.`,
       'Create them (the backup\'s globals hold their CREATE ROLE statements: see "globals" of holdfast show), or restore without owners and without their grants: --no-owner',
+    );
+  }
+  const { confinedTo = '' } = target;
+  const beyond = delegatedBeyond({ entries: wanted }, target.confinedTo);
+  if (beyond.length > 0 && !noOwner) {
+    const by = beyond.flatMap((entry) => divideGrants(entry, confinedTo).delegated);
+    throw refused(
+      `The database has grants that others than the owners made (${[...new Set(by.map((one) => one.by))].join(', ')}): only a superuser can make them, and ${confinedTo} is none.`,
+      'Restore as a superuser; or without owners and those grants, which are listed then: --no-owner',
     );
   }
   const notRestored: NotRestored[] = [];
@@ -65,6 +77,24 @@ export function selectEntries(
     });
   }
   for (const grant of grants) leftOut.add(grant);
+  const kept = beyond.filter((entry) => !leftOut.has(entry));
+  const ownGrants: string[] = [];
+  const ownOfDatabase = new Map<TocEntry, TocEntry>();
+  for (const entry of kept) {
+    const { own, delegated } = divideGrants(entry, confinedTo);
+    if (ofDatabase.includes(entry)) {
+      ownOfDatabase.set(entry, { ...entry, definition: own.map((sql) => `${sql};\n`).join('') });
+    } else {
+      leftOut.add(entry);
+      ownGrants.push(...own);
+    }
+    for (const { by, sql } of delegated) {
+      notRestored.push({
+        what: sql,
+        why: `${by} granted it: only a superuser can do so for another`,
+      });
+    }
+  }
   for (const entry of toc.entries.filter(belongsToSubscription)) {
     notRestored.push({
       what: nameOfEntry(entry),
@@ -92,7 +122,8 @@ export function selectEntries(
       leftOut.size === 0
         ? undefined
         : toc.entries.filter((entry) => !leftOut.has(entry)).map((entry) => entry.dumpId),
-    ofDatabase,
+    ofDatabase: ofDatabase.map((entry) => ownOfDatabase.get(entry) ?? entry),
+    ownGrants,
     noTablespaces: tablespaces.length > 0,
     notRestored,
   };
