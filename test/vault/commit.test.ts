@@ -163,6 +163,16 @@ describe('a backup that was asked for again', () => {
     expect(await findPublished(backup)).toEqual(manifest);
   });
 
+  test('is not there where it was written before anybody can have asked for it', async () => {
+    const tomorrow = new Date(Date.now() + 24 * 3600_000).toISOString().slice(0, 19);
+    const label = `${tomorrow.replaceAll(/[-:]/g, '')}Z-logical-full-7f3a9c`;
+    const backup = vault.backup(label);
+    const artifacts = await completeArtifacts(backup, await pending(backup));
+    await writeManifest(backup, { ...manifestFor(label), artifacts });
+    expect(await findPublished(backup)).toBeUndefined();
+    await expect(assertLabelFree(backup)).rejects.toMatchObject({ code: 'LABEL_TAKEN' });
+  });
+
   test.each<[string, (artifact: Artifact) => Artifact]>([
     ['an artifact', (artifact) => ({ ...artifact, name: 'b.0001' })],
     ['a version', (artifact) => ({ ...artifact, versionId: 'another' })],
