@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { createDatabaseStatement, settingOf, statementsFor } from './database-statements.ts';
 import type { DumpToc } from './dump-toc.ts';
+import { hideQuoted, hideValue } from './hide-values.ts';
 import type { NotRestored } from './not-restored.ts';
 import { refused, type TargetFacts } from './preflight.ts';
 import type { Selection } from './select-entries.ts';
@@ -112,8 +113,8 @@ async function replay(
   const notReplayed: NotRestored[] = [];
   for (const statement of statements) {
     await session.query(statement).catch((error: unknown) => {
-      const what = statement.replaceAll(quoteName(temporary), quoteName(toc.database));
-      notReplayed.push({ what, why: (error as Error).message });
+      const what = hideValue(statement).replaceAll(quoteName(temporary), quoteName(toc.database));
+      notReplayed.push({ what, why: hideQuoted((error as Error).message, statement) });
     });
   }
   return notReplayed;

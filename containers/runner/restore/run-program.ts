@@ -2,6 +2,7 @@ import type { Readable, Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { hideInLine } from './hide-values.ts';
 import { clientEnvironment, type TargetServer } from './target-connection.ts';
 
 const KEPT_LINES = 200;
@@ -21,7 +22,7 @@ export interface ProgramRun {
 /**
  * Runs one of PostgreSQL's client programs against the target, to its end.
  *
- * @returns its warnings, one text each, without what they quote of rows.
+ * @returns its warnings, one text each, without what they quote of rows and statements.
  * @throws HoldfastError RESTORE_FAILED when it exits with anything but 0
  */
 export async function runProgram(
@@ -45,8 +46,9 @@ export async function runProgram(
   const feeding = feed(child, input, () => exited);
   for await (const printed of child.iterable({ from: 'stderr' })) {
     // psql puts the place in front: `psql:<stdin>:12: ERROR:  …`
-    const line = printed.replace(/^psql:[^ ]*:\d+: /, '');
-    onLine?.(line);
+    const raw = printed.replace(/^psql:[^ ]*:\d+: /, '');
+    onLine?.(raw);
+    const line = hideInLine(raw);
     if (/^\w+: warning: |^WARNING: /.test(line)) warnings.push(line.replace(/^\w+: warning: /, ''));
     if (isNews(line)) {
       said.push(line.replace(/^(CONTEXT: {2}COPY [^:]*: ?\w* ?\d*).*$/, '$1'));

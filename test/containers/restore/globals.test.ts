@@ -338,4 +338,17 @@ describe('applied to a server', () => {
       `DROP OWNED BY newcomer, watcher; DROP ROLE newcomer, watcher, "all", "current_user", grabber`,
     );
   });
+
+  test('a setting that the target refuses is told without its value', async () => {
+    const { notRestored } = await applied(
+      "CREATE ROLE loud; ALTER ROLE loud SET work_mem TO 'geheim';",
+    );
+    expect(notRestored).toEqual([
+      {
+        what: 'setting work_mem of the role loud',
+        why: 'invalid value for parameter "work_mem": "…"',
+      },
+    ]);
+    await server.query('DROP ROLE loud');
+  });
 });

@@ -21,6 +21,8 @@ import { makeClientWrappers } from './client-wrappers.ts';
 import { putExampleBackup, readDumpDirectory } from './example-backup.ts';
 
 const SOURCE = 'sh op';
+/** Its value may be a secret. */
+const SETTING = `ALTER ROLE "Odd ""Reader" IN DATABASE "${SOURCE}" SET "app.secret"`;
 const BROKEN_LABEL = '20261121T030000Z-logical-full-7f3a9c';
 const FILL = `
   CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text);
@@ -47,6 +49,7 @@ beforeAll(async () => {
   await primary.query(`CREATE DATABASE "${SOURCE}" OWNER shop TEMPLATE template0`);
   await primary.query(`COMMENT ON DATABASE "${SOURCE}" IS 'It''s DATABASE x; y';
     ALTER DATABASE "${SOURCE}" SET work_mem = '7MB';
+    ALTER ROLE "Odd ""Reader" IN DATABASE "${SOURCE}" SET "app.secret" = 'geheim';
     GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`);
   await primary.query(FILL, { database: SOURCE });
   const dump = join(run.directory, 'dump');
@@ -244,7 +247,9 @@ test('missing roles are refused with their names, or done without', async () => 
       'owners',
       'ACL public.TABLE t',
       `GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`,
+      SETTING,
     ]);
+    expect(JSON.stringify(notRestored)).not.toContain('geheim');
   } finally {
     await postgres.primary.query('ALTER ROLE gone RENAME TO "Odd ""Reader"');
     await postgres.primary.query('DROP DATABASE IF EXISTS copy');
@@ -261,7 +266,7 @@ test('on a managed server it does without owners, grants and tablespaces, as ano
   };
   const options = { target, noOwner: true, noPrivileges: true, noTablespaces: true };
   const { notRestored, warnings } = await restore(good, 'copy_managed', options);
-  expect(notRestored.map(({ what }) => what)).toEqual(['owners', 'grants']);
+  expect(notRestored.map(({ what }) => what)).toEqual(['owners', 'grants', SETTING]);
   expect(warnings.filter((warning) => !warning.includes('permission'))).toEqual([]);
   const { rows } = await primary.query(
     `SELECT pg_get_userbyid(relowner) AS owner, relacl::text AS acl, (SELECT datacl::text FROM pg_database

@@ -40,6 +40,15 @@ test('a program that stops reading and fails says why', async () => {
   );
 });
 
+test('the statement that failed is quoted without what may be secret in it', async () => {
+  const path = await program(
+    `echo "Command was: CREATE USER MAPPING FOR u SERVER s OPTIONS (password 'geheim');" >&2; exit 1`,
+  );
+  await expect(runProgram(path, [], { target })).rejects.toThrow(
+    "Command was: CREATE USER MAPPING FOR u SERVER s OPTIONS (password '…');",
+  );
+});
+
 test('a program whose input breaks off has failed, though it would take that for the end', async () => {
   const path = await program('cat >/dev/null');
   const cut = zstdCompressSync(SQL).subarray(0, -10);

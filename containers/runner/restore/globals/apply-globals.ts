@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { hideQuoted } from '../hide-values.ts';
 import type { NotRestored } from '../not-restored.ts';
 import { quoteName } from '../sql-tokens.ts';
 import { differences, hasSetting, type RoleFacts, surveyRoles } from './compare-roles.ts';
@@ -156,7 +157,7 @@ class Application {
       return undefined;
     } catch (error) {
       await this.#session.query('ROLLBACK TO SAVEPOINT holdfast');
-      return (error as Error).message;
+      return hideQuoted((error as Error).message, statements.at(-1));
     }
   }
 
