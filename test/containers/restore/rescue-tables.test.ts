@@ -184,7 +184,8 @@ const failed = (message: RegExp) =>
   expect.objectContaining({ code: 'RESTORE_FAILED', message: expect.stringMatching(message) });
 
 test('a dump that ends too early brings nothing, however it ends', async () => {
-  const cut = await withProgram('pg_dump', '"$REAL" "$@" | head -c 400000; exit 3');
+  // Between two statements, where psql sees nothing wrong.
+  const cut = await withProgram('pg_dump', `"$REAL" "$@" | sed '/^CREATE INDEX/,$d'; exit 3`);
   await expectNothing(() => rescueTables({ ...request, pgBin: cut }), failed(/exit status 3/));
   const killed = await withProgram('pg_dump', '"$REAL" "$@" | head -c 400000; kill -9 $$');
   await expectNothing(() => rescueTables({ ...request, pgBin: killed }), failed(/SIGKILL|137/));
