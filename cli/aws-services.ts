@@ -3,6 +3,7 @@ import { HoldfastError } from '../contract/errors.ts';
 import { kmsDataKeys } from '../vault/decryption/decryption-keyring.ts';
 import { findCluster, findConfiguredClusters, findVault } from '../vault/parameters.ts';
 import { createS3Client } from '../vault/s3-client.ts';
+import { readTaskLog } from './aws-log.ts';
 import { describeEcsTask, invokeStartTask } from './aws-tasks.ts';
 import type { Services } from './io.ts';
 
@@ -22,6 +23,7 @@ export function awsServices(): Services {
     },
     startTask: invokeStartTask,
     describeTask: describeEcsTask,
+    readTaskLog,
   };
 }
 

@@ -60,10 +60,12 @@ export async function describeEcsTask(arn: string): Promise<TaskState | undefine
   const [task] = tasks;
   if (task === undefined) return undefined;
   const runner = task.containers?.find(({ name }) => name === RUNNER_CONTAINER);
-  const reasons = [task.stopCode, task.stoppedReason, runner?.reason];
+  const reasons = [task.stoppedReason, runner?.reason];
   return {
     status: task.lastStatus ?? 'UNKNOWN',
     exitCode: runner?.exitCode,
+    stopCode: task.stopCode,
     reasons: reasons.flatMap((one) => one || []),
+    taskDefinitionArn: task.taskDefinitionArn,
   };
 }

@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERROR_CODES, type ErrorCode } from '../contract/error-codes.ts';
 import { HoldfastError } from '../contract/errors.ts';
+import { ExitCode } from '../contract/exit-codes.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import type { BackupKind } from '../contract/names.ts';
 import { StartTaskAnswer } from '../contract/request.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
 import { BackupFailed } from './backup-failed.ts';
 import { formatBytes, formatSeconds } from './format.ts';
-import type { Io, TaskState } from './io.ts';
+import type { Heard, Io, TaskState } from './io.ts';
 import { sum } from './summarize.ts';
 
 /** Between two looks at the task, milliseconds. */
 const POLL_MS = 3_000;
+/** How often a failed task's log is looked into before it counts as silent. */
+const LOG_LOOKS = 3;
 
 export interface BackupOptions {
   readonly environment: string;
@@ -39,7 +42,9 @@ export async function backup(options: BackupOptions, io: Io, pollMs = POLL_MS): 
   io.stderr.write(`Backup ${label} of ${cluster}, ${kind}: the task ${taskArn} was started.\n`);
   const end = await untilStopped(answer, io, pollMs);
   const { exitCode } = end;
-  if (exitCode !== 0) throw new BackupFailed(answer, end);
+  if (exitCode !== 0) {
+    throw new BackupFailed(options, answer, end, await hear(answer, end, io, pollMs));
+  }
   const manifest = await lookUp(environment, answer, io);
   if (json) io.stdout.write(asJson({ ...answer, exitCode, ...(manifest && { manifest }) }));
   else io.stdout.write(manifest === undefined ? `${label}\n` : describe(manifest));
@@ -85,6 +90,26 @@ async function untilStopped(
       io.stderr.write(
         `The task goes on without being watched: holdfast show ${label} --cluster ${cluster}\n`,
       );
+      throw io.signal.reason;
+    });
+  }
+}
+
+/** What the runner said last. Its log may come a little later than ECS's word that it has stopped. */
+async function hear(
+  { taskArn }: StartTaskAnswer,
+  end: TaskState,
+  io: Io,
+  pollMs: number,
+): Promise<Heard> {
+  // What was killed, or never started, has said nothing of it.
+  if (!Object.values(ExitCode).some((one) => one === end.exitCode)) return {};
+  for (let look = 1; ; look += 1) {
+    const heard = await io.services.readTaskLog(taskArn, end);
+    if (heard.words !== undefined || heard.notHeard !== undefined || look === LOG_LOOKS) {
+      return heard;
+    }
+    await sleep(pollMs, undefined, { signal: io.signal }).catch(() => {
       throw io.signal.reason;
     });
   }

@@ -1,5 +1,7 @@
+import type { LastWords } from '../contract/last-words.ts';
 import type { ClusterState } from '../contract/parameters.ts';
 import type { StartTaskEvent } from '../contract/request.ts';
+import type { TaskLog } from '../contract/task-log.ts';
 import type { OpenDataKeys } from '../vault/decryption/decryption-keyring.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
 
@@ -24,6 +26,16 @@ export interface Services {
   startTask(environment: string, event: StartTaskEvent): Promise<FunctionAnswer>;
   /** How a task stands; `undefined`: ECS does not know it any more. */
   describeTask(arn: string): Promise<TaskState | undefined>;
+  /** What the runner said last in a stopped task's log. Never throws. */
+  readTaskLog(arn: string, end: TaskState): Promise<Heard>;
+}
+
+/** What the runner said last, or why nobody knows. */
+export interface Heard {
+  readonly words?: LastWords | undefined;
+  readonly notHeard?: string;
+  /** Absent where the task definition may not be read. */
+  readonly log?: TaskLog | undefined;
 }
 
 /** What a function answered; where it `failed`, an error as Lambda words it. */
@@ -37,8 +49,11 @@ export interface TaskState {
   readonly status: string;
   /** Of the runner; absent while it runs, and when it never started. */
   readonly exitCode?: number | undefined;
+  /** ECS's word for the kind of stop, such as `EssentialContainerExited`. */
+  readonly stopCode?: string | undefined;
   /** Why it stopped, in ECS's words. */
   readonly reasons?: readonly string[];
+  readonly taskDefinitionArn?: string | undefined;
 }
 
 /** Everything a command touches, so that a test can stand in for it. */

@@ -2,6 +2,7 @@ import { CloudWatchLogsClient, GetLogEventsCommand } from '@aws-sdk/client-cloud
 import { DescribeTaskDefinitionCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { CreateScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { LAST_LINES } from '../../contract/task-log.ts';
 import { forLambda } from '../for-lambda.ts';
 import { type LogCalls, readLastWords } from './read-last-words.ts';
 import { runVerdict, type TaskStoppedAnswer, type TaskStoppedCalls } from './run.ts';
@@ -17,9 +18,6 @@ const scheduler = new SchedulerClient(client);
 const sns = new SNSClient(client);
 const ecs = new ECSClient(client);
 const logs = new CloudWatchLogsClient(client);
-
-/** Of a log's end: its last words are the very last line, or close to it. */
-const LAST_LINES = 50;
 
 const logCalls: LogCalls = {
   taskDefinition: async (taskDefinition) =>

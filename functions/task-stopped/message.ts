@@ -2,11 +2,11 @@ import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
 import { ERROR_CODES, type ErrorCode } from '../../contract/error-codes.ts';
 import { STOP_CAUSES } from '../../contract/stop-causes.ts';
+import type { Verdict } from '../../contract/verdict.ts';
 import type { Heard } from './read-last-words.ts';
 import type { Retry } from './retry.ts';
 import type { TaskStoppedSettings } from './settings.ts';
 import type { StoppedTask } from './stopped-task.ts';
-import type { Verdict } from './verdict.ts';
 
 /** A notification, as SNS takes it. */
 export interface Message {

@@ -1,6 +1,6 @@
 import { METRIC_NAMESPACE, Metric, MetricDimension } from '../../contract/metrics.ts';
+import type { Verdict } from '../../contract/verdict.ts';
 import type { StoppedTask } from './stopped-task.ts';
-import type { Verdict } from './verdict.ts';
 
 /**
  * One line of the log that CloudWatch makes metrics of, with what a person who searches the log wants

@@ -1,6 +1,7 @@
 import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import { type LastWords, lastWordsIn } from '../../contract/last-words.ts';
+import { taskLogOf } from '../../contract/task-log.ts';
 import type { StoppedTask } from './stopped-task.ts';
 
 /** The outward calls. */
@@ -25,12 +26,9 @@ export async function readLastWords(task: StoppedTask, calls: LogCalls): Promise
   if (exitCode === undefined || exitCode === ExitCode.Ok) return {};
   try {
     const definition = await calls.taskDefinition(taskDefinitionArn);
-    const [container] = definition?.containerDefinitions ?? [];
-    const { 'awslogs-group': group, 'awslogs-stream-prefix': prefix } =
-      container?.logConfiguration?.options ?? {};
-    if (group === undefined) return { notHeard: `${taskDefinitionArn} names no log group` };
-    const stream = `${prefix}/${container?.name}/${taskArn.split('/').at(-1)}`;
-    const words = lastWordsIn(await calls.lastLines(group, stream));
+    const log = taskLogOf(definition, taskArn);
+    if (log === undefined) return { notHeard: `${taskDefinitionArn} names no log group` };
+    const words = lastWordsIn(await calls.lastLines(log.group, log.stream));
     return words === undefined ? {} : { words };
   } catch (error) {
     return { notHeard: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };

@@ -1,13 +1,13 @@
 import type { CreateScheduleCommandInput } from '@aws-sdk/client-scheduler';
 import type { PublishCommandInput } from '@aws-sdk/client-sns';
 import { HoldfastError } from '../../contract/errors.ts';
+import { judge, type Verdict } from '../../contract/verdict.ts';
 import { type Message, messageFor, type RetryOutcome } from './message.ts';
 import { metricsLine } from './metrics.ts';
 import type { Heard } from './read-last-words.ts';
 import { planRetry, type Retry } from './retry.ts';
 import type { TaskStoppedSettings } from './settings.ts';
 import type { StoppedTask } from './stopped-task.ts';
-import { judge, type Verdict } from './verdict.ts';
 
 /** The outward calls. */
 export interface TaskStoppedCalls {

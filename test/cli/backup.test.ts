@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BackupOptions, backup } from '../../cli/backup.ts';
-import type { Services, TaskState } from '../../cli/io.ts';
-import { terminated } from '../../cli/print-error.ts';
+import type { Heard, Services, TaskState } from '../../cli/io.ts';
+import { printError, terminated } from '../../cli/print-error.ts';
 import { HoldfastError } from '../../contract/errors.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
+import { taskRequestFor } from '../../contract/request.ts';
 import { putExampleBackup } from '../containers/restore/example-backup.ts';
 import { rawDataKeys } from '../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../vault/fake-s3.ts';
@@ -79,16 +80,112 @@ test.each([
 ])(
   'a task that ends with $exitCode ends the command with $status',
   async ({ exitCode, status }) => {
-    const reasons = ['EssentialContainerExited', 'OutOfMemoryError: killed'];
-    const io = surroundings([RUNNING, { status: 'STOPPED', exitCode, reasons }]);
+    const end = { status: 'STOPPED', stopCode: 'EssentialContainerExited', reasons: ['gone'] };
+    const io = surroundings([RUNNING, { ...end, exitCode }]);
     await expect(backup(options(), io, 1)).rejects.toMatchObject({
       code: 'BACKUP_FAILED',
       exitCode: status,
-      message: expect.stringMatching(/EssentialContainerExited; OutOfMemoryError: killed\.$/),
+      message: expect.stringContaining('; EssentialContainerExited; gone.'),
     });
     expect(io.out()).toBe('');
   },
 );
+
+const WORDS = {
+  event: 'task failed',
+  code: 'SOURCE_LAGGING',
+  message: 'The replica is 900 s behind; 300 are allowed.',
+  hint: 'Raise maxReplayLagSeconds, or wait.',
+  retryable: true,
+} as const;
+const NEXT = taskRequestFor(
+  {
+    action: 'backup',
+    cluster: 'orders',
+    kind: 'logical',
+    requestId: ANSWER.requestId,
+    requestedAt: ANSWER.requestedAt,
+    attempt: 1,
+  },
+  { id: 'unused', now: ANSWER.requestedAt },
+).label;
+const LOG = { group: 'Log-of-orders', stream: 'orders/runner/0123' };
+const REFUSED: TaskState = {
+  status: 'STOPPED',
+  exitCode: 11,
+  stopCode: 'EssentialContainerExited',
+  taskDefinitionArn: 'arn:definition:7',
+};
+
+/** The failure of a backup that ends so, as the command prints it. */
+async function failureOf(end: TaskState, heard: Heard, ...later: Heard[]) {
+  const answers = [heard, ...later];
+  let looks = 0;
+  const io = surroundings([end], {
+    readTaskLog: async (arn, found) => {
+      expect([arn, found]).toEqual([TASK, end]);
+      looks += 1;
+      return answers.shift() ?? {};
+    },
+  });
+  const thrown = await backup(options(), io, 1).catch((error: unknown) => error);
+  printError(thrown, true, io);
+  return { looks, err: io.err(), error: JSON.parse(io.out()).error };
+}
+
+test('what the runner said last, and what is done next, is told to people and to machines', async () => {
+  // The log comes a little later than the word that the task has stopped.
+  const { looks, err, error } = await failureOf(REFUSED, { log: LOG }, { log: LOG, words: WORDS });
+  expect(looks).toBe(2);
+  expect(err).toContain(`SOURCE_LAGGING: ${WORDS.message}\nhint: ${WORDS.hint} `);
+  expect(err).toContain('It is started again by itself');
+  expect(err).toContain('holdfast_test_notifications');
+  expect(err).toContain(`holdfast show ${NEXT} --environment test --cluster orders`);
+  const { event: _, ...failure } = WORDS;
+  expect(error).toMatchObject({ code: 'BACKUP_FAILED', exit: 11, failure, nextLabel: NEXT });
+});
+
+test('nothing is said of another attempt where there is none', async () => {
+  const words = { ...WORDS, code: 'SOURCE_VERSION', retryable: false };
+  const { err, error } = await failureOf(REFUSED, { log: LOG, words });
+  expect(err).not.toContain('again by itself');
+  expect(error.nextLabel).toBeUndefined();
+  // Somebody stopped it: that the runner thinks it may succeed when tried again is beside the point.
+  const stopped = { ...REFUSED, exitCode: 143, stopCode: 'UserInitiated' };
+  const byUser = await failureOf(stopped, { log: LOG, words: { ...WORDS, code: 'TERMINATED' } });
+  expect(byUser.error.failure).toMatchObject({ code: 'STOPPED_BY_USER', retryable: false });
+  expect(byUser.err).not.toContain('again by itself');
+});
+
+test.each<[string, Heard, string, number]>([
+  [
+    'may not be read',
+    { log: LOG, notHeard: 'AccessDeniedException: no' },
+    `(AccessDeniedException: no). Look into it: aws logs filter-log-events --log-group-name 'Log-of-orders' --log-stream-names 'orders/runner/0123' --filter-pattern '"task failed"'`,
+    1,
+  ],
+  [
+    'may not even be found',
+    { notHeard: 'AccessDeniedException: no' },
+    "aws ecs describe-task-definition --task-definition 'arn:definition:7'",
+    1,
+  ],
+  ['says nothing', { log: LOG }, "--log-group-name 'Log-of-orders'", 3],
+])('a command is given where the log %s', async (_, heard, command, looks) => {
+  const found = await failureOf(REFUSED, heard, heard, heard);
+  expect(found.err).toContain(command);
+  expect(found.looks).toBe(looks);
+  expect(found.error.failure).toBeUndefined();
+});
+
+test('of a task that was killed the cause is told, and no log is read', async () => {
+  const end = { status: 'STOPPED', exitCode: 137, reasons: ['OutOfMemoryError: killed'] };
+  const { looks, err, error } = await failureOf(end, {});
+  expect(looks).toBe(0);
+  expect(err).toContain('OUT_OF_MEMORY: ');
+  expect(err).toContain('Raise memoryMiB');
+  expect(error.failure).toMatchObject({ code: 'OUT_OF_MEMORY', retryable: false });
+});
 
 test('a task that ECS forgot has not ended well', async () => {
   await expect(backup(options(), surroundings([RUNNING]), 1)).rejects.toMatchObject({

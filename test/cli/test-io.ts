@@ -37,6 +37,7 @@ export function testIo(
       dataKeysFor: async () => rawDataKeys(),
       startTask: async () => ({ payload: undefined, failed: true }),
       describeTask: async () => undefined,
+      readTaskLog: async () => ({}),
       ...services,
     },
     out: () => out,

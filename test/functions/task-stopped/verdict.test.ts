@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../../contract/error-codes.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { StopCause } from '../../../contract/stop-causes.ts';
+import { judge } from '../../../contract/verdict.ts';
 import { readStoppedTask } from '../../../functions/task-stopped/stopped-task.ts';
-import { judge } from '../../../functions/task-stopped/verdict.ts';
 import { REQUEST, type Stop, stopEvent, stopped } from './example-stop.ts';
 
 const PULL =

@@ -1,8 +1,16 @@
-import { ERROR_CODES, type ErrorCode } from '../../contract/error-codes.ts';
-import { ExitCode } from '../../contract/exit-codes.ts';
-import type { LastWords } from '../../contract/last-words.ts';
-import { STOP_CAUSES, type StopCause } from '../../contract/stop-causes.ts';
-import type { StoppedTask } from './stopped-task.ts';
+import { ERROR_CODES, type ErrorCode } from './error-codes.ts';
+import { ExitCode } from './exit-codes.ts';
+import type { LastWords } from './last-words.ts';
+import { STOP_CAUSES, type StopCause } from './stop-causes.ts';
+
+/** How a task ended, by ECS's word. */
+export interface TaskEnd {
+  readonly stopCode?: string | undefined;
+  /** ECS's words about the task and about its container. */
+  readonly reasons: readonly string[];
+  /** Absent when the container never started, or was lost. */
+  readonly exitCode?: number | undefined;
+}
 
 /** What became of a backup, and why. */
 export type Verdict =
@@ -24,7 +32,7 @@ const STAYS =
   /not found|does not exist|no such|manifest unknown|AccessDenied|not authorized|access denied|ResourceNotFound|InvalidParameter/i;
 
 /** Judges a stopped task by all that ECS tells of it, and by what the runner said last. Pure. */
-export function judge(task: StoppedTask, words?: LastWords): Verdict {
+export function judge(task: TaskEnd, words?: LastWords): Verdict {
   // Whatever stopped it then: the runner ends so only after its manifest was written.
   if (task.exitCode === ExitCode.Ok) return { succeeded: true };
   const cause = causeOf(task);
@@ -40,7 +48,7 @@ export function judge(task: StoppedTask, words?: LastWords): Verdict {
   return { succeeded: false, cause, codes: [], retryable: retryable && !stays };
 }
 
-function causeOf({ stopCode, reasons, exitCode }: StoppedTask): StopCause {
+function causeOf({ stopCode, reasons, exitCode }: TaskEnd): StopCause {
   const told = (pattern: RegExp): boolean => reasons.some((reason) => pattern.test(reason));
   if (stopCode === 'SpotInterruption') return 'SPOT_INTERRUPTED';
   if (stopCode === 'UserInitiated') return 'STOPPED_BY_USER';
