@@ -16,7 +16,11 @@ export interface ListOptions {
   readonly json: boolean;
 }
 
-/** `holdfast list` */
+/**
+ * `holdfast list`
+ *
+ * @throws HoldfastError CLUSTER_UNKNOWN when there is no such cluster, and never was one
+ */
 export async function list({ environment, cluster, json }: ListOptions, io: Io): Promise<void> {
   const vault = await io.services.openVault(environment);
   const clusters = cluster === undefined ? await listClusters(vault) : [cluster];
@@ -27,8 +31,12 @@ export async function list({ environment, cluster, json }: ListOptions, io: Io):
     entries.push(...listing.entries);
     warnings.push(...listing.warnings);
   }
-  const backups = await readAll(vault, entries, io);
   const configured = await io.services.configuredClusters(environment);
+  if (cluster !== undefined && entries.length === 0 && !configured.has(cluster)) {
+    const there = await listClusters(vault);
+    if (!there.includes(cluster)) throw unknown(cluster, [...configured.keys(), ...there]);
+  }
+  const backups = await readAll(vault, entries, io);
   if (json) {
     const all = [...new Set([...clusters, ...(cluster === undefined ? configured.keys() : [])])];
     const standing = all.sort().map((name) => ({ name, state: standingOf(name, configured) }));
@@ -46,6 +54,16 @@ export async function list({ environment, cluster, json }: ListOptions, io: Io):
     for (const warning of found) io.stderr.write(`warning: ${of}, ${label}: ${warning}\n`);
   }
   for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
+}
+
+/** A typing error must not look like a cluster without backups. */
+function unknown(cluster: string, names: readonly string[]): HoldfastError {
+  const known = [...new Set(names)].sort().join(', ');
+  return new HoldfastError(
+    'CLUSTER_UNKNOWN',
+    `There is no cluster "${cluster}": it is not configured, and the vault has nothing of it.`,
+    { hint: known === '' ? 'There is none here yet.' : `Use one of these: ${known}` },
+  );
 }
 
 const HEAD = [

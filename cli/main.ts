@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import { BACKUP_KINDS, ClusterName, EnvironmentName } from '../contract/names.ts';
+import { VERSION } from '../contract/version.ts';
 import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
 import type { Io } from './io.ts';
@@ -19,12 +20,16 @@ Ctrl-C ends the watching, not the backup. The exit status is the task's.
 Example:
   holdfast backup --environment prod --cluster orders --kind logical`;
 
+const WHERE_EXIT_CODES = `
+Exit statuses: those of holdfast --help; each error's code tells more (docs/errors.md).`;
+
 const EXIT_CODES = `
 Exit statuses:
    0  done
    1  a defect, or a failure that nobody foresaw
    2  the command line is wrong, or names what does not exist
-   3  the configuration is wrong, or a PostgreSQL program is missing
+   3  the configuration or the AWS credentials are wrong, or a PostgreSQL program is missing
+   4  backup: one of this cluster and kind runs already
   10  backup: the task was not started, or reached no source
   11  backup: the source was refused
   12  backup: the dump failed, or the task had no exit status
@@ -36,7 +41,8 @@ Exit statuses:
   24  backup: the task's disk
   30  the restore was refused before it changed anything
   31  the restore failed; what it had built was dropped
- 143  ended by SIGINT or SIGTERM, cleaned up`;
+ 143  ended by SIGINT or SIGTERM, cleaned up
+docs/errors.md has the error codes behind them.`;
 
 /**
  * The `holdfast` command. Prints to `io`, never ends the process.
@@ -57,6 +63,7 @@ export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
 export function buildProgram(io: Io): Command {
   const program = new Command('holdfast')
     .description('PostgreSQL backups in a locked vault: look at them, restore them.')
+    .version(VERSION, '--version', 'print the version')
     .addHelpText('after', EXIT_CODES);
   settle(program, io);
 
@@ -69,7 +76,7 @@ export function buildProgram(io: Io): Command {
 
   common(program, io, 'show', 'describe one backup')
     .argument('<label>', 'label of the backup, as list shows it')
-    .requiredOption('--cluster <NAME>', 'its cluster', checkedBy(ClusterName))
+    .requiredOption('--cluster <NAME>', 'its cluster; required', checkedBy(ClusterName))
     .addHelpText(
       'after',
       '\nExample:\n  holdfast show 20261120T030000Z-logical-full-7f3a9c --environment prod --cluster orders',
@@ -79,7 +86,7 @@ export function buildProgram(io: Io): Command {
     );
 
   common(program, io, 'backup', 'take a backup now, and see it to its end')
-    .requiredOption('--cluster <NAME>', 'the cluster', checkedBy(ClusterName))
+    .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
     .addOption(
       new Option('--kind <KIND>', 'the kind of backup').choices(BACKUP_KINDS).default('logical'),
     )
@@ -100,11 +107,12 @@ function common(program: Command, io: Io, name: string, description: string): Co
     .description(description)
     .option(
       '--environment <NAME>',
-      `the environment; without it, ${EnvironmentVariable.Environment}`,
+      `the environment; this or ${EnvironmentVariable.Environment} is required`,
       checkedBy(EnvironmentName),
     )
     .option('--json', 'print one JSON document', false);
   settle(command, io);
+  command.addHelpText('after', WHERE_EXIT_CODES);
   return command;
 }
 

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
+import { isAboutCredentials } from '../vault/aws-errors.ts';
 import type { Io } from './io.ts';
 
 /** Prints a failure for people, and with `json` one document for machines; returns the exit status. */
@@ -25,8 +26,20 @@ export function terminated(signal: string): HoldfastError {
   });
 }
 
+/**
+ * A task's credentials come by themselves, if only later; a person's do not. So what a task may try
+ * again is for the command a matter of its surroundings.
+ */
+function ofSurroundings(error: HoldfastError): HoldfastError {
+  if (!isAboutCredentials(error.cause)) return error;
+  const { message, cause } = error;
+  const hint =
+    'The credentials are missing, have expired or are unknown: run it again with fresh ones (AWS_PROFILE, AWS_ACCESS_KEY_ID, …).';
+  return new HoldfastError('ENVIRONMENT_INVALID', message, { hint, cause });
+}
+
 function foreseen(thrown: unknown): HoldfastError {
-  if (!(thrown instanceof CommanderError)) return asHoldfastError(thrown);
+  if (!(thrown instanceof CommanderError)) return ofSurroundings(asHoldfastError(thrown));
   return usageError(
     thrown.message.replace(/^error: /, ''),
     'See holdfast --help, or holdfast COMMAND --help.',

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ClusterName } from '../contract/names.ts';
 import { checkedBy } from './checked-by.ts';
 import { RESTORE_URI_VARIABLE } from './target-uri.ts';
@@ -16,7 +17,7 @@ transaction, and nothing that is there is touched.
 With --all, roles that the target has are left as they are.
 
 Examples:
-  holdfast restore --environment prod --cluster orders --database shop --into shop_before \\
+  holdfast restore --environment prod --cluster orders --database shop --into shop_copy \\
     --to postgresql://admin@db.example.com:5432/postgres
   holdfast restore --environment prod --cluster orders --database shop --table public.invoice \\
     --into rescued --to postgresql://admin@db.example.com:5432/postgres
@@ -27,9 +28,17 @@ Examples:
 /** The options of `holdfast restore`, and its help. */
 export function addRestoreOptions(command: Command): Command {
   return command
-    .requiredOption('--cluster <NAME>', 'the cluster that was backed up', checkedBy(ClusterName))
+    .requiredOption(
+      '--cluster <NAME>',
+      'the cluster that was backed up; required',
+      checkedBy(ClusterName),
+    )
     .option('--label <LABEL>', 'which backup; without it, the latest')
-    .option('--database <NAME>', 'a database in the backup; may be given more than once', collect)
+    .option(
+      '--database <NAME>',
+      'a database in the backup; given more than once, several; this or --all is required',
+      collect,
+    )
     .option('--all', 'all databases, and the roles', false)
     .option('--no-roles', 'with --all: leave out the roles')
     .option(
@@ -43,7 +52,10 @@ export function addRestoreOptions(command: Command): Command {
       'bring these into the database --into, in use, in a schema of their own',
       false,
     )
-    .option('--to <URI>', "the target server's URI, without its password")
+    .option(
+      '--to <URI>',
+      `the target server's URI, without its password; this, --to-file or ${RESTORE_URI_VARIABLE} is required`,
+    )
     .option('--to-file <FILE>', 'a file that holds that URI')
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
     .option('--replace', 'take the place of databases of that name, which are kept renamed', false)
@@ -51,17 +63,22 @@ export function addRestoreOptions(command: Command): Command {
     .option('--no-privileges', 'leave out grants and default privileges')
     .option('--no-tablespaces', "put everything into the target's default tablespace")
     .option('--no-subscriptions', 'leave out subscriptions, which are always left out and listed')
-    .option('--role <NAME>', 'act as this role, of which the user is a member')
+    .option(
+      '--role <NAME>',
+      'act as this role, of which the user is a member: it owns what is made, and needs CREATEDB',
+    )
     .addOption(
-      new Option('--jobs <N>', 'parallel workers of pg_restore').default(2).argParser(jobsFrom),
+      new Option('--jobs <N>', `parallel workers of pg_restore, 1 to ${MAX_JOBS}`)
+        .default(2)
+        .argParser(jobsFrom),
     )
     .option(
       '--staging <DIR>',
-      'directory for the decrypted dump meanwhile; without it, the temporary one',
+      `directory for what is not loaded as it comes, decrypted; without it, ${EnvironmentVariable.SpoolDirectory}, else the one for temporary files`,
     )
     .option(
       '--pg-bin <DIR>',
-      'where pg_restore is; without it, PATH, then /usr/lib/postgresql/<major>/bin',
+      'where pg_restore and vacuumdb are; without it, PATH, then /usr/lib/postgresql/<major>/bin',
     )
     .option('--ca <FILE>', "PEM of the authority that signed the target's certificate")
     .addHelpText('after', MORE);

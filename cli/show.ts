@@ -49,18 +49,18 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
     ],
     [
       'Server',
-      `PostgreSQL ${source.serverVersion}, system ${source.systemIdentifier}, timeline ${source.timeline}, at ${source.lsn}, sslmode ${source.sslmode}`,
+      `PostgreSQL ${source.serverVersion}, system ${source.systemIdentifier}, timeline ${source.timeline}, at WAL position (LSN) ${source.lsn}, sslmode ${source.sslmode}`,
     ],
     [
-      'One point',
+      'Same instant',
       manifest.commonPoint === null
-        ? 'no: each database has a snapshot of its own'
-        : `${manifest.commonPoint.lsn}, where replay was paused at ${formatInstant(manifest.commonPoint.pausedAt)}`,
+        ? 'no: each database is as of an instant of its own, see "data as of"'
+        : `yes: all databases are as of WAL position (LSN) ${manifest.commonPoint.lsn}, where replay was paused at ${formatInstant(manifest.commonPoint.pausedAt)}`,
     ],
     [
-      'Attempts',
+      'Dump runs',
       [
-        String(manifest.attempts),
+        `${manifest.attempts} within this backup, the last one counts`,
         ...manifest.tried.map(({ host, port, code }) => `${host}:${port} in vain (${code})`),
       ].join('; '),
     ],

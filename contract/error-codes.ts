@@ -42,7 +42,7 @@ export const ERROR_CODES = {
   ENVIRONMENT_INVALID: entry(
     ExitCode.Configuration,
     false,
-    'An environment variable is missing or wrong.',
+    "An environment variable is missing or wrong; of the command also AWS credentials, Region, or the environment's name.",
   ),
   SECRET_INVALID: entry(
     ExitCode.Configuration,

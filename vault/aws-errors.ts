@@ -28,6 +28,11 @@ function failureOf(thrown: unknown): ServiceFailure {
   };
 }
 
+/** Whether the call failed for want of credentials, or because they have expired or are unknown. */
+export function isAboutCredentials(thrown: unknown): boolean {
+  return CREDENTIALS.test(failureOf(thrown).name);
+}
+
 /** Whether the call failed because a condition (`If-None-Match`) or a concurrent write refused it. */
 export function isConflict(thrown: unknown): boolean {
   const { status } = failureOf(thrown);

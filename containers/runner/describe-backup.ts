@@ -1,12 +1,12 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
+import { VERSION } from '../../contract/version.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { ALGORITHM_SUITE_NAME } from '../../vault/encryption/message-format.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import type { Spool } from './spool.ts';
 import type { TakenBackup } from './take-logical-backup.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
-import { VERSION } from './version.ts';
 
 /** All that is known of a backup once its artifacts are complete. */
 export interface FinishedBackup {

@@ -1,11 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { formatBytes, formatSeconds } from '../../cli/format.ts';
-import { main } from '../../cli/main.ts';
+import { buildProgram, main } from '../../cli/main.ts';
 import { findTargetUri } from '../../cli/target-uri.ts';
 import { HoldfastError } from '../../contract/errors.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import { VERSION } from '../../contract/version.ts';
+import { awsError } from '../../vault/aws-errors.ts';
 import { putExampleBackup } from '../containers/restore/example-backup.ts';
 import { rawDataKeys } from '../vault/example-message.ts';
 import { type FakeS3, put, startFakeS3 } from '../vault/fake-s3.ts';
@@ -68,6 +71,9 @@ test('describes a backup in words', async () => {
   expect(out).toContain('replica replica.example:5432, 0.5 s behind');
   expect(out).toContain('COMPLIANCE, until 2026-12-20');
   expect(out).toContain('role passwords (not asked for)');
+  expect(out).toMatch(/^Same instant: +no: each database is as of an instant of its own/m);
+  expect(out).toMatch(/^Dump runs: +1 within this backup/m);
+  expect(out).toContain('at WAL position (LSN) ');
 });
 
 test.each([
@@ -128,6 +134,68 @@ test.each([
   const json = JSON.parse((await run(...argv, '--json')).out);
   expect(json.error).toMatchObject({ exit: status, message: expect.stringContaining(message) });
 });
+
+test('help names every exit status that the command can end with', async () => {
+  const { out } = await run('--help');
+  const listed = [...out.matchAll(/^ {1,3}(\d+) {2}\S/gm)].map(([, status]) => Number(status));
+  // Only functions end with it.
+  const all = Object.values(ExitCode).filter((status) => status !== ExitCode.NotTold);
+  expect(listed).toEqual(all);
+  for (const command of ['list', 'show', 'backup', 'restore']) {
+    expect((await run(command, '--help')).out).toContain('Exit statuses: those of holdfast --help');
+  }
+});
+
+test('prints its version, which is that of the manifests', async () => {
+  const { status, out } = await run('--version');
+  expect({ status, out }).toEqual({ status: 0, out: `${VERSION}\n` });
+});
+
+test('the reference has every option, and help says what must be given', async () => {
+  const text = await readFile(new URL('../../docs/reference.md', import.meta.url), 'utf8');
+  const reference = text.slice(text.indexOf('## The holdfast command'));
+  const commands = buildProgram(testIo(fake)).commands;
+  expect(commands.map((command) => command.name())).toEqual(['list', 'show', 'backup', 'restore']);
+  for (const { flags, mandatory, description } of commands.flatMap(({ options }) => options)) {
+    expect(reference).toContain(flags.startsWith('--no-wait') ? '`--no-wait`' : flags);
+    expect(description.endsWith('required'), flags).toBe(
+      mandatory || /^--(environment|database|to) /.test(flags),
+    );
+  }
+  const { out } = await run('restore', '--help');
+  // A name like that of a database that --replace keeps would be taken for one.
+  expect(out).not.toMatch(/--into \S+_before/);
+  expect(out).toContain('1 to 64');
+  expect(out).toContain('HOLDFAST_SPOOL_DIRECTORY');
+});
+
+test('a cluster that is neither configured nor in the vault is refused with those that are', async () => {
+  const io = testIo(fake, {}, { fresh: { version: 1, retired: false } });
+  expect(await main(['list', '--cluster', 'nope'], io)).toBe(ExitCode.Usage);
+  expect(io.err()).toContain('error CLUSTER_UNKNOWN: There is no cluster "nope"');
+  expect(io.err()).toContain('hint: Use one of these: fresh, orders\n');
+  // Known, by the file alone or by the vault alone.
+  expect(await main(['list', '--cluster', 'fresh'], io)).toBe(ExitCode.Ok);
+  expect(io.out()).toBe('The vault holds no backup of the cluster "fresh".\n');
+  expect(await main(['list', '--cluster', 'orders'], io)).toBe(ExitCode.Ok);
+});
+
+test.each(['CredentialsProviderError', 'ExpiredToken'])(
+  'credentials that are missing or have expired are no failure of the vault: %s',
+  async (name) => {
+    const failure = Object.assign(new Error('Could not load credentials'), { name });
+    const io = testIo(fake, {}, undefined, {
+      openVault: () =>
+        Promise.reject(awsError(failure, 'ssm:GetParameter', '/holdfast/test/vault')),
+    });
+    expect(await main(['list', '--json'], io)).toBe(ExitCode.Configuration);
+    expect(JSON.parse(io.out()).error).toMatchObject({
+      code: 'ENVIRONMENT_INVALID',
+      retryable: false,
+      hint: expect.stringContaining('run it again with fresh ones'),
+    });
+  },
+);
 
 test('shows help with an example for each command, and succeeds', async () => {
   for (const command of ['list', 'show', 'backup', 'restore']) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { VERSION } from '../../../containers/runner/version.ts';
+import { VERSION } from '../../../contract/version.ts';
 import { ROOT } from '../../structure/source-files.ts';
 
 test('the version is the package’s', () => {
