@@ -1,9 +1,11 @@
 import { ClusterOptions, UNKNOWN_LAG } from '../contract/cluster-options.ts';
 import { BACKUP_KINDS, ClusterName, ScheduleName } from '../contract/names.ts';
 import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
+import type { PlacedCluster } from './check-cluster-list.ts';
+import { checkRetention, type LockBounds } from './check-locks.ts';
 import { checkLogical } from './check-logical.ts';
-import { ARCHITECTURES } from './environment.ts';
-import type { Problems } from './environment-problems.ts';
+import { ARCHITECTURES, type ClusterEnvironment } from './environment.ts';
+import { isWhole, type Problems } from './environment-problems.ts';
 import { FARGATE_STORAGE_GIB, FARGATE_VCPUS, fargateMemorySizesMiB } from './fargate-sizes.ts';
 import type { ResolvedCluster, ResolvedSchedule } from './resolved-environment.ts';
 
@@ -38,14 +40,9 @@ export const CLUSTER_PROPERTIES = [
   'architecture',
 ] as const satisfies readonly (keyof ResolvedCluster)[];
 
-export interface LockBounds {
-  readonly minLockDays: number;
-  readonly maxLockDays: number;
-}
-
-/** Checks one cluster; `where` is its place in the file, such as `clusters[0]`. */
+/** Checks one cluster: as it was written, and with its defaults. */
 export function checkCluster(
-  where: string,
+  { where, cluster: written }: PlacedCluster,
   cluster: ResolvedCluster,
   bounds: LockBounds,
   problems: Problems,
@@ -69,31 +66,20 @@ export function checkCluster(
     "Give the secret's name in Secrets Manager, without ARN and without the six characters at its end.",
   );
   problems.requireBoolean(`${where}.retired`, cluster.retired);
-  checkRetention(where, cluster, bounds, problems);
+  // What is taken over from the environment is named there.
+  if (written.retention !== undefined) {
+    problems.requireKnown(`${where}.retention`, written.retention, ['days']);
+    checkRetention(`${where}.retention.days`, written.retention.days, bounds, problems);
+  }
   checkWork(where, cluster, problems);
   checkLogical(where, cluster, problems);
-  checkSize(where, cluster, problems);
+  checkSize(where, cluster, written, problems);
   for (const [index, schedule] of cluster.schedules.entries()) {
     checkSchedule(`${where}.schedules[${index}]`, schedule, cluster.name, problems);
   }
   problems.requireUnique(
     `${where}.schedules[].name`,
     cluster.schedules.map(({ name }) => name),
-  );
-}
-
-function checkRetention(
-  where: string,
-  cluster: ResolvedCluster,
-  bounds: LockBounds,
-  problems: Problems,
-): void {
-  // What remains of a lock is less than its length by the time the object is written.
-  problems.requireInteger(
-    `${where}.retention.days`,
-    cluster.retention.days,
-    bounds.minLockDays + 2,
-    bounds.maxLockDays - 1,
   );
 }
 
@@ -123,14 +109,28 @@ function checkWork(where: string, cluster: ResolvedCluster, problems: Problems):
   );
 }
 
-function checkSize(where: string, cluster: ResolvedCluster, problems: Problems): void {
+function checkSize(
+  where: string,
+  cluster: ResolvedCluster,
+  written: ClusterEnvironment,
+  problems: Problems,
+): void {
   problems.requireOneOf(`${where}.vCpu`, cluster.vCpu, FARGATE_VCPUS);
   const sizes = fargateMemorySizesMiB(cluster.vCpu);
-  if (sizes.length > 0) problems.requireOneOf(`${where}.memoryMiB`, cluster.memoryMiB, sizes);
+  problems.require(
+    sizes.length === 0 || sizes.includes(cluster.memoryMiB),
+    `${where}.memoryMiB`,
+    // The default fits the default of vCpu alone.
+    written.memoryMiB,
+    `Give one of ${sizes.join(', ')} with vCpu ${cluster.vCpu}.`,
+  );
   const { least, most } = FARGATE_STORAGE_GIB;
   problems.requireInteger(`${where}.ephemeralStorageGiB`, cluster.ephemeralStorageGiB, least, most);
-  const mostSpoolMiB = cluster.ephemeralStorageGiB * 1024 - IMAGE_SPACE_MIB;
-  problems.requireInteger(`${where}.spoolCapMiB`, cluster.spoolCapMiB, 16, mostSpoolMiB);
+  if (isWhole(cluster.ephemeralStorageGiB, least, most)) {
+    const mostSpoolMiB = cluster.ephemeralStorageGiB * 1024 - IMAGE_SPACE_MIB;
+    const why = ` with ephemeralStorageGiB ${cluster.ephemeralStorageGiB}`;
+    problems.requireInteger(`${where}.spoolCapMiB`, cluster.spoolCapMiB, 16, mostSpoolMiB, why);
+  }
   problems.requireOneOf(`${where}.architecture`, cluster.architecture, ARCHITECTURES);
 }
 

@@ -1,7 +1,7 @@
 import { checkLogRetention } from './check-backups.ts';
-import { checkClusterList } from './check-cluster-list.ts';
+import { checkLocks } from './check-locks.ts';
 import { checkNotifications } from './check-notifications.ts';
-import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
+import { checkAlarm, checkVaultNames } from './check-vault.ts';
 import type { Environment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
 
@@ -39,7 +39,6 @@ export function checkEnvironment(given: Environment, problems: Problems): void {
   if (network !== undefined && problems.requireObject('network', network, '{ natGateways: 0 }')) {
     checkNetwork(given, network, problems);
   }
-  checkClusterList(given.clusters, problems);
 }
 
 function checkPlace(given: Environment, problems: Problems): void {

@@ -32,14 +32,13 @@ const RECEIVER = /^([^\s@,]+@[^\s@,]+\.[^\s@,]+|https:\/\/[^\s/]+(\/\S*)?)$/;
 export function checkNotifications(given: NotificationOptions, problems: Problems): void {
   const { notify, maxRetries, retryAfterMinutes } = given;
   if (notify !== undefined) {
-    problems.require(
-      Array.isArray(notify) &&
-        notify.every((one: unknown) => typeof one === 'string' && RECEIVER.test(one)),
+    problems.requireEach(
       'notify',
       notify,
+      RECEIVER,
+      'Give a mail address, such as ops@example.com, or an https:// URL.',
       "List mail addresses and https:// URLs: ['ops@example.com'].",
     );
-    if (Array.isArray(notify)) problems.requireUnique('notify[]', notify, 'Give each once.');
   }
   if (maxRetries !== undefined) problems.requireInteger('maxRetries', maxRetries, 0, 5);
   if (retryAfterMinutes !== undefined) {

@@ -22,10 +22,10 @@ export class Problems {
     this.require(typeof value === 'string' && pattern.test(value), property, value, fix);
   }
 
-  /** A whole number within bounds, both included. */
-  requireInteger(property: string, value: unknown, least: number, most: number): void {
-    const holds = Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-    this.require(holds, property, value, `Give a whole number from ${least} to ${most}.`);
+  /** A whole number within bounds, both included. `more` ends the sentence, with why or what else. */
+  requireInteger(property: string, value: unknown, least: number, most: number, more = ''): void {
+    const holds = isWhole(value, least, most);
+    this.require(holds, property, value, `Give a whole number from ${least} to ${most}${more}.`);
   }
 
   requireBoolean(property: string, value: unknown): void {
@@ -53,6 +53,18 @@ export class Problems {
     return holds;
   }
 
+  /** A list of texts: a wrong one is named with its place. */
+  requireEach(property: string, value: unknown, pattern: RegExp, one: string, all: string): void {
+    if (!Array.isArray(value)) {
+      this.require(false, property, value, all);
+      return;
+    }
+    for (const [index, text] of value.entries()) {
+      this.requireText(`${property}[${index}]`, text, pattern, one);
+    }
+    this.requireUnique(`${property}[]`, value, 'Give each once.');
+  }
+
   /** A list of names of clusters. */
   requireNames(property: string, value: unknown): void {
     const holds =
@@ -60,19 +72,29 @@ export class Problems {
     this.require(holds, property, value, 'List names of 1 to 40 characters out of a-z, 0-9 and -.');
   }
 
+  /** `property` has `[]` where the index goes, such as `clusters[].name`; missing values are passed over. */
   requireUnique(
     property: string,
-    values: readonly string[],
+    values: readonly unknown[],
     fix = 'Give each a name of its own.',
   ): void {
-    const twice = values.filter((value, index) => values.indexOf(value) !== index);
-    this.require(twice.length === 0, property, twice.join(', '), fix);
+    const place = (index: number): string => property.replace('[]', `[${index}]`);
+    for (const [index, value] of values.entries()) {
+      const first = values.indexOf(value);
+      if (value === undefined || first === index) continue;
+      this.found.push(`${place(index)} is ${show(value)}, as ${place(first)} is. ${fix}`);
+    }
   }
 
   /** @throws EnvironmentError if anything was found. */
   throwIfAny(subject: string): void {
     if (this.found.length > 0) throw new EnvironmentError(subject, this.found);
   }
+}
+
+/** Whether it is a whole number within bounds, both included. */
+export function isWhole(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 function show(value: unknown): string {

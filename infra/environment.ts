@@ -31,7 +31,10 @@ export interface Environment extends NotificationOptions {
    * @default 'COMPLIANCE'
    */
   readonly lockMode?: LockMode;
-  /** How long a backup is locked, unless its cluster says otherwise. Days, 2 or more. */
+  /**
+   * How long a backup is locked, unless its cluster says otherwise. Days, from `minLockDays` and 2 more
+   * to 1 below `maxLockDays`: 3 to 399 unless these are given.
+   */
   readonly retentionDays: number;
   /**
    * The vault refuses locks that end sooner. Days; below every cluster's retention, because what
@@ -211,7 +214,7 @@ export interface ClusterEnvironment {
 }
 
 export interface Retention {
-  /** Days, 2 or more. */
+  /** Days, in the range of the environment's `retentionDays`. */
   readonly days: number;
 }
 

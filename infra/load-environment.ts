@@ -1,17 +1,19 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Environment } from './environment.ts';
 import { EnvironmentError } from './environment-problems.ts';
+import { placeOf } from './place-of-error.ts';
 import { resolveEnvironment } from './resolve-environment.ts';
 import type { ResolvedEnvironment } from './resolved-environment.ts';
 
-const DIRECTORY = fileURLToPath(new URL('environments/', import.meta.url));
+const DIRECTORY = fileURLToPath(new URL('environments', import.meta.url));
 
 /**
- * Loads `environments/<name>.ts` and fills in its defaults.
+ * Loads `<directory>/<name>.ts` and fills in its defaults.
  *
- * @param directory with the files; ends in a slash.
- * @throws EnvironmentError when there is no such file, or something in it is wrong.
+ * @param directory with the files: absolute. The project's own unless given.
+ * @throws EnvironmentError when there is no such file, it cannot be run, or something in it is wrong.
  */
 export async function loadEnvironment(
   name: unknown,
@@ -19,24 +21,31 @@ export async function loadEnvironment(
 ): Promise<ResolvedEnvironment> {
   const names = readdirSync(directory)
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.slice(0, -'.ts'.length));
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort();
   if (typeof name !== 'string' || !names.includes(name)) {
     const found = name === undefined ? 'is missing' : `is ${JSON.stringify(name)}`;
     throw new EnvironmentError('This', [
       `The context value "environment" ${found}. Give one of ${names.join(', ')}: -c environment=${names[0] ?? 'example'}, or write infra/environments/<name>.ts.`,
     ]);
   }
-  const path = `${directory}${name}.ts`;
-  const module: { readonly default?: Environment } = await import(pathToFileURL(path).href);
-  if (module.default === undefined) {
+  const path = join(directory, `${name}.ts`);
+  const environment = await run(path);
+  if (typeof environment !== 'object' || environment === null) {
     throw new EnvironmentError(path, [
-      'It has no default export. End it with: export default environment;',
+      'It has no environment as its default export. End it with: export default environment;',
     ]);
   }
-  if (module.default.name !== name) {
-    throw new EnvironmentError(path, [
-      `name is ${JSON.stringify(module.default.name)}. Give ${JSON.stringify(name)}, the file's own name.`,
-    ]);
+  return resolveEnvironment(environment as Environment, name);
+}
+
+/** What a file exports by default. */
+async function run(path: string): Promise<unknown> {
+  try {
+    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
+    return module.default;
+  } catch (error) {
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new EnvironmentError(path, [`${placeOf(error) ?? path}: ${message}`]);
   }
-  return resolveEnvironment(module.default);
 }

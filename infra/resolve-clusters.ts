@@ -1,6 +1,7 @@
 import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
-import { checkCluster, type LockBounds } from './check-cluster.ts';
+import { checkCluster } from './check-cluster.ts';
 import { checkClusterList } from './check-cluster-list.ts';
+import type { LockBounds } from './check-locks.ts';
 import type { ClusterEnvironment, Retention } from './environment.ts';
 import { Problems } from './environment-problems.ts';
 import { resolveLogical } from './logical-environment.ts';
@@ -41,28 +42,25 @@ export function resolveClusters(
   vault: OfVault,
 ): ResolvedCluster[] {
   const problems = new Problems();
-  checkClusterList(given, problems);
-  problems.throwIfAny('The backups');
-  const clusters = given.map((cluster) => resolveCluster(cluster, vault));
-  checkClusters(clusters, vault, problems);
+  const clusters = checkClusters(given, vault, problems);
   problems.throwIfAny('The backups');
   return clusters;
 }
 
+/** The clusters with their defaults: all of them, unless something is wrong. */
 export function checkClusters(
-  clusters: readonly ResolvedCluster[],
-  bounds: LockBounds,
+  given: readonly ClusterEnvironment[],
+  vault: OfVault,
   problems: Problems,
-): void {
-  for (const [index, cluster] of clusters.entries()) {
-    checkCluster(`clusters[${index}]`, cluster, bounds, problems);
-  }
+): ResolvedCluster[] {
+  return checkClusterList(given, problems).map((placed) => {
+    const cluster = resolveCluster(placed.cluster, vault);
+    checkCluster(placed, cluster, vault, problems);
+    return cluster;
+  });
 }
 
-export function resolveCluster(
-  cluster: ClusterEnvironment,
-  { retentionDays }: OfVault,
-): ResolvedCluster {
+function resolveCluster(cluster: ClusterEnvironment, { retentionDays }: OfVault): ResolvedCluster {
   const retention: Retention = { days: retentionDays };
   const ephemeralStorageGiB = cluster.ephemeralStorageGiB ?? CLUSTER_DEFAULTS.ephemeralStorageGiB;
   // An unsupported major is refused by checkCluster: here it only must not get in the way.

@@ -1,12 +1,12 @@
 import type { LockMode } from '../contract/names.ts';
-import { checkAlarm, checkLocks, checkVaultNames } from './check-vault.ts';
+import { checkLocks, LOCK_DEFAULTS } from './check-locks.ts';
+import { checkAlarm, checkVaultNames } from './check-vault.ts';
 import { Problems } from './environment-problems.ts';
 import type { PostgresVaultProps } from './vault-props.ts';
 
 export const VAULT_DEFAULTS = {
   lockMode: 'COMPLIANCE' as LockMode,
-  minLockDays: 1,
-  maxLockDays: 400,
+  ...LOCK_DEFAULTS,
   acknowledgeLongLocks: false,
   alarmEmails: [] as readonly string[],
 };

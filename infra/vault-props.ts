@@ -8,7 +8,10 @@ export interface PostgresVaultProps {
    * none, so a second Region's deployment under the same name fails.
    */
   readonly environmentName: string;
-  /** Lock of an object that comes without one, and of clusters without a retention. Days, 2 or more. */
+  /**
+   * Lock of an object that comes without one, and of clusters without a retention. Days, from
+   * `minLockDays` and 2 more to 1 below `maxLockDays`: 3 to 399 unless these are given.
+   */
   readonly retentionDays: number;
   /**
    * Name of the bucket. It cannot be changed after the first deployment.

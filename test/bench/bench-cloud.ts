@@ -20,7 +20,7 @@ import { type Dataset, openDataset } from './dataset.ts';
 
 const run = promisify(execFile);
 
-/** The one cluster of infra/environments/bench.ts. */
+/** The one cluster of test/fixtures/environments/bench.ts. */
 export const CLUSTER = 'orders';
 /** Without Object Lock: for the alternatives' plain uploads. */
 export const PLAIN_BUCKET = 'plain-uploads';

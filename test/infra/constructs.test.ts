@@ -76,10 +76,10 @@ describe("in somebody's own stack", () => {
 
   it.each<[object, string]>([
     [{ environmentName: 'Theirs' }, 'environmentName is "Theirs". Give 1 to 20 characters'],
-    [{ retentionDays: 1 }, 'retentionDays is 1. Give a whole number from 2'],
+    [{ retentionDays: 1 }, 'retentionDays is 1. Give a whole number from 3'],
     [{ lockMode: 'NONE' }, 'lockMode is "NONE". Give one of COMPLIANCE, GOVERNANCE.'],
     [{ minLockDays: 0 }, 'minLockDays is 0. Give a whole number from 1'],
-    [{ maxLockDays: 1 }, 'maxLockDays is 1. Give a whole number from 3'],
+    [{ maxLockDays: 1 }, 'maxLockDays is 1. Give a whole number from 4'],
     [{ bucketName: 'Big' }, 'bucketName is "Big". Give 3 to 63 characters'],
     [{ clusterNames: ['A'] }, 'clusterNames is ["A"]. List names of 1 to 40 characters'],
   ])('a vault with %j is refused by name', (change, expected) => {
@@ -95,7 +95,7 @@ describe("in somebody's own stack", () => {
     [{ assignPublicIp: true }, 'assignPublicIp is true. Leave it out, or give vpc'],
     [{ vpcSubnets: {} }, 'vpcSubnets is "given". Leave it out, or give vpc'],
     [{ logRetentionDays: 8 }, 'logRetentionDays is 8. Give one of 1, 3'],
-    [{ notify: ['ops'] }, 'notify is ["ops"]. List mail addresses and https:// URLs'],
+    [{ notify: ['ops'] }, 'notify[0] is "ops". Give a mail address'],
     [{ maxRetries: 6 }, 'maxRetries is 6. Give a whole number from 0 to 5.'],
     [{ retryAfterMinutes: 4 }, 'retryAfterMinutes is 4. Give a whole number from 5 to 240.'],
   ])('backups with %j are refused by name', (change, expected) => {

@@ -14,6 +14,7 @@ import type { KeyPair } from './servers/key-pair.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CDK = join(ROOT, 'node_modules/aws-cdk/bin/cdk');
+const ENVIRONMENTS = join(ROOT, 'test/fixtures/environments');
 
 export interface SynthOptions {
   readonly environment: string;
@@ -37,6 +38,7 @@ export async function synthesize(options: SynthOptions): Promise<Assembly> {
       'synth',
       '--quiet',
       ...['--context', `environment=${environment}`],
+      ...['--context', `environmentDirectory=${ENVIRONMENTS}`],
       ...['--output', output],
       ...(app === undefined ? [] : ['--app', app.command]),
     ],

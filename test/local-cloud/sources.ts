@@ -32,7 +32,7 @@ export interface SourcesOptions {
 /** The environment's clusters, in the order of its file. */
 export async function readClusters(environment: string): Promise<readonly Cluster[]> {
   const module: { readonly default: Environment } = await import(
-    `../../infra/environments/${environment}.ts`
+    `../fixtures/environments/${environment}.ts`
   );
   return module.default.clusters;
 }
