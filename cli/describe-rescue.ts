@@ -1,13 +1,13 @@
 import type { RescueResult } from '../containers/runner/restore/rescue/rescue-request.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import { dataAsOf, differences, missing, notIncludedOf, text } from './describe-restore.ts';
-import { formatBytes, formatSeconds } from './format.ts';
+import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
 /** The end of `holdfast restore --rescue`, in words. */
 export function describeRescue(result: RescueResult, manifest: Manifest): string {
   const { database, into, schema, tables, seconds } = result;
   return text([
-    `Rescued ${tables.length} tables of "${database}" into the schema ${schema} of "${into}", out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, database)}:`,
+    `Rescued ${formatCount(tables.length, 'table')} of "${database}" into the schema ${schema} of "${into}", out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, database)}:`,
     ...tables.map(
       ({ original, restored, rows }) =>
         `  ${restored}: ${rows === null ? 'rows were not counted' : `${rows} rows`}, of ${original}`,

@@ -1,6 +1,6 @@
 import type { RestoreResult, ServerResult } from '../containers/runner/restore/restore-request.ts';
 import type { Manifest } from '../contract/manifest.ts';
-import { formatBytes, formatInstant, formatSeconds } from './format.ts';
+import { formatBytes, formatCount, formatInstant, formatSeconds } from './format.ts';
 
 type NotIncluded = Manifest['notIncluded'];
 
@@ -15,7 +15,7 @@ export function notIncludedOf(manifest: Manifest, databases: readonly string[]):
 export function describeDatabase(result: RestoreResult, manifest: Manifest): string {
   const { seconds } = result;
   return text([
-    `Restored "${result.database}" as "${result.name}": ${result.tables} tables, ${formatBytes(result.databaseBytes)} out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, result.database)}.`,
+    `Restored "${result.database}" as "${result.name}": ${formatCount(result.tables, 'table')}, ${formatBytes(result.databaseBytes)} out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, result.database)}.`,
     `It took ${formatSeconds(seconds.total)} (fetch ${formatSeconds(seconds.fetch)}, load ${formatSeconds(seconds.restore)}, analyze ${formatSeconds(seconds.analyze)}).`,
     ...kept(result, 'The database that was there is kept'),
     ...differences(result, ''),
@@ -29,10 +29,10 @@ export function describeServer(result: ServerResult, manifest: Manifest): string
   const { databases, roles, dropped, seconds } = result;
   const names = databases.map(({ database }) => database);
   return text([
-    `Restored ${databases.length} databases${roles === undefined ? '' : ' and the roles'} of ${manifest.cluster} in ${formatSeconds(seconds.total)}:`,
+    `Restored ${formatCount(databases.length, 'database')}${roles === undefined ? '' : ' and the roles'} of ${manifest.cluster} in ${formatSeconds(seconds.total)}:`,
     ...databases.map(
-      ({ name, tables, databaseBytes, seconds: { total }, database }) =>
-        `  "${name}": ${tables} tables, ${formatBytes(databaseBytes)}, data as of ${dataAsOf(manifest, database)}, ${formatSeconds(total)}`,
+      ({ name, tables, databaseBytes, seconds: own, database }) =>
+        `  "${name}": ${formatCount(tables, 'table')}, ${formatBytes(databaseBytes)}, data as of ${dataAsOf(manifest, database)}, ${formatSeconds(own.fetch + own.restore + own.analyze)}`,
     ),
     ...describeRoles(roles),
     ...databases.flatMap((one) => kept(one, `The database "${one.name}" that was there is kept`)),
@@ -67,7 +67,10 @@ export function differences(
   { notRestored }: Pick<RestoreResult, 'notRestored'>,
   of: string,
 ): string[] {
-  return notRestored.map(({ what, why }) => `Not restored: ${of}${what} (${why})`);
+  return notRestored.map(
+    ({ what, why, statement }) =>
+      `Not restored: ${of}${what} (${why})${statement === undefined ? '' : `: ${statement}`}`,
+  );
 }
 
 export function missing(notIncluded: NotIncluded): string[] {

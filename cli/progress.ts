@@ -18,6 +18,7 @@ export function createProgressDisplay({ stderr, now }: Io): ProgressDisplay {
   let shownAt = 0;
   let stage: Progress['stage'] | undefined;
   let open = false;
+  let last = '';
   return {
     report(progress) {
       const time = now().getTime();
@@ -27,11 +28,14 @@ export function createProgressDisplay({ stderr, now }: Io): ProgressDisplay {
       stage = progress.stage;
       shownAt = time;
       open = true;
-      stderr.write(stderr.isTTY ? `\r\x1b[2K${bar(progress)}` : `${words(progress)}\n`);
+      if (stderr.isTTY) stderr.write(`\r\x1b[2K${bar(progress)}`);
+      else if (words(progress) !== last) stderr.write(`${words(progress)}\n`);
+      last = words(progress);
     },
     end() {
       if (stderr.isTTY && open) stderr.write('\n');
       open = false;
+      last = '';
     },
   };
 }

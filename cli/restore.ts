@@ -9,6 +9,7 @@ import type { Manifest } from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
 import { describeRescue } from './describe-rescue.ts';
 import { describeDatabase, describeServer, notIncludedOf } from './describe-restore.ts';
+import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
 import { createProgressDisplay } from './progress.ts';
 import { findTargetUri } from './target-uri.ts';
@@ -59,7 +60,9 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
       outcome = { result, words: describeRescue(result, manifest), databases: [database] };
     } else {
       const { databases, roles } = wanted;
-      io.stderr.write(`Restoring ${databases?.length ?? 'all'} databases ${from}.\n`);
+      io.stderr.write(
+        `Restoring ${databases === undefined ? 'all databases' : formatCount(databases.length, 'database')} ${from}.\n`,
+      );
       const result = await restoreServer({
         ...request,
         databases,

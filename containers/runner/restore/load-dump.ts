@@ -57,7 +57,7 @@ export async function loadDump(
   const common = ['--exit-on-error', '--verbose', `--dbname=${temporary}`];
   if (options.noOwner) common.push('--no-owner');
   if (noTablespaces) common.push('--no-tablespaces');
-  const loader = new DumpLoader(staged, common, options);
+  const loader = new DumpLoader(staged, common, dumpIds, options);
   for (const pass of restorePasses(toc, dumpIds, options.jobs)) {
     const data = new Set(pass.dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
     const itsStreams = streams.filter(({ dumpId }) => data.has(dumpId));
@@ -77,13 +77,19 @@ class DumpLoader {
   readonly #onLine: (line: string) => void;
   #lists = 0;
 
-  constructor(staged: StagedArchive, common: readonly string[], options: LoadOptions) {
+  constructor(
+    staged: StagedArchive,
+    common: readonly string[],
+    dumpIds: readonly number[] | undefined,
+    options: LoadOptions,
+  ) {
     this.#staged = staged;
     this.#common = common;
     this.#options = options;
     // Where there are streams, the bytes that were fetched tell how far it is.
     this.#onLine = pgRestoreProgress(
       staged.toc,
+      dumpIds,
       staged.streams.length === 0 ? options.onProgress : undefined,
     );
   }

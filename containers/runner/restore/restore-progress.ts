@@ -13,9 +13,13 @@ export type ReportProgress = (progress: Progress) => void;
 /** Counts loaded tables out of what `pg_restore --verbose` says, with one job and with several. */
 export function pgRestoreProgress(
   toc: DumpToc,
+  dumpIds: readonly number[] | undefined,
   report: ReportProgress | undefined,
 ): (line: string) => void {
-  const total = toc.entries.filter(({ desc }) => desc === 'TABLE DATA').length;
+  const wanted = new Set(dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
+  const total = toc.entries.filter(
+    ({ desc, dumpId }) => desc === 'TABLE DATA' && wanted.has(dumpId),
+  ).length;
   let done = 0;
   return (line) => {
     if (!/: (finished item \d+ TABLE DATA|processing data for table) /.test(line)) return;

@@ -125,7 +125,7 @@ class Choice {
     const alien = [...needs, ...behind].find((needed) => this.#isOutside(needed));
     if (alien !== undefined) {
       const why = `it needs ${nameOfEntry(alien)}, which was not chosen`;
-      this.#notRestored.push({ what: nameOfEntry(entry), why });
+      this.#notRestored.push({ what: nameOfEntry(entry), why, ...statementOf(entry) });
       return;
     }
     this.#taken.add(entry);
@@ -144,7 +144,8 @@ class Choice {
   #tellOfReference(entry: TocEntry): void {
     if (entry.desc !== 'FK CONSTRAINT') return;
     if (![...this.#graph.needs(entry)].some((needed) => this.#chosen.has(needed))) return;
-    this.#notRestored.push({ what: nameOfEntry(entry), why: 'its own table was not chosen' });
+    const why = 'its own table was not chosen';
+    this.#notRestored.push({ what: nameOfEntry(entry), why, ...statementOf(entry) });
   }
 
   /** A partition's index can be made without its parent's. */
@@ -252,4 +253,10 @@ class Choice {
       });
     }
   }
+}
+
+/** A foreign key is names alone; what else is left out may hold values. */
+function statementOf({ desc, definition }: TocEntry): { statement?: string } {
+  if (desc !== 'FK CONSTRAINT') return {};
+  return { statement: definition.trim().replace(/\n +ADD CONSTRAINT /, ' ADD CONSTRAINT ') };
 }

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { describeDatabase, describeServer } from '../../cli/describe-restore.ts';
+import { createProgressDisplay } from '../../cli/progress.ts';
+import { pgRestoreProgress } from '../../containers/runner/restore/restore-progress.ts';
+import type { RestoreResult } from '../../containers/runner/restore/restore-request.ts';
+import { exampleManifest } from '../fixtures/example-manifest.ts';
+import type { FakeS3 } from '../vault/fake-s3.ts';
+import { testIo } from './test-io.ts';
+
+const STATEMENT =
+  'ALTER TABLE ONLY public.a ADD CONSTRAINT b FOREIGN KEY (c) REFERENCES public.d(e);';
+const RESULT: RestoreResult = {
+  database: 'shop',
+  name: 'copy',
+  keptAs: undefined,
+  tables: 1,
+  dumpBytes: 10,
+  databaseBytes: 20,
+  notRestored: [{ what: 'FK CONSTRAINT public.a b', why: 'so', statement: STATEMENT }],
+  warnings: [],
+  // It waited for the others to be whole.
+  seconds: { fetch: 0.5, restore: 0.25, analyze: 0.25, total: 60 },
+};
+
+test('one table is one, and a foreign key that was left out comes with its statement', () => {
+  const words = describeDatabase(RESULT, exampleManifest());
+  expect(words).toContain('"copy": 1 table, ');
+  expect(words).toContain(`Not restored: FK CONSTRAINT public.a b (so): ${STATEMENT}\n`);
+});
+
+test('of several databases each is told its own time', () => {
+  const databases = [RESULT, { ...RESULT, name: 'other', tables: 2 }];
+  const result = { databases, roles: undefined, dropped: [], seconds: { total: 61 } };
+  const words = describeServer(result, exampleManifest());
+  expect(words).toMatch(/"copy": 1 table, .*, 1\.0 s\n/);
+  expect(words).toMatch(/"other": 2 tables, .*, 1\.0 s\n/);
+  expect(words).not.toContain('1 min,');
+});
+
+test('a line of progress is written once, and once more for the next database', () => {
+  const io = testIo({} as FakeS3);
+  const display = createProgressDisplay(io);
+  const whole = { stage: 'restore', done: 1, total: 1, unit: 'tables' } as const;
+  for (let at = 0; at < 4; at += 1) display.report(whole);
+  expect(io.err()).toBe('load: 1 of 1 tables\n');
+  display.end();
+  display.report(whole);
+  expect(io.err()).toBe('load: 1 of 1 tables\n'.repeat(2));
+});
+
+test('only tables that were chosen are counted', () => {
+  const entries = [1, 2, 3].map((dumpId) => ({ dumpId, desc: 'TABLE DATA' }));
+  const totals: number[] = [];
+  for (const dumpIds of [undefined, [2]]) {
+    const report = pgRestoreProgress({ entries } as never, dumpIds, ({ total }) => {
+      totals.push(total);
+    });
+    report('pg_restore: processing data for table "public.a"');
+  }
+  expect(totals).toEqual([3, 1]);
+});
