@@ -27,6 +27,13 @@ export interface HoldfastCommandOptions extends HoldfastOptions {
   readonly caFile: string;
 }
 
+/** How podman runs the task's image for a person. */
+export const PODMAN_RUN = [
+  ...['--runtime', 'runc', 'run', '--rm', '--interactive', '--pull', 'never'],
+  ...['--network', 'host', '--http-proxy=false', '--log-driver', 'none'],
+  ...LIMITS,
+];
+
 /** Runs `holdfast` in the image, because a restore needs the server's version of `pg_restore`. */
 export async function runHoldfast(options: HoldfastCommandOptions): Promise<HoldfastResult> {
   const { image, run, args, caFile, stdin, env = {}, container, volumes = [] } = options;
@@ -35,9 +42,8 @@ export async function runHoldfast(options: HoldfastCommandOptions): Promise<Hold
   const { exitCode, stdout, stderr } = await execa(
     'podman',
     [
-      ...['--runtime', 'runc', 'run', '--rm', '--interactive', '--label', `holdfast.run=${run}`],
-      ...['--pull', 'never', '--network', 'host', '--http-proxy=false', '--log-driver', 'none'],
-      ...LIMITS,
+      ...PODMAN_RUN,
+      ...['--label', `holdfast.run=${run}`],
       ...(container === undefined ? [] : ['--name', container]),
       ...[`${caFile}:${CA_PATH}:ro`, ...volumes].flatMap((volume) => ['--volume', volume]),
       ...names,

@@ -12,6 +12,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   backupRoleName,
@@ -20,6 +21,7 @@ import {
 } from '../../contract/environment-names.ts';
 import { artifactKey } from '../../contract/vault-keys.ts';
 import { type Identity, type LocalCloud, startLocalCloud } from './local-cloud.ts';
+import { lookAround } from './look-around.ts';
 
 const BACKUP_ROLE = backupRoleName('local', 'orders');
 const LABEL = '20261120T030000Z-logical-full-7f3a9c';
@@ -48,6 +50,14 @@ test('the bucket has Object Lock, and a locked version outlives its administrato
     /AccessDenied|Access Denied/,
   );
 });
+
+test('what is printed for a restore runs as it stands, under the restore role', async () => {
+  const [, printed = ''] = lookAround(cloud).split('under the restore role, paste');
+  expect(printed).toContain(cloud.principals.restore.secretAccessKey);
+  const script = printed.split('\n').filter((line) => /^ {2}(export|podman) /.test(line));
+  const answer = await execa('bash', ['-c', script.join('\n')], { reject: false, input: '' });
+  expect(answer.stderr).toContain('BACKUP_UNKNOWN: The vault holds no backup of');
+}, 60_000);
 
 test('the backup role writes below its cluster, and neither elsewhere nor reads nor deletes', async () => {
   const role = cloud.asRole(BACKUP_ROLE);

@@ -1,31 +1,97 @@
+import { PODMAN_RUN } from './holdfast-command.ts';
 import type { LocalCloud } from './local-cloud.ts';
+import { CA_PATH } from './platform/tasks.ts';
+import type { Postgres } from './servers/postgres.ts';
 
-/** How to look around in a local cloud that stays up, as an administrator. */
-export function lookAround(cloud: LocalCloud): string {
-  const { environment } = cloud.principals.admin;
-  // The aws command reads the authority's certificate, and its version 1 the Region, from variables
-  // of their own.
-  const variables = {
-    ...environment,
-    AWS_DEFAULT_REGION: environment.AWS_REGION ?? '',
-    AWS_CA_BUNDLE: environment.NODE_EXTRA_CA_CERTS ?? '',
-  };
-  const exports = Object.entries(variables).map(([name, value]) => `  export ${name}='${value}'`);
+export type SourceServers = Pick<Postgres, 'primary' | 'standby'>;
+
+/**
+ * How to look around in a local cloud that stays up: as an administrator, who may do all but read
+ * a backup, and under the restore role, which may do nothing else.
+ *
+ * @param servers by cluster, the first cluster first.
+ */
+export function lookAround(
+  cloud: LocalCloud,
+  servers: Readonly<Record<string, SourceServers>> = { orders: cloud },
+): string {
+  const { caFile, environment, principals } = cloud;
+  const [cluster = ''] = Object.keys(servers);
+  const invoke = `aws lambda invoke --function-name holdfast_${environment}_start-task`;
+  const payload = `--payload '{"action":"backup","cluster":"${cluster}","kind":"logical"}' ${cloud.directory}/answer.json`;
   return `
 Logs are in ${cloud.directory}.
 PostgreSQL, as superuser:
-  primary: psql '${forShell(cloud.primary.uri)}&sslrootcert=${environment.NODE_EXTRA_CA_CERTS ?? ''}'
-  standby: psql '${forShell(cloud.standby.uri)}&sslrootcert=${environment.NODE_EXTRA_CA_CERTS ?? ''}'
-To look around as an administrator, paste into a shell:
-${exports.join('\n')}
+${Object.entries(servers)
+  .flatMap(([name, { primary, standby }]) => [
+    `  ${name}, primary: psql '${forShell(primary.uri)}&sslrootcert=${caFile}'`,
+    `  ${name}, standby: psql '${forShell(standby.uri)}&sslrootcert=${caFile}'`,
+  ])
+  .join('\n')}
+
+To back up and look, as an administrator, paste into a shell in this directory:
+${exportsOf({ ...forAwsCommand(principals.admin.environment), HOLDFAST_ENVIRONMENT: environment })}
 and, for example:
+  npx holdfast backup --cluster ${cluster}
+  npx holdfast list
   aws s3 ls --recursive s3://${cloud.bucket}
-  npx holdfast list --environment ${cloud.environment}
-  aws lambda invoke --function-name holdfast_${cloud.environment}_start-task --payload "$(printf '{"action":"backup","cluster":"orders","kind":"logical"}' | base64)" answer.json
+  ${invoke} ${payload}    # version 1 of the aws command
+  ${invoke} --cli-binary-format raw-in-base64-out ${payload}    # version 2
+The mails so far:
+  curl --silent --data '{}' ${principals.admin.environment.AWS_ENDPOINT_URL ?? ''}/holdfast/published | sed 's/\\\\n/\\n/g'
+
+To restore, under the restore role, paste into another shell:
+${exportsOf({ ...restoreVariables(cloud), IMAGE: cloud.image })}
+and, for example, the latest backup's database "shop" beside the original:
+  ${restoreLine(cloud, `holdfast restore --cluster ${cluster} --database shop --into shop_restored`)}
+With --tty before "$IMAGE", and bash in the place of holdfast and what follows, it is a shell in the task's image.
+
 Ctrl-C stops everything.`;
 }
 
-/** A URI between single quotes. */
-function forShell(uri: string): string {
-  return uri.replaceAll("'", '%27');
+/** What a restore into the first cluster's primary takes, wherever it runs. */
+function restoreVariables({ environment, primary, principals }: LocalCloud): Variables {
+  return {
+    ...principals.restore.environment,
+    HOLDFAST_ENVIRONMENT: environment,
+    HOLDFAST_RESTORE_URI: primary.uri,
+  };
+}
+
+/** A command in the task's image, under the variables of the shell that it is pasted into. */
+function restoreLine(cloud: LocalCloud, command: string): string {
+  const names = Object.keys(restoreVariables(cloud)).filter((name) => name !== CA_VARIABLE);
+  return [
+    'podman',
+    ...PODMAN_RUN,
+    ...['--label', `holdfast.run=${cloud.run}`, '--volume', `${cloud.caFile}:${CA_PATH}:ro`],
+    ...names.flatMap((name) => ['--env', name]),
+    ...['--env', `${CA_VARIABLE}=${CA_PATH}`, '--env', `PGSSLROOTCERT=${CA_PATH}`],
+    '"$IMAGE"',
+    command,
+  ].join(' ');
+}
+
+type Variables = Readonly<Record<string, string>>;
+
+const CA_VARIABLE = 'NODE_EXTRA_CA_CERTS';
+
+/** It reads the authority's certificate, and its version 1 the Region, from variables of their own. */
+function forAwsCommand(environment: Variables): Variables {
+  return {
+    ...environment,
+    AWS_DEFAULT_REGION: environment.AWS_REGION ?? '',
+    AWS_CA_BUNDLE: environment[CA_VARIABLE] ?? '',
+  };
+}
+
+function exportsOf(variables: Variables): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `  export ${name}='${forShell(value)}'`)
+    .join('\n');
+}
+
+/** A URI, or another value without quotes, between single quotes. */
+function forShell(value: string): string {
+  return value.replaceAll("'", '%27');
 }
