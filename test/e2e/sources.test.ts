@@ -111,7 +111,9 @@ describe('replay that cancels every dump', () => {
       tried: [{ code: 'SOURCE_CONFLICT' }, { code: 'SOURCE_CONFLICT' }],
     });
     const text = await cloud.holdfast(['show', end.label, '--cluster', 'or-primary']);
-    expect(text.stdout).toContain(`3; 127.0.0.1:${cloud.standby.port} in vain (SOURCE_CONFLICT); `);
+    expect(text.stdout).toContain(
+      `3 within this backup, the last one counts; 127.0.0.1:${cloud.standby.port} in vain (SOURCE_CONFLICT); `,
+    );
   });
 
   test('fails the backup with what to set, where the primary is not allowed', async () => {
