@@ -9,12 +9,12 @@ import {
 import { GetParametersCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type Assembly, readAssembly } from './assembly.ts';
 import { runTool, toolEnvironment } from './command.ts';
+import { environmentDirectory } from './environment-directory.ts';
 import type { Deployment } from './resolver.ts';
 import type { KeyPair } from './servers/key-pair.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CDK = join(ROOT, 'node_modules/aws-cdk/bin/cdk');
-const ENVIRONMENTS = join(ROOT, 'test/fixtures/environments');
 
 export interface SynthOptions {
   readonly environment: string;
@@ -38,7 +38,7 @@ export async function synthesize(options: SynthOptions): Promise<Assembly> {
       'synth',
       '--quiet',
       ...['--context', `environment=${environment}`],
-      ...['--context', `environmentDirectory=${ENVIRONMENTS}`],
+      ...['--context', `environmentDirectory=${environmentDirectory(environment)}`],
       ...['--output', output],
       ...(app === undefined ? [] : ['--app', app.command]),
     ],

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import {
   CreateSecretCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import type { Environment } from '../../infra/environment.ts';
+import { environmentDirectory } from './environment-directory.ts';
 import { connectionSecret, prepareSource } from './seed.ts';
 import type { Certificates } from './servers/certificates.ts';
 import type { Moto } from './servers/moto.ts';
@@ -32,7 +35,7 @@ export interface SourcesOptions {
 /** The environment's clusters, in the order of its file. */
 export async function readClusters(environment: string): Promise<readonly Cluster[]> {
   const module: { readonly default: Environment } = await import(
-    `../fixtures/environments/${environment}.ts`
+    pathToFileURL(join(environmentDirectory(environment), `${environment}.ts`)).href
   );
   return module.default.clusters;
 }

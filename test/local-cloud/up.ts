@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { EnvironmentError } from '../../infra/environment-problems.ts';
 import { loadEnvironment } from '../../infra/load-environment.ts';
+import { environmentDirectory } from './environment-directory.ts';
 import { startLocalCloud } from './local-cloud.ts';
 import { lookAround, type SourceServers } from './look-around.ts';
 
@@ -18,7 +19,7 @@ It stays until Ctrl-C, and then nothing is left of it.`;
 
 const name = environmentName();
 try {
-  const { clusters } = await loadEnvironment(name);
+  const { clusters } = await loadEnvironment(name, environmentDirectory(name));
   const cloud = await startLocalCloud({ environment: name, log: console.log });
   const servers: Record<string, SourceServers> = {};
   for (const [index, { name: cluster }] of clusters.entries()) {
