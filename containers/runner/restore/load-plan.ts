@@ -44,30 +44,31 @@ export function planLoad<Stream extends TableStream>(
   const byId = new Map(toc.entries.map((entry) => [entry.dumpId, entry]));
   const loaded = streams.filter(({ dumpId }) => wanted.has(dumpId));
   const streamed = new Set(loaded.map(({ dumpId }) => dumpId));
-  const needsTablesOnly = (entry: TocEntry): boolean =>
-    entry.dependencies.every(
-      (id) => (byId.get(id)?.section ?? SECTION.preData) === SECTION.preData,
-    );
-  const alterers = alteringIndexes(entries.filter(needsTablesOnly));
+  const isPreData = (id: number): boolean =>
+    (byId.get(id)?.section ?? SECTION.preData) === SECTION.preData;
+  const tablesOf = ({ dependencies }: Pick<TocEntry, 'dependencies'>): number[] =>
+    [...new Set(dependencies)].filter((id) => byId.get(id)?.desc === 'TABLE');
+  const buildable = entries.filter(({ dependencies }) => dependencies.every(isPreData));
+  const alterers = alteringIndexes(buildable);
+  // What needs two tables waits for both: it is not any one's.
+  const byTable = Map.groupBy(
+    buildable.filter((entry) => tablesOf(entry).length === 1),
+    (entry) => tablesOf(entry)[0],
+  );
   const built = new Set<number>(alterers);
   const after = new Map<number, number[][][]>();
-  for (const stream of loaded) {
-    const table = byId
-      .get(stream.dumpId)
-      ?.dependencies.find((id) => byId.get(id)?.desc === 'TABLE');
-    const ofTable = entries.filter(
-      (entry) =>
-        table !== undefined && entry.dependencies.includes(table) && needsTablesOnly(entry),
-    );
+  for (const { dumpId } of loaded) {
+    const [table] = tablesOf(byId.get(dumpId) ?? { dependencies: [] });
+    const ofTable = (table === undefined ? undefined : byTable.get(table)) ?? [];
     const ids = (desc: string): number[] =>
-      ofTable.filter((entry) => entry.desc === desc).map(({ dumpId }) => dumpId);
+      ofTable.filter((entry) => entry.desc === desc).map((entry) => entry.dumpId);
     const keys = ids('CONSTRAINT');
     const indexes = ids('INDEX').filter((id) => !alterers.has(id));
     for (const id of [...keys, ...indexes]) built.add(id);
     // A key locks its table against everybody else's building.
     const steps = [keys.length > 0 ? [keys] : [], indexes.map((id) => [id])];
     after.set(
-      stream.dumpId,
+      dumpId,
       steps.filter((step) => step.length > 0),
     );
   }

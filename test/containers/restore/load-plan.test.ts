@@ -63,6 +63,13 @@ test("big tables come after small ones' data, biggest first, each with its keys 
   expect(plan.last).toEqual([34, 35, 36, 37, 40, 50, 51]);
 });
 
+test('an index that needs two big tables waits for both, and is built once', () => {
+  const both = entry(38, 'INDEX', 'postData', [10, 11]);
+  const plan = planLoad({ ...toc, entries: [...toc.entries, both] }, undefined, streams);
+  expect([...plan.after.values()].flat(3)).not.toContain(38);
+  expect(plan.last).toContain(38);
+});
+
 test('each wanted entry is restored once, and no other', () => {
   const wanted = [10, 11, 20, 22, 30, 33, 36, 51];
   const plan = planLoad(toc, wanted, streams);
