@@ -51,6 +51,11 @@ async function restore(cluster: string, database: string, target: PostgresServer
   return JSON.parse(stdout) as { notRestored: unknown[]; warnings: string[] };
 }
 
+/** The servers here publish nothing: their `wal_level` is `replica`, and each says so of a publication. */
+function unexpected(warnings: readonly string[]): string[] {
+  return warnings.filter((warning) => !warning.includes('"wal_level" is insufficient'));
+}
+
 /** What was backed up is what the standby shows: its sequences are ahead of the primary's. */
 async function expectEqual(name: string, server: PostgresServer, copy: string): Promise<void> {
   expect(await schemaOf(server, copy)).toBe(dumpable(await schemaOf(cloud.standby, name)));
@@ -114,7 +119,10 @@ describe('in directory format', () => {
       withoutTablespaces(await globalsOf(cloud.standby)),
     );
     for (const { notRestored, warnings } of result.databases) {
-      expect({ notRestored, warnings }).toEqual({ notRestored: [], warnings: [] });
+      expect({ notRestored, warnings: unexpected(warnings) }).toEqual({
+        notRestored: [],
+        warnings: [],
+      });
     }
     for (const name of databases) {
       await expectEqual(name, fresh, name);
@@ -190,7 +198,7 @@ describe.each(['directory', 'custom', 'plain'])('in %s format', (format) => {
       `copy of ${format}`,
     );
     expect(notRestored).toEqual([]);
-    expect(warnings.filter((warning) => !warning.includes('"wal_level"'))).toEqual([]);
+    expect(unexpected(warnings)).toEqual([]);
     await cloud.standby.waitForReplay();
     await expectEqual(LIBRARY, cloud.primary, `copy of ${format}`);
   });

@@ -49,7 +49,8 @@ export async function runProgram(
     const raw = printed.replace(/^psql:[^ ]*:\d+: /, '');
     onLine?.(raw);
     const line = hideInLine(raw);
-    if (/^\w+: warning: |^WARNING: /.test(line)) warnings.push(line.replace(/^\w+: warning: /, ''));
+    const warning = warningIn(line);
+    if (warning !== undefined) warnings.push(warning);
     if (isNews(line)) {
       said.push(line.replace(/^(CONTEXT: {2}COPY [^:]*: ?\w* ?\d*).*$/, '$1'));
       if (said.length > KEPT_LINES) said.shift();
@@ -73,6 +74,14 @@ export async function runProgram(
       cause: result,
     },
   );
+}
+
+/**
+ * A program's own warning, or one of the server's. The names of programs come from several processes
+ * at once, so that a line can begin with two of them, or with none.
+ */
+export function warningIn(line: string): string | undefined {
+  return /^(?:\w+: )+warning: (.*)$|^(?:\w+: )*(WARNING: .*)$/.exec(line)?.slice(1).find(Boolean);
 }
 
 /**

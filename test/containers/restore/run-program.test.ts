@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createZstdDecompress, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runProgram } from '../../../containers/runner/restore/run-program.ts';
+import { runProgram, warningIn } from '../../../containers/runner/restore/run-program.ts';
 import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 
@@ -29,6 +29,17 @@ test('a program is fed to its end, and its warnings are returned', async () => {
   const input = [Readable.from([zstdCompressSync(SQL)]), createZstdDecompress()];
   expect(await runProgram(path, [], { target, input })).toEqual(['WARNING:  odd']);
   expect(await readFile(join(directory, 'got'), 'utf8')).toBe(SQL);
+});
+
+test.each([
+  ['pg_restore: warning: errors ignored', 'errors ignored'],
+  ['pg_restore: WARNING:  odd', 'WARNING:  odd'],
+  // Two processes that write one line each.
+  ['pg_restore: pg_restore: WARNING:  odd', 'WARNING:  odd'],
+  ['WARNING:  odd', 'WARNING:  odd'],
+  ['pg_restore: creating TABLE "warning: "', undefined],
+])('%s: warns of %s', (line, warning) => {
+  expect(warningIn(line)).toBe(warning);
 });
 
 test('a program that stops reading and fails says why', async () => {
