@@ -38,7 +38,8 @@ export async function startRealVault(): Promise<RealVault> {
     endpoint: server.endpoint,
     region: server.region,
     credentials: server.root,
-    maxAttempts: 1,
+    // As the product's: an abort beside a part that is still on its way may be answered with a 500.
+    maxAttempts: 5,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
