@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type ArtifactContext, encryptionContext } from '../../contract/encryption-context.ts';
 import { HoldfastError } from '../../contract/errors.ts';
 import { awsError } from '../aws-errors.ts';
+import { WatchedSource } from '../watched-source.ts';
 import { ByteReader } from './byte-reader.ts';
 import type { DataKeyOpener, OpenDataKeys } from './decryption-keyring.ts';
 import { MessageReader } from './message-reader.ts';
@@ -43,36 +44,10 @@ export async function* decryptMessage(
     }
     check.end();
   } catch (error) {
-    if (source.failed) throw error;
+    if (source.failure !== undefined) throw error;
     throw failureOf(error, opener, where);
   } finally {
     await from.close();
-  }
-}
-
-/** Remembers whether it was the source that failed: its failures are handed on as they are. */
-class WatchedSource implements AsyncIterable<Buffer> {
-  readonly #source: AsyncIterable<Buffer>;
-  failed = false;
-
-  constructor(source: AsyncIterable<Buffer>) {
-    this.#source = source;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    const source = this.#source[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const next = await source.next().catch((error: unknown) => {
-          this.failed = true;
-          throw error;
-        });
-        if (next.done === true) return;
-        yield next.value;
-      }
-    } finally {
-      await source.return?.();
-    }
   }
 }
 

@@ -9,9 +9,14 @@ export interface DividedGrants {
   readonly delegated: readonly { readonly by: string; readonly sql: string }[];
 }
 
+/** Whether it gives rights: on objects, or on those that will be made. */
+export function isGrant({ desc }: TocEntry): boolean {
+  return desc === 'ACL' || desc === 'DEFAULT ACL';
+}
+
 /** Whether it is replayed as another role: `SET SESSION AUTHORIZATION`, around what that granted. */
-export function isDelegated({ desc, definition }: TocEntry): boolean {
-  return /^(DEFAULT )?ACL$/.test(desc) && definition.includes('SET SESSION AUTHORIZATION');
+export function isDelegated(entry: TocEntry): boolean {
+  return isGrant(entry) && entry.definition.includes('SET SESSION AUTHORIZATION');
 }
 
 /**

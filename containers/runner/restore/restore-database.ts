@@ -151,9 +151,12 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       replaySettings(session, temporary, selection, toc),
     );
     const warnings = await staged.load(temporary, loaded, options);
-    const notGranted = await withSession(target, temporary, (session) =>
-      makeGrants(session, selection.ownGrants),
-    );
+    const notGranted =
+      selection.ownGrants.length === 0
+        ? []
+        : await withSession(target, temporary, (session) =>
+            makeGrants(session, selection.ownGrants),
+          );
     const loadedAt = Date.now();
     if (run.scratch === undefined) {
       onProgress?.({ stage: 'analyze', done: 0, total: 1, unit: 'databases' });

@@ -1,4 +1,4 @@
-import { isDelegated } from './delegated-grants.ts';
+import { isDelegated, isGrant } from './delegated-grants.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 
 /** One run of `pg_restore`. */
@@ -33,10 +33,6 @@ export function restorePasses(
   ]
     .filter(({ entries }) => entries.length > 0)
     .map((pass) => ({ dumpIds: pass.entries.map(({ dumpId }) => dumpId), jobs: pass.jobs }));
-}
-
-function isGrant({ desc }: TocEntry): boolean {
-  return /^(DEFAULT )?ACL$/.test(desc);
 }
 
 function comesAfterGrants({ desc, tag }: TocEntry): boolean {

@@ -1,5 +1,5 @@
 import { databaseEntries } from './database-statements.ts';
-import { delegatedBeyond, divideGrants } from './delegated-grants.ts';
+import { delegatedBeyond, divideGrants, isGrant } from './delegated-grants.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 import { brokenForeignKeys } from './missing-parts.ts';
 import type { NotRestored } from './not-restored.ts';
@@ -137,10 +137,6 @@ function belongsToSubscription({ desc, tag }: TocEntry): boolean {
 /** What people call it: `TABLE shop.Order`. */
 export function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${[namespace, tag].filter((part) => part !== '').join('.')}`;
-}
-
-function isGrant({ desc }: TocEntry): boolean {
-  return desc === 'ACL' || desc === 'DEFAULT ACL';
 }
 
 function needsAny(entry: TocEntry, roles: ReadonlySet<string>): boolean {

@@ -9,6 +9,7 @@ import { type DumpToc, parseDumpToc } from './dump-toc.ts';
 import type { DataStream } from './load-dump.ts';
 import { FILE_SUFFIXES, type FileSuffix } from './table-archive.ts';
 import { unpackFiles, writeDumpFile } from './unpack-files.ts';
+import { doWork, type Work } from './work-pool.ts';
 
 /** Streams fetched and decrypted at a time: enough to hide S3's latency, each a few MiB of memory. */
 const STREAMS = 3;
@@ -38,35 +39,21 @@ export async function stageDump(
   onStreamed?: (bytes: number) => void,
 ): Promise<StagedDirectory> {
   for (const file of database.files) assertNamed(file, `db-${database.oid}/${file.name}`);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, ...(reader.signal ? [reader.signal] : [])]);
-  const stoppable = { ...reader, signal };
-  const work = [
-    async () => {
-      assertNamed(database.pack, `db-${database.oid}/pack.tar`);
-      const pack = readArtifactStream(stoppable, manifest, database.pack);
-      comparePack(database, await unpackFiles(pack, directory));
-    },
-    ...database.files
-      .filter((file) => !isStreamed(file))
-      .map((file) => async () => {
-        await writeDumpFile(directory, file.name, readArtifactStream(stoppable, manifest, file));
-      }),
-  ];
-  let failed: { readonly error: unknown } | undefined;
-  async function worker(): Promise<void> {
-    for (let next = work.shift(); next !== undefined; next = work.shift()) {
-      await next().catch((error: unknown) => {
-        // The first failure is the cause; what follows is the others being stopped.
-        failed ??= { error };
-        work.length = 0;
-        stop.abort();
-      });
-    }
-  }
-  await Promise.all(Array.from({ length: STREAMS }, worker));
-  reader.signal?.throwIfAborted();
-  if (failed !== undefined) throw failed.error;
+  assertNamed(database.pack, `db-${database.oid}/pack.tar`);
+  const fetchPack: Work = async (signal) => {
+    const pack = readArtifactStream({ ...reader, signal }, manifest, database.pack);
+    comparePack(database, await unpackFiles(pack, directory));
+    return [];
+  };
+  const fetchFile = (file: DumpFile): Work => {
+    return async (signal) => {
+      const bytes = readArtifactStream({ ...reader, signal }, manifest, file);
+      await writeDumpFile(directory, file.name, bytes);
+      return [];
+    };
+  };
+  const files = database.files.filter((file) => !isStreamed(file)).map(fetchFile);
+  await doWork([fetchPack, ...files], STREAMS, reader.signal);
   const inventory = await readFile(join(directory, PACK_INVENTORY), 'utf8');
   assertInventory(manifest, database, parsePackInventory(inventory));
   const toc = await completeToc(directory, database);

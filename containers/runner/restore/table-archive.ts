@@ -78,8 +78,9 @@ function place({ offsetBytes }: ArchiveHead, code: number): Buffer {
 
 async function* gunzipped(data: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  // Its failure comes out of `gunzip` as well.
-  const feeding = pipeline(Readable.from(data, { objectMode: false }), gunzip).catch(() => {});
+  const feeding = pipeline(Readable.from(data, { objectMode: false }), gunzip);
+  // Awaited only after the loop; a rejection that nobody awaits yet would end the process.
+  feeding.catch(() => {});
   for await (const chunk of gunzip) yield chunk as Buffer;
   await feeding;
 }

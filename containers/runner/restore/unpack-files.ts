@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { WatchedSource } from '../../../vault/watched-source.ts';
 
 /** Names that a dump's directory may hold: flat, and nothing that leads out of it. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
@@ -39,24 +40,8 @@ export async function unpackFiles(
 ): Promise<string[]> {
   const names: string[] = [];
   const entries = extract();
-  let sourceFailure: { readonly error: unknown } | undefined;
-  async function* watched(): AsyncGenerator<Buffer> {
-    const source = pack[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const next = await source.next().catch((error: unknown) => {
-          sourceFailure = { error };
-          throw error;
-        });
-        if (next.done === true) return;
-        // Outside that catch: when the reader fails, its failure is thrown in here.
-        yield next.value;
-      }
-    } finally {
-      await source.return?.();
-    }
-  }
-  const feeding = pipeline(Readable.from(watched(), { objectMode: false }), entries);
+  const source = new WatchedSource(pack);
+  const feeding = pipeline(Readable.from(source, { objectMode: false }), entries);
   // Awaited only after the loop; a rejection that nobody awaits yet would end the process.
   feeding.catch(() => {});
   try {
@@ -69,8 +54,7 @@ export async function unpackFiles(
     await feeding;
   } catch (error) {
     await feeding.catch(() => {});
-    // If the source failed, that is the cause, and what was met here only its echo.
-    throw sourceFailure?.error ?? error;
+    throw source.failure?.error ?? error;
   }
   return names;
 }

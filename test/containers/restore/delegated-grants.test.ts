@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restoreDatabase } from '../../../containers/runner/restore/restore-database.ts';
 import type { RestoreRequest } from '../../../containers/runner/restore/restore-request.ts';
@@ -11,7 +10,7 @@ import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { makeClientWrappers } from './client-wrappers.ts';
-import { putExampleBackup, readDumpDirectory } from './example-backup.ts';
+import { dumpDatabase, putExampleBackup } from './example-backup.ts';
 
 let run: Run;
 let server: PostgresServer;
@@ -35,14 +34,7 @@ beforeAll(async () => {
      GRANT TEMPORARY ON DATABASE shop TO reader`,
     { database: 'shop' },
   );
-  const dump = join(run.directory, 'dump');
-  await mkdir(dump);
-  const { stdout } = await server.exec([
-    ...['sh', '-c'],
-    'd=$(mktemp -d) && pg_dump -Fd -f "$d/dump" "$1" && tar -C "$d/dump" -c . | base64',
-    ...['sh', `${server.uriFor({ database: 'shop' })}&sslrootcert=/var/lib/postgresql/tls/ca.pem`],
-  ]);
-  await execa('tar', ['-C', dump, '-x'], { input: Buffer.from(stdout, 'base64') });
+  const files = await dumpDatabase(server, 'shop', run.directory, '');
   fake = await startFakeS3();
   const dataKeys = rawDataKeys();
   const staging = join(run.directory, 'staging');
@@ -50,7 +42,7 @@ beforeAll(async () => {
   const uri = server.uriFor({ user: 'tenant', password: 'x' });
   request = {
     reader: { vault: fake, dataKeys },
-    manifest: await putExampleBackup(fake, dataKeys, { files: await readDumpDirectory(dump) }),
+    manifest: await putExampleBackup(fake, dataKeys, { files }),
     database: 'shop',
     into: 'copy',
     target: parseTargetUri(uri, certificates.caFile),

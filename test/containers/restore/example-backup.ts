@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { pack } from 'tar-stream';
 import {
   type Artifact,
@@ -11,6 +12,7 @@ import {
 import { buildPackInventory, PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { artifactKey, manifestKey } from '../../../contract/vault-keys.ts';
 import type { OpenDataKeys } from '../../../vault/decryption/decryption-keyring.ts';
+import type { PostgresServer } from '../../local-cloud/servers/postgres.ts';
 import { collect, digestOf, encryptExample } from '../../vault/example-message.ts';
 import { type FakeS3, put } from '../../vault/fake-s3.ts';
 
@@ -28,8 +30,32 @@ export interface ExampleOptions {
   readonly cutEvery?: number;
 }
 
+/**
+ * Dumps a database with the server's own `pg_dump`, in directory format.
+ *
+ * @param directory where the dump's directory is made, `dump`.
+ * @param options of pg_dump besides.
+ * @returns its files.
+ */
+export async function dumpDatabase(
+  server: Pick<PostgresServer, 'exec' | 'uriFor'>,
+  database: string,
+  directory: string,
+  options = '-Z zstd:1',
+): Promise<Record<string, Buffer>> {
+  const { stdout } = await server.exec([
+    ...['sh', '-c'],
+    `d=$(mktemp -d) && pg_dump -Fd ${options} -f "$d/dump" "$1" && tar -C "$d/dump" -c . | base64`,
+    ...['sh', `${server.uriFor({ database })}&sslrootcert=/var/lib/postgresql/tls/ca.pem`],
+  ]);
+  const dump = join(directory, 'dump');
+  await mkdir(dump);
+  await execa('tar', ['-C', dump, '-x'], { input: Buffer.from(stdout, 'base64') });
+  return await readDumpDirectory(dump);
+}
+
 /** A dump's directory as it lies on disk. */
-export async function readDumpDirectory(directory: string): Promise<Record<string, Buffer>> {
+async function readDumpDirectory(directory: string): Promise<Record<string, Buffer>> {
   const names = await readdir(directory);
   const files = await Promise.all(
     names.map(async (name) => [name, await readFile(join(directory, name))] as const),

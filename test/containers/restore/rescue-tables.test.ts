@@ -1,6 +1,5 @@
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RescueRequest } from '../../../containers/runner/restore/rescue/rescue-request.ts';
 import { rescueTables } from '../../../containers/runner/restore/rescue/rescue-tables.ts';
@@ -14,7 +13,7 @@ import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { makeClientWrappers } from './client-wrappers.ts';
-import { putExampleBackup, readDumpDirectory } from './example-backup.ts';
+import { dumpDatabase, putExampleBackup } from './example-backup.ts';
 
 /** A name that a connection string would trip over. */
 const SHOP = `sh'op=\\ 1`;
@@ -91,17 +90,9 @@ beforeAll(async () => {
   );
   await primary.query(`CREATE DATABASE "${SHOP}" TEMPLATE template0`);
   await inShop(FILL);
-  const { stdout } = await primary.exec([
-    ...['sh', '-c'],
-    'd=$(mktemp -d) && pg_dump -Fd -Z zstd:1 -f "$d/dump" "$1" && tar -C "$d/dump" -c . | base64',
-    ...['sh', `${primary.uriFor({ database: SHOP })}&sslrootcert=/var/lib/postgresql/tls/ca.pem`],
-  ]);
-  const dump = join(run.directory, 'dump');
-  await mkdir(dump);
-  await execa('tar', ['-C', dump, '-x'], { input: Buffer.from(stdout, 'base64') });
+  const files = await dumpDatabase(primary, SHOP, run.directory);
   fake = await startFakeS3();
   const dataKeys = rawDataKeys();
-  const files = await readDumpDirectory(dump);
   const shape = { database: SHOP, bigFrom: 100_000, cutEvery: 100_000 };
   manifest = await putExampleBackup(fake, dataKeys, { ...shape, files });
   original = { schema: await schemaOf(primary, SHOP), data: await dataOf(primary, SHOP) };

@@ -18,7 +18,7 @@ import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
 import { makeClientWrappers } from './client-wrappers.ts';
-import { putExampleBackup, readDumpDirectory } from './example-backup.ts';
+import { dumpDatabase, putExampleBackup } from './example-backup.ts';
 
 const SOURCE = 'sh op';
 /** Its value may be a secret. */
@@ -52,20 +52,10 @@ beforeAll(async () => {
     ALTER ROLE "Odd ""Reader" IN DATABASE "${SOURCE}" SET "app.secret" = 'geheim';
     GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`);
   await primary.query(FILL, { database: SOURCE });
-  const dump = join(run.directory, 'dump');
-  await mkdir(dump);
-  const { stdout } = await primary.exec([
-    'sh',
-    '-c',
-    'd=$(mktemp -d) && pg_dump -Fd -j2 -Z zstd:1 -f "$d/dump" "$1" && tar -C "$d/dump" -c . | base64',
-    'sh',
-    `${primary.uriFor({ database: SOURCE })}&sslrootcert=/var/lib/postgresql/tls/ca.pem`,
-  ]);
-  await execa('tar', ['-C', dump, '-x'], { input: Buffer.from(stdout, 'base64') });
+  const files = await dumpDatabase(primary, SOURCE, run.directory, '-j2 -Z zstd:1');
 
   fake = await startFakeS3();
   const dataKeys = rawDataKeys();
-  const files = await readDumpDirectory(dump);
   const shape = { database: SOURCE, bigFrom: 100_000, cutEvery: 100_000 };
   good = await putExampleBackup(fake, dataKeys, { ...shape, files });
   const toc = Buffer.from(files['toc.dat'] ?? '');

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../../contract/errors.ts';
 import type { ClientPrograms } from '../client-programs.ts';
+import { hideInLine } from '../hide-values.ts';
 import type { ReportProgress } from '../restore-progress.ts';
 import { isNews, runProgram } from '../run-program.ts';
 import { clientEnvironment, type TargetServer } from '../target-connection.ts';
@@ -106,7 +107,7 @@ async function* dumpOf(copy: SchemaCopy, signal: AbortSignal): AsyncGenerator<Bu
           unit: 'tables',
         });
       }
-      if (isNews(line)) said.push(line);
+      if (isNews(line)) said.push(hideInLine(line));
     }
   })();
   try {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { findDatabase } from '../find-database.ts';
+import { hideQuoted } from '../hide-values.ts';
 import { checkDatabase, checkServer, refused, surveyTarget } from '../preflight.ts';
 import { type BuiltDatabase, dropBuilt, homeBeside } from '../publish-databases.ts';
 import { buildAside, programsFor } from '../restore-database.ts';
@@ -112,7 +113,7 @@ async function passOn(
       money: await lcMonetary(session),
     }),
   );
-  const filled = moved.filter(({ from }) => /^(TABLE|MATERIALIZED VIEW)$/.test(from.kind));
+  const filled = moved.filter(hasRows);
   const names = filled.map(({ restored }) => restored);
   onProgress?.({ stage: 'copy', done: 0, total: names.length, unit: 'tables' });
   const warnings = await withStagingDirectory(staging, 0, async (directory) =>
@@ -163,12 +164,10 @@ async function tell(
   schema: string,
   moved: readonly MovedObject[],
 ): Promise<Told> {
-  const filled = moved.filter(
-    ({ from }) => /^(TABLE|MATERIALIZED VIEW)$/.test(from.kind) && !from.isPartition,
-  );
+  const filled = moved.filter((one) => hasRows(one) && !one.from.isPartition);
   const tables: RescuedTable[] = [];
   const warnings: string[] = [];
-  const warn = (error: unknown) => warnings.push((error as Error).message);
+  const warn = (error: unknown) => warnings.push(hideQuoted((error as Error).message));
   const next = await withSession(target, into, async (session) => {
     for (const { from, restored } of filled) {
       const rows = await countRows(session, restored).catch((error: unknown) => {
@@ -183,6 +182,10 @@ async function tell(
     return [];
   });
   return { tables, next, warnings };
+}
+
+function hasRows({ from }: MovedObject): boolean {
+  return from.kind === 'TABLE' || from.kind === 'MATERIALIZED VIEW';
 }
 
 async function countRows(session: pg.Client, table: string): Promise<number> {
