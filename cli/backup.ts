@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../contract/error-codes.ts';
 import { HoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import type { Manifest } from '../contract/manifest.ts';
-import type { BackupKind } from '../contract/names.ts';
+import type { BackupKind, BackupType } from '../contract/names.ts';
 import { StartTaskAnswer } from '../contract/request.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
 import { BackupFailed } from './backup-failed.ts';
@@ -20,6 +20,7 @@ export interface BackupOptions {
   readonly environment: string;
   readonly cluster: string;
   readonly kind: BackupKind;
+  readonly type: BackupType;
   /** Whether to see it to its end. */
   readonly wait: boolean;
   readonly json: boolean;
@@ -51,10 +52,10 @@ export async function backup(options: BackupOptions, io: Io, pollMs = POLL_MS): 
 }
 
 async function start(
-  { environment, cluster, kind }: BackupOptions,
+  { environment, cluster, kind, type }: BackupOptions,
   io: Io,
 ): Promise<StartTaskAnswer> {
-  const event = { action: 'backup', cluster, kind } as const;
+  const event = { action: 'backup', cluster, kind, type } as const;
   const { payload, failed } = await io.services.startTask(environment, event);
   if (!failed) return StartTaskAnswer.parse(payload);
   const { errorType = 'INTERNAL', errorMessage = 'start-task failed without a reason' } =

@@ -1,10 +1,10 @@
 import type { RescueResult } from '../containers/runner/restore/rescue/rescue-request.ts';
-import type { Manifest } from '../contract/manifest.ts';
+import type { LogicalManifest } from '../contract/logical-manifest.ts';
 import { dataAsOf, differences, missing, notIncludedOf, text } from './describe-restore.ts';
 import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
 /** The end of `holdfast restore --rescue`, in words. */
-export function describeRescue(result: RescueResult, manifest: Manifest): string {
+export function describeRescue(result: RescueResult, manifest: LogicalManifest): string {
   const { database, into, schema, tables, seconds } = result;
   return text([
     `Rescued ${formatCount(tables.length, 'table')} of "${database}" into the schema ${schema} of "${into}", out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, database)}:`,

@@ -1,18 +1,21 @@
 import type { RestoreResult, ServerResult } from '../containers/runner/restore/restore-request.ts';
-import type { Manifest } from '../contract/manifest.ts';
+import type { LogicalManifest } from '../contract/logical-manifest.ts';
 import { formatBytes, formatCount, formatInstant, formatSeconds } from './format.ts';
 
-type NotIncluded = Manifest['notIncluded'];
+type NotIncluded = LogicalManifest['notIncluded'];
 
 /** What the backup never held of these databases, and of the cluster. */
-export function notIncludedOf(manifest: Manifest, databases: readonly string[]): NotIncluded {
+export function notIncludedOf(
+  manifest: LogicalManifest,
+  databases: readonly string[],
+): NotIncluded {
   return manifest.notIncluded.filter(
     ({ database }) => database === undefined || databases.includes(database),
   );
 }
 
 /** The end of `holdfast restore` for one database, in words. */
-export function describeDatabase(result: RestoreResult, manifest: Manifest): string {
+export function describeDatabase(result: RestoreResult, manifest: LogicalManifest): string {
   const { seconds } = result;
   return text([
     `Restored "${result.database}" as "${result.name}": ${formatCount(result.tables, 'table')}, ${formatBytes(result.databaseBytes)} out of a dump of ${formatBytes(result.dumpBytes)}, data as of ${dataAsOf(manifest, result.database)}.`,
@@ -25,7 +28,7 @@ export function describeDatabase(result: RestoreResult, manifest: Manifest): str
 }
 
 /** The end of `holdfast restore` for several databases, in words. */
-export function describeServer(result: ServerResult, manifest: Manifest): string {
+export function describeServer(result: ServerResult, manifest: LogicalManifest): string {
   const { databases, roles, dropped, seconds } = result;
   const names = databases.map(({ database }) => database);
   return text([
@@ -80,7 +83,7 @@ export function missing(notIncluded: NotIncluded): string[] {
   );
 }
 
-export function dataAsOf({ databases }: Manifest, name: string): string {
+export function dataAsOf({ databases }: LogicalManifest, name: string): string {
   return formatInstant(databases.find((database) => database.name === name)?.dataAsOf);
 }
 

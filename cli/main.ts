@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
-import { BACKUP_KINDS, ClusterName, EnvironmentName } from '../contract/names.ts';
+import { BACKUP_KINDS, BACKUP_TYPES, ClusterName, EnvironmentName } from '../contract/names.ts';
 import { VERSION } from '../contract/version.ts';
 import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
@@ -89,6 +89,11 @@ export function buildProgram(io: Io): Command {
     .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
     .addOption(
       new Option('--kind <KIND>', 'the kind of backup').choices(BACKUP_KINDS).default('logical'),
+    )
+    .addOption(
+      new Option('--type <TYPE>', 'of a physical backup: what it may rest on')
+        .choices(BACKUP_TYPES)
+        .default('full'),
     )
     .option('--no-wait', 'print the label once the task has been started, and end')
     .addHelpText('after', BACKUP_HELP)

@@ -5,7 +5,8 @@ import type { RestoreRequest } from '../containers/runner/restore/restore-reques
 import { restoreServer } from '../containers/runner/restore/restore-server.ts';
 import { parseTargetUri, whereabouts } from '../containers/runner/restore/target-connection.ts';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
-import type { Manifest } from '../contract/manifest.ts';
+import type { LogicalManifest } from '../contract/logical-manifest.ts';
+import { manifestOfKind } from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
 import { describeRescue } from './describe-rescue.ts';
 import { describeDatabase, describeServer, notIncludedOf } from './describe-restore.ts';
@@ -25,7 +26,7 @@ export async function restore(options: RestoreOptions, io: Io): Promise<void> {
   const vault = await io.services.openVault(environment);
   const entry = await findBackup(vault, cluster, options.label);
   for (const warning of entry.warnings) io.stderr.write(`warning: ${warning}\n`);
-  const manifest = await readManifest(vault, entry);
+  const manifest = manifestOfKind(await readManifest(vault, entry), 'logical');
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
   const display = createProgressDisplay(io);
   const request: Omit<RestoreRequest, 'database' | 'chosen'> = {
@@ -95,7 +96,7 @@ function namesOf(chosen: Extract<WhatToRestore, { scope: 'one' }>['chosen']): st
   return chosen === undefined ? '' : `${[...chosen.schemas, ...chosen.tables].join(', ')} of `;
 }
 
-function asJson({ result, databases }: Outcome, manifest: Manifest): string {
+function asJson({ result, databases }: Outcome, manifest: LogicalManifest): string {
   const { cluster, label } = manifest;
   const notIncluded = notIncludedOf(manifest, databases);
   return `${JSON.stringify({ cluster, label, ...result, notIncluded }, null, 2)}\n`;

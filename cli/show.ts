@@ -1,13 +1,10 @@
-import {
-  type DatabaseEntry,
-  type DumpAll,
-  type Manifest,
-  streamsOf,
-} from '../contract/manifest.ts';
+import type { Manifest } from '../contract/manifest.ts';
 import { findBackup, readManifest } from '../vault/catalog.ts';
+import { describeDatabases, logicalFacts } from './describe-logical.ts';
+import { describePhysicalDatabases, physicalFacts } from './describe-physical.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
-import { sum } from './summarize.ts';
+import { databasesOf, sum } from './summarize.ts';
 
 export interface ShowOptions {
   readonly environment: string;
@@ -37,6 +34,10 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
     source.replayLagSeconds === null
       ? 'unknown lag'
       : `${formatSeconds(source.replayLagSeconds)} behind`;
+  const program =
+    'pgDump' in versions ? `pg_dump ${versions.pgDump}` : `pg_basebackup ${versions.pgBasebackup}`;
+  const databases =
+    manifest.kind === 'logical' ? describeDatabases(manifest) : describePhysicalDatabases(manifest);
   const facts: [string, string][] = [
     ['Backup', manifest.label],
     ['Cluster', `${manifest.cluster}, environment ${manifest.environment}`],
@@ -52,13 +53,7 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
       `PostgreSQL ${source.serverVersion}, system ${source.systemIdentifier}, timeline ${source.timeline}, at WAL position (LSN) ${source.lsn}, sslmode ${source.sslmode}`,
     ],
     [
-      'Same instant',
-      manifest.commonPoint === null
-        ? 'no: each database is as of an instant of its own, see "data as of"'
-        : `yes: all databases are as of WAL position (LSN) ${manifest.commonPoint.lsn}, where replay was paused at ${formatInstant(manifest.commonPoint.pausedAt)}`,
-    ],
-    [
-      'Dump runs',
+      manifest.kind === 'logical' ? 'Dump runs' : 'Runs',
       [
         `${manifest.attempts} within this backup, the last one counts`,
         ...manifest.tried.map(({ host, port, code }) => `${host}:${port} in vain (${code})`),
@@ -70,10 +65,7 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
       `${encryption.format}, ${encryption.algorithmSuite}, key ${encryption.kmsKeyArn}`,
     ],
     ['Locked', `${lock.mode}, until ${formatInstant(lock.retainUntil)}`],
-    [
-      'Globals',
-      `${formatBytes(manifest.globals.bytes)} in ${manifest.globals.artifacts.join(', ')}, ${manifest.globals.rolePasswords ? 'with' : 'without'} role passwords`,
-    ],
+    ...(manifest.kind === 'logical' ? logicalFacts(manifest) : physicalFacts(manifest)),
     [
       'Durations',
       Object.entries(manifest.durations)
@@ -82,7 +74,7 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
     ],
     [
       'Written by',
-      `Holdfast ${versions.holdfast}, pg_dump ${versions.pgDump}, Node ${versions.node}; peak ${formatBytes(manifest.peak.rssBytes)} of memory, ${formatBytes(manifest.peak.spoolBytes)} of spool`,
+      `Holdfast ${versions.holdfast}, ${program}, Node ${versions.node}; peak ${formatBytes(manifest.peak.rssBytes)} of memory, ${formatBytes(manifest.peak.spoolBytes)} of spool`,
     ],
   ];
   const notIncluded = manifest.notIncluded.map(
@@ -90,47 +82,10 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
   );
   return [
     formatTable(facts.map(([name, value]) => [`${name}:`, value])),
-    `\nDatabases:\n${describeDatabases(manifest)}`,
+    `\nDatabases:\n${databases}`,
     `\nNot inside:\n${lines(notIncluded)}`,
     `\nWarnings:\n${lines(warnings)}`,
   ].join('');
-}
-
-function describeDatabases({ databases, dumpAll }: Manifest): string {
-  return [
-    ...databases.map(describeDatabase),
-    ...(dumpAll === null ? [] : [describeAll(dumpAll)]),
-  ].join('');
-}
-
-function describeDatabase(database: DatabaseEntry): string {
-  const extensions = database.extensions
-    .map(({ name, version }) => `${name} ${version}`)
-    .join(', ');
-  const bytes = formatBytes(sum(streamsOf(database).map((stream) => stream.bytes)));
-  return [
-    `  ${database.name}: ${formatBytes(database.sizeBytes)}, owner ${database.owner}, ${database.encoding}, ${database.collate}`,
-    `    data as of ${formatInstant(database.dataAsOf)} (snapshot ${formatInstant(database.snapshotAt)} at ${database.snapshotLsn})`,
-    `    ${contentsOf(database)}dump of ${bytes}, format ${database.format}, ${database.compression}`,
-    `    extensions: ${extensions || 'none'}`,
-    '',
-  ].join('\n');
-}
-
-/** Plain SQL cannot be counted. */
-function contentsOf(database: DatabaseEntry): string {
-  if (database.format === 'plain') return '';
-  const { tableData, largeObjects } = database.contents;
-  return `${tableData} tables with data, ${largeObjects} large objects; `;
-}
-
-function describeAll(dumpAll: DumpAll): string {
-  return [
-    `  all in one: ${dumpAll.databases.map(({ name, sizeBytes }) => `${name} (${formatBytes(sizeBytes)})`).join(', ')}`,
-    `    data as of ${formatInstant(dumpAll.dataAsOf)} or later, each database under a snapshot of its own`,
-    `    dump of ${formatBytes(dumpAll.bytes)}, format dumpall, ${dumpAll.compression}; to be restored by hand`,
-    '',
-  ].join('\n');
 }
 
 function askedBy({ request: { askedBy } }: Manifest): string {
@@ -139,11 +94,10 @@ function askedBy({ request: { askedBy } }: Manifest): string {
     : `a person, request ${askedBy.requestId}, ${formatInstant(askedBy.requestedAt)}`;
 }
 
-function stored({ artifacts, databases, dumpAll }: Manifest): string {
-  const dumped = dumpAll?.databases ?? databases;
-  const before = formatBytes(sum(dumped.map(({ sizeBytes }) => sizeBytes)));
-  const after = formatBytes(sum(artifacts.map(({ cipher }) => cipher.bytes)));
-  return `${after} in ${artifacts.length} objects, from ${before} of databases`;
+function stored(manifest: Manifest): string {
+  const before = formatBytes(sum(databasesOf(manifest).map(({ sizeBytes }) => sizeBytes)));
+  const after = formatBytes(sum(manifest.artifacts.map(({ cipher }) => cipher.bytes)));
+  return `${after} in ${manifest.artifacts.length} objects, from ${before} of databases`;
 }
 
 function lines(texts: readonly string[]): string {

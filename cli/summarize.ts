@@ -21,7 +21,7 @@ export interface BackupSummary {
 }
 
 export function summarize(entry: CatalogEntry, manifest: Manifest, now: Date): BackupSummary {
-  const databases = manifest.dumpAll?.databases ?? manifest.databases;
+  const databases = databasesOf(manifest);
   return {
     cluster: entry.cluster,
     label: entry.label,
@@ -56,11 +56,22 @@ export function summarizeUnreadable(entry: CatalogEntry, problem: string): Backu
 }
 
 /** Databases have snapshots of their own: the backup as a whole is as old as the oldest. */
-function dataAsOf({ databases, dumpAll }: Manifest): string | null {
+function dataAsOf(manifest: Manifest): string | null {
+  if (manifest.kind === 'physical') return manifest.stop.at;
+  const { databases, dumpAll } = manifest;
   if (dumpAll !== null) return dumpAll.dataAsOf;
   const instants = databases.map((database) => database.dataAsOf);
   if (instants.length === 0 || instants.includes(null)) return null;
   return instants.toSorted()[0] ?? null;
+}
+
+/** What the backup holds, however it is written. */
+export function databasesOf(
+  manifest: Manifest,
+): readonly { readonly name: string; readonly sizeBytes: number }[] {
+  return manifest.kind === 'physical'
+    ? manifest.databases
+    : (manifest.dumpAll?.databases ?? manifest.databases);
 }
 
 export function sum(numbers: readonly number[]): number {

@@ -3,6 +3,7 @@ import { HoldfastError } from './errors.ts';
 import { explainIssues } from './explain-issues.ts';
 import { LogicalOptions } from './logical-options.ts';
 import { LockMode } from './names.ts';
+import { PhysicalOptions, WalOptions } from './physical-options.ts';
 
 /** `refuse`: such a replica is refused; `accept`: it may serve, and the manifest says so. */
 export const UNKNOWN_LAG = ['refuse', 'accept'] as const;
@@ -42,6 +43,9 @@ export const ClusterOptions = z.strictObject({
   lockMode: LockMode,
   /** What a logical backup takes in, and how it is written. */
   logical: LogicalOptions,
+  physical: PhysicalOptions,
+  /** `null`: nobody streams its WAL. */
+  wal: WalOptions.nullable(),
 });
 export type ClusterOptions = z.infer<typeof ClusterOptions>;
 

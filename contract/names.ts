@@ -15,11 +15,12 @@ export const ScheduleName = z
   .string()
   .regex(/^[a-z0-9-]{1,40}$/, 'must be 1 to 40 characters out of a-z, 0-9 and -');
 
-export const BACKUP_KINDS = ['logical'] as const;
+export const BACKUP_KINDS = ['logical', 'physical'] as const;
 export const BackupKind = z.enum(BACKUP_KINDS);
 export type BackupKind = z.infer<typeof BackupKind>;
 
-export const BACKUP_TYPES = ['full'] as const;
+/** What a backup rests on: nothing, the last full backup, or the last backup of any type. */
+export const BACKUP_TYPES = ['full', 'differential', 'incremental'] as const;
 export const BackupType = z.enum(BACKUP_TYPES);
 export type BackupType = z.infer<typeof BackupType>;
 

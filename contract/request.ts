@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HoldfastError } from './errors.ts';
 import { explainIssues } from './explain-issues.ts';
 import { Label, labelFor } from './label.ts';
-import { BackupKind, ClusterName, Instant, ScheduleName } from './names.ts';
+import { BackupKind, BackupType, ClusterName, Instant, ScheduleName } from './names.ts';
 
 /**
  * What `start-task` is invoked with: by a schedule (`schedule` and `scheduledTime`), or by a person
@@ -12,6 +12,8 @@ export const StartTaskEvent = z.strictObject({
   action: z.literal('backup'),
   cluster: ClusterName,
   kind: BackupKind,
+  /** Of physical backups; a logical one is always full. */
+  type: BackupType.default('full'),
   schedule: ScheduleName.optional(),
   scheduledTime: Instant.optional(),
   requestId: z
@@ -41,6 +43,7 @@ export const TaskRequest = z.strictObject({
   action: z.literal('backup'),
   cluster: ClusterName,
   kind: BackupKind,
+  type: BackupType.default('full'),
   label: Label,
   attempt: z.int().min(0),
   askedBy: z.discriminatedUnion('by', [
@@ -69,8 +72,11 @@ export interface FreshRequest {
 export function taskRequestFor(event: unknown, fresh: FreshRequest): TaskRequest {
   const parsed = StartTaskEvent.safeParse(event);
   if (!parsed.success) throw invalidRequest(explainIssues(parsed.error));
-  const { action, cluster, kind, attempt, schedule, scheduledTime, requestId, requestedAt } =
-    parsed.data;
+  const { action, cluster, kind, type, attempt } = parsed.data;
+  const { schedule, scheduledTime, requestId, requestedAt } = parsed.data;
+  if (kind === 'logical' && type !== 'full') {
+    throw invalidRequest(`type is ${type}; a logical backup is always full`);
+  }
   if ((schedule === undefined) !== (scheduledTime === undefined)) {
     throw invalidRequest('schedule and scheduledTime go together; only one of them was given');
   }
@@ -89,22 +95,22 @@ export function taskRequestFor(event: unknown, fresh: FreshRequest): TaskRequest
   const label = labelFor({
     cluster,
     kind,
-    type: 'full',
+    type,
     askedBy: askedBy.by === 'schedule' ? askedBy.schedule : askedBy.requestId,
     time: askedBy.by === 'schedule' ? askedBy.scheduledTime : askedBy.requestedAt,
     attempt,
   });
-  return { action, cluster, kind, label, attempt, askedBy };
+  return { action, cluster, kind, type, label, attempt, askedBy };
 }
 
 /** What asks for the same backup once more, under another label. */
 export function nextAttempt({ askedBy, attempt, ...request }: TaskRequest): StartTaskEvent {
-  const { action, cluster, kind } = request;
+  const { action, cluster, kind, type } = request;
   const asked =
     askedBy.by === 'schedule'
       ? { schedule: askedBy.schedule, scheduledTime: askedBy.scheduledTime }
       : { requestId: askedBy.requestId, requestedAt: askedBy.requestedAt };
-  return { action, cluster, kind, ...asked, attempt: attempt + 1 };
+  return { action, cluster, kind, type, ...asked, attempt: attempt + 1 };
 }
 
 export function buildTaskRequest(request: TaskRequest): string {

@@ -37,9 +37,15 @@ function checkShape(where: string, cluster: ClusterEnvironment, problems: Proble
   if (!problems.requireObject(where, cluster, '{ name, postgresMajor, secretName, schedules }')) {
     return false;
   }
-  const { schedules, logical, retention } = cluster;
+  const { schedules, logical, physical, wal, retention } = cluster;
   if (logical !== undefined) {
     problems.requireObject(`${where}.logical`, logical, "{ format: 'custom' }");
+  }
+  if (physical !== undefined) {
+    problems.requireObject(`${where}.physical`, physical, "{ checkpoint: 'spread' }");
+  }
+  if (wal !== undefined) {
+    problems.requireObject(`${where}.wal`, wal, '{ incrementSeconds: 5 }');
   }
   if (retention !== undefined) {
     problems.requireObject(`${where}.retention`, retention, '{ days: 35 }');

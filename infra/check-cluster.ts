@@ -1,9 +1,10 @@
 import { ClusterOptions, UNKNOWN_LAG } from '../contract/cluster-options.ts';
-import { BACKUP_KINDS, ClusterName, ScheduleName } from '../contract/names.ts';
+import { BACKUP_KINDS, BACKUP_TYPES, ClusterName, ScheduleName } from '../contract/names.ts';
 import { POSTGRES_MAJORS } from '../contract/postgres-majors.ts';
 import type { PlacedCluster } from './check-cluster-list.ts';
 import { checkRetention, type LockBounds } from './check-locks.ts';
 import { checkLogical } from './check-logical.ts';
+import { checkPhysical, checkWal } from './check-physical.ts';
 import { ARCHITECTURES, type ClusterEnvironment } from './environment.ts';
 import { isWhole, type Problems } from './environment-problems.ts';
 import { FARGATE_STORAGE_GIB, FARGATE_VCPUS, fargateMemorySizesMiB } from './fargate-sizes.ts';
@@ -33,6 +34,8 @@ export const CLUSTER_PROPERTIES = [
   'stallMinutes',
   'maxRateMiBPerSecond',
   'logical',
+  'physical',
+  'wal',
   'vCpu',
   'memoryMiB',
   'ephemeralStorageGiB',
@@ -73,6 +76,8 @@ export function checkCluster(
   }
   checkWork(where, cluster, problems);
   checkLogical(where, cluster, problems);
+  checkPhysical(where, cluster, problems);
+  checkWal(where, cluster, problems);
   checkSize(where, cluster, written, problems);
   for (const [index, schedule] of cluster.schedules.entries()) {
     checkSchedule(`${where}.schedules[${index}]`, schedule, cluster.name, problems);
@@ -137,6 +142,7 @@ function checkSize(
 export const SCHEDULE_PROPERTIES = [
   'name',
   'kind',
+  'type',
   'cron',
   'timeZone',
   'flexibleWindowMinutes',
@@ -162,6 +168,7 @@ function checkSchedule(
     `Shorten it: with the cluster's name it may have ${SCHEDULE_NAME_CHARACTERS - 1} characters.`,
   );
   problems.requireOneOf(`${where}.kind`, schedule.kind, BACKUP_KINDS);
+  problems.requireOneOf(`${where}.type`, schedule.type, BACKUP_TYPES);
   problems.requireText(
     `${where}.cron`,
     schedule.cron,

@@ -1,7 +1,8 @@
 import type { UnknownLag } from '../contract/cluster-options.ts';
-import type { BackupKind, LockMode } from '../contract/names.ts';
+import type { BackupKind, BackupType, LockMode } from '../contract/names.ts';
 import type { NotificationOptions } from './check-notifications.ts';
 import type { LogicalEnvironment } from './logical-environment.ts';
+import type { PhysicalEnvironment, WalEnvironment } from './physical-environment.ts';
 
 /** What `infra/environments/<name>.ts` exports by default: one vault and the clusters it serves. */
 export interface Environment extends NotificationOptions {
@@ -187,6 +188,16 @@ export interface ClusterEnvironment {
    */
   readonly logical?: LogicalEnvironment;
   /**
+   * How physical backups are taken.
+   * @default - a fast checkpoint, with the WAL that each needs, zstd:1
+   */
+  readonly physical?: PhysicalEnvironment;
+  /**
+   * Streams the cluster's WAL into the vault, for point-in-time recovery.
+   * @default - no WAL is streamed
+   */
+  readonly wal?: WalEnvironment | undefined;
+  /**
    * The task's vCPUs, as Fargate offers them.
    * @default 2
    */
@@ -222,6 +233,12 @@ export interface ScheduleEnvironment {
   /** Its name within the cluster: 1 to 40 characters out of a-z, 0-9 and -. */
   readonly name: string;
   readonly kind: BackupKind;
+  /**
+   * Of physical backups: `full`; `differential`, what has changed since the last full one; `incremental`,
+   * since the last of any type. The latter two need PostgreSQL 17.
+   * @default 'full'
+   */
+  readonly type?: BackupType;
   /** Six fields as EventBridge Scheduler takes them: minute hour day month weekday year. */
   readonly cron: string;
   /**

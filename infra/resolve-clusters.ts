@@ -5,8 +5,9 @@ import type { LockBounds } from './check-locks.ts';
 import type { ClusterEnvironment, Retention } from './environment.ts';
 import { Problems } from './environment-problems.ts';
 import { resolveLogical } from './logical-environment.ts';
-import { withoutUndefined } from './resolve-vault.ts';
+import { resolvePhysical, resolveWal } from './physical-environment.ts';
 import type { ResolvedCluster } from './resolved-environment.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 const CLUSTER_DEFAULTS = {
   retired: false,
@@ -25,7 +26,7 @@ const CLUSTER_DEFAULTS = {
   architecture: 'x86_64' as const,
 };
 
-const SCHEDULE_DEFAULTS = { timeZone: 'UTC', flexibleWindowMinutes: 15 };
+const SCHEDULE_DEFAULTS = { timeZone: 'UTC', flexibleWindowMinutes: 15, type: 'full' as const };
 
 /** What a cluster takes over from its vault. */
 export interface OfVault extends LockBounds {
@@ -73,6 +74,8 @@ function resolveCluster(cluster: ClusterEnvironment, { retentionDays }: OfVault)
     spoolCapMiB: ephemeralStorageGiB * 768,
     ...withoutUndefined(cluster),
     logical: resolveLogical(cluster.logical ?? {}),
+    physical: resolvePhysical(cluster.physical ?? {}),
+    wal: resolveWal(cluster.wal),
     schedules: cluster.schedules.map((schedule) => ({
       ...SCHEDULE_DEFAULTS,
       ...withoutUndefined(schedule),

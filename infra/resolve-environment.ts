@@ -4,8 +4,9 @@ import { NOTIFICATION_DEFAULTS } from './check-notifications.ts';
 import type { Environment, NetworkOptions } from './environment.ts';
 import { Problems } from './environment-problems.ts';
 import { checkClusters } from './resolve-clusters.ts';
-import { VAULT_DEFAULTS, withoutUndefined } from './resolve-vault.ts';
+import { VAULT_DEFAULTS } from './resolve-vault.ts';
 import type { ResolvedEnvironment } from './resolved-environment.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 const DEFAULTS = {
   ...VAULT_DEFAULTS,

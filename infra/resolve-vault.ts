@@ -3,6 +3,7 @@ import { checkLocks, LOCK_DEFAULTS } from './check-locks.ts';
 import { checkAlarm, checkVaultNames } from './check-vault.ts';
 import { Problems } from './environment-problems.ts';
 import type { PostgresVaultProps } from './vault-props.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 export const VAULT_DEFAULTS = {
   lockMode: 'COMPLIANCE' as LockMode,
@@ -29,9 +30,4 @@ export function resolveVault(props: PostgresVaultProps): ResolvedVault {
   problems.requireNames('clusterNames', clusterNames);
   problems.throwIfAny('The vault');
   return { ...VAULT_DEFAULTS, clusterNames, ...withoutUndefined(props) };
-}
-
-/** Spread over defaults, a property that is there and undefined would take one away. */
-export function withoutUndefined<T extends object>(given: T): T {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }

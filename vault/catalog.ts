@@ -1,6 +1,8 @@
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contract/errors.ts';
+import { parseLabel } from '../contract/label.ts';
 import { type Manifest, parseManifest } from '../contract/manifest.ts';
+import type { BackupKind } from '../contract/names.ts';
 import {
   CLUSTERS_PREFIX,
   catalogPrefix,
@@ -73,7 +75,7 @@ export async function listBackups(vault: VaultReader, cluster: string): Promise<
 }
 
 /**
- * Finds one backup, the cluster's latest when no label is given.
+ * Finds one backup, the cluster's latest of the kind when no label is given.
  *
  * @throws HoldfastError BACKUP_UNKNOWN, VAULT_DENIED, VAULT_UNAVAILABLE
  */
@@ -81,15 +83,18 @@ export async function findBackup(
   vault: VaultReader,
   cluster: string,
   label: string | undefined,
+  kind: BackupKind = 'logical',
 ): Promise<CatalogEntry> {
   const prefix = label === undefined ? catalogPrefix(cluster) : manifestKey(cluster, label);
   const { entries } = await listUnder(vault, prefix);
-  const entry = label === undefined ? entries.at(-1) : entries.find((one) => one.label === label);
+  const entry = entries.findLast((one) =>
+    label === undefined ? parseLabel(one.label)?.kind === kind : one.label === label,
+  );
   if (entry !== undefined) return entry;
   throw new HoldfastError(
     'BACKUP_UNKNOWN',
     label === undefined
-      ? `The vault holds no backup of a cluster "${cluster}".`
+      ? `The vault holds no ${kind} backup of a cluster "${cluster}".`
       : `The vault holds no backup ${label} of the cluster "${cluster}".`,
     { hint: 'See what there is: holdfast list' },
   );

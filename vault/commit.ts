@@ -4,8 +4,9 @@ import {
   GetObjectCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
+import type { Artifact } from '../contract/artifacts.ts';
 import { HoldfastError } from '../contract/errors.ts';
-import { type Artifact, buildManifest, type Manifest } from '../contract/manifest.ts';
+import { buildManifest, type Manifest } from '../contract/manifest.ts';
 import { artifactKey, manifestKey } from '../contract/vault-keys.ts';
 import type { PendingArtifact } from './artifact-upload.ts';
 import { awsError, isConflict, isDenied } from './aws-errors.ts';

@@ -1,5 +1,6 @@
+import type { Artifact, ArtifactStream } from '../contract/artifacts.ts';
 import { HoldfastError } from '../contract/errors.ts';
-import type { Artifact, ArtifactStream, Manifest } from '../contract/manifest.ts';
+import type { Manifest } from '../contract/manifest.ts';
 import { artifactKey } from '../contract/vault-keys.ts';
 import { decryptMessage } from './decryption/decrypt.ts';
 import type { OpenDataKeys } from './decryption/decryption-keyring.ts';

@@ -1,4 +1,4 @@
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
 import { VERSION } from '../../contract/version.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
@@ -17,7 +17,7 @@ export interface FinishedBackup {
   readonly tried: readonly Tried[];
   /** Of the run itself. */
   readonly warnings: readonly string[];
-  readonly artifacts: Manifest['artifacts'];
+  readonly artifacts: LogicalManifest['artifacts'];
   readonly pgDumpVersion: string;
   readonly vault: BackupVault;
   readonly spool: Spool;
@@ -25,7 +25,7 @@ export interface FinishedBackup {
 }
 
 /** The manifest of a finished backup. */
-export function describeBackup(finished: FinishedBackup): Manifest {
+export function describeBackup(finished: FinishedBackup): LogicalManifest {
   const { task, backup, vault, spool, startedAt } = finished;
   const finishedAt = new Date();
   return {
@@ -70,7 +70,7 @@ export function describeBackup(finished: FinishedBackup): Manifest {
   };
 }
 
-function describeSource({ server, survey }: ChosenSource): Manifest['source'] {
+function describeSource({ server, survey }: ChosenSource): LogicalManifest['source'] {
   return {
     role: survey.inRecovery ? 'replica' : 'primary',
     host: server.target.host,

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../contract/errors.ts';
 import type { LogicalOptions } from '../../contract/logical-options.ts';
-import type { NotIncluded } from '../../contract/manifest.ts';
+import type { NotIncluded } from '../../contract/manifest-base.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { dumpDatabase } from './logical/dump-database.ts';
 import type { Program } from './process/program.ts';

@@ -1,4 +1,5 @@
-import type { DatabaseEntry, Manifest, NotIncluded } from '../../contract/manifest.ts';
+import type { DatabaseEntry, LogicalManifest } from '../../contract/logical-manifest.ts';
+import type { NotIncluded } from '../../contract/manifest-base.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
 import { type DumpOptions, dumpWithSnapshot } from './dump-with-snapshot.ts';
@@ -21,13 +22,13 @@ import { verifyUnchanged } from './source/verify-unchanged.ts';
 export interface LogicalBackupOptions extends DumpOptions {
   readonly log: Log;
   /** The cluster's last backup, if there is one. */
-  readonly previous: Manifest | undefined;
+  readonly previous: LogicalManifest | undefined;
 }
 
 /** Everything a logical backup holds: in S3, proven complete, visible to nobody yet. */
 export interface LogicalBackup
   extends Pick<
-    Manifest,
+    LogicalManifest,
     'server' | 'globals' | 'dumpAll' | 'notIncluded' | 'warnings' | 'durations'
   > {
   readonly databases: DatabaseEntry[];
@@ -91,8 +92,8 @@ export async function dumpLogically(
 interface Run {
   readonly streams: PendingStream[];
   readonly databases: DatabaseEntry[];
-  globals: Manifest['globals'] | undefined;
-  dumpAll: Manifest['dumpAll'];
+  globals: LogicalManifest['globals'] | undefined;
+  dumpAll: LogicalManifest['dumpAll'];
   readonly notIncluded: NotIncluded[];
   readonly warnings: string[];
   readonly durations: Record<string, number>;
@@ -107,7 +108,7 @@ function takeWarnings(run: Run, warnings: readonly string[], database?: string):
 async function globals(
   { source, programs, logical, vault, spool }: LogicalBackupOptions,
   run: Run,
-): Promise<Manifest['globals']> {
+): Promise<LogicalManifest['globals']> {
   const clock = stopwatch();
   const { stream, warnings } = await dumpGlobals({
     server: source.server,
@@ -155,7 +156,7 @@ async function dumpAll(
   { source, programs, logical, compression, vault, spool, log }: LogicalBackupOptions,
   run: Run,
   databases: readonly SourceDatabase[],
-): Promise<Manifest['dumpAll']> {
+): Promise<LogicalManifest['dumpAll']> {
   log.info('dump of everything started', { databases: databases.length });
   const lap = stopwatch();
   const dumped = await dumpEverything({

@@ -1,11 +1,12 @@
 import { asHoldfastError } from '../../contract/errors.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
+import { manifestOfKind } from '../../contract/manifest.ts';
 import { findBackup, readManifest } from '../../vault/catalog.ts';
 import type { VaultReader } from '../../vault/vault-reader.ts';
 
 export interface PreviousBackup {
   /** `undefined` where there is none, or where it cannot be read. */
-  readonly manifest: Manifest | undefined;
+  readonly manifest: LogicalManifest | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -19,7 +20,7 @@ export async function readPreviousBackup(
 ): Promise<PreviousBackup> {
   try {
     const entry = await findBackup(vault, cluster, undefined);
-    return { manifest: await readManifest(vault, entry), warnings: [] };
+    return { manifest: manifestOfKind(await readManifest(vault, entry), 'logical'), warnings: [] };
   } catch (thrown) {
     const { code, message } = asHoldfastError(thrown);
     const warnings =

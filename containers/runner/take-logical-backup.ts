@@ -1,4 +1,4 @@
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { dumpLogically, type LogicalBackup, type LogicalBackupOptions } from './logical-backup.ts';
 import { type BackupLock, takeBackupLock } from './source/backup-lock.ts';
 import type { ChosenSource } from './source/choose-source.ts';
@@ -10,7 +10,7 @@ export interface TakeBackupOptions extends LogicalBackupOptions {
   readonly pauseReplay: boolean;
 }
 
-export type TakenBackup = LogicalBackup & Pick<Manifest, 'commonPoint'>;
+export type TakenBackup = LogicalBackup & Pick<LogicalManifest, 'commonPoint'>;
 
 /**
  * Takes a logical backup from its source, which other backups are told of meanwhile, and whose replay

@@ -72,6 +72,7 @@ export class BackupSchedule extends Construct {
       action: 'backup',
       cluster,
       kind: schedule.kind,
+      type: schedule.type,
       schedule: schedule.name,
       scheduledTime: SCHEDULED_TIME,
     };

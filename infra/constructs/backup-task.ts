@@ -138,6 +138,8 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       retentionDays: cluster.retention.days,
       lockMode: props.lockMode,
       logical: cluster.logical,
+      physical: cluster.physical,
+      wal: cluster.wal ?? null,
     }),
   };
 }

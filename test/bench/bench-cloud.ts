@@ -11,7 +11,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { build } from 'esbuild';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
-import { type Manifest, parseManifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
+import { manifestOfKind, parseManifest } from '../../contract/manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
 import { type LocalCloud, startLocalCloud, type TaskView } from '../local-cloud/local-cloud.ts';
@@ -79,7 +80,7 @@ async function bundleUploader(directory: string): Promise<void> {
 }
 
 export interface BackupTaken {
-  readonly manifest: Manifest;
+  readonly manifest: LogicalManifest;
   /** Of the whole task: from the start of its container to its removal. */
   readonly seconds: number;
   /** Objects that it left in the vault, manifest included. */
@@ -114,7 +115,10 @@ export async function takeBackup(
   }
   const key = manifestKey(CLUSTER, label);
   const { Body } = await cloud.s3.send(new GetObjectCommand({ Bucket: cloud.bucket, Key: key }));
-  const manifest = parseManifest((await Body?.transformToString()) ?? '', key);
+  const manifest = manifestOfKind(
+    parseManifest((await Body?.transformToString()) ?? '', key),
+    'logical',
+  );
   if (manifest.source.role !== 'replica') throw new Error('The primary served, not the standby.');
   const { Versions = [] } = await cloud.s3.send(
     new ListObjectVersionsCommand({

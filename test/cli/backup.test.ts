@@ -32,7 +32,7 @@ function surroundings(states: readonly (TaskState | undefined)[], more: Partial<
     startTask: async (environment, event) => {
       expect({ environment, event }).toEqual({
         environment: 'test',
-        event: { action: 'backup', cluster: 'orders', kind: 'logical' },
+        event: { action: 'backup', cluster: 'orders', kind: 'logical', type: 'full' },
       });
       return { payload: ANSWER, failed: false };
     },
@@ -46,6 +46,7 @@ function options(more: Partial<BackupOptions> = {}): BackupOptions {
     environment: 'test',
     cluster: 'orders',
     kind: 'logical',
+    type: 'full',
     wait: true,
     json: false,
     ...more,

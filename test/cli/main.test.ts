@@ -123,7 +123,7 @@ test.each([
   [
     ['restore', '--cluster', 'none', '--database', 'shop', '--to', 'postgresql://u@h/'],
     2,
-    'no backup',
+    'no logical backup',
   ],
 ])('refuses %j', async (argv, status, message) => {
   const found = await run(...argv);

@@ -6,6 +6,7 @@ import {
 } from '../../contract/cluster-options.ts';
 import type { LogicalOptions } from '../../contract/logical-options.ts';
 import { logicalOptions } from '../fixtures/logical-options.ts';
+import { physicalOptions } from '../fixtures/physical-options.ts';
 
 const OPTIONS: ClusterOptions = {
   postgresMajor: 17,
@@ -23,6 +24,14 @@ const OPTIONS: ClusterOptions = {
   retentionDays: 35,
   lockMode: 'COMPLIANCE',
   logical: logicalOptions({ databases: ['shop', 'x*'], excludeTables: ['"a b".*'] }),
+  physical: physicalOptions({ wal: 'archive' }),
+  wal: {
+    incrementSeconds: 5,
+    synchronous: false,
+    retainedAlarmMiB: 4096,
+    retainedDropMiB: 0,
+    acceptUnlimitedRetention: false,
+  },
 };
 
 describe("the cluster's options", () => {

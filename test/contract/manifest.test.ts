@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildManifest, MANIFEST_VERSION, parseManifest } from '../../contract/manifest.ts';
+import { buildManifest, parseManifest } from '../../contract/manifest.ts';
+import { MANIFEST_VERSION } from '../../contract/manifest-base.ts';
 import { exampleManifest } from '../fixtures/example-manifest.ts';
 
 describe('the manifest', () => {

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { lookAround } from '../local-cloud/look-around.ts';
@@ -90,7 +90,7 @@ async function look({ holdfast }: LocalCloud, label: string): Promise<void> {
 async function tryToDelete(cloud: LocalCloud, label: string): Promise<void> {
   chapter('An attacker with administrator rights');
   const { stdout } = await cloud.holdfast(['show', label, '--cluster', 'orders', '--json']);
-  const { artifacts } = (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  const { artifacts } = (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
   for (const { key, versionId } of artifacts) {
     const refusal = await cloud.s3
       .send(

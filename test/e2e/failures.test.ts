@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groupMembers } from '../../containers/runner/process/process-group.ts';
 import { backupRoleName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { DirectoryEntry, Manifest } from '../../contract/manifest.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { dumpLeader } from '../local-cloud/dump-processes.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
@@ -65,12 +65,12 @@ async function expectNextRunToSucceed(): Promise<void> {
   expect(await listed()).toContain(next.label);
 }
 
-async function manifestOf(label: string): Promise<Manifest> {
+async function manifestOf(label: string): Promise<LogicalManifest> {
   const { stdout, stderr, exitCode } = await cloud.holdfast([
     ...['show', label, '--cluster', 'orders', '--json'],
   ]);
   expect(exitCode, stderr).toBe(0);
-  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
 }
 
 async function openUploadsOf(label: string): Promise<number> {
@@ -263,7 +263,7 @@ test('a dump larger than the spool goes through, with the spool’s peak under i
   await watch;
   expect(end.exitCode).toBe(0);
   const { stdout } = await cloud.holdfast(['show', started.label, '--cluster', 'orders', '--json']);
-  const { manifest } = JSON.parse(stdout) as { manifest: Manifest };
+  const { manifest } = JSON.parse(stdout) as { manifest: LogicalManifest };
   const bulk = manifest.databases.find(({ name }) => name === 'bulk') as DirectoryEntry;
   const dumped = bulk.files.reduce((total, { bytes }) => total + bytes, 0);
   expect(dumped).toBeGreaterThan(2 * manifest.spool.capBytes);

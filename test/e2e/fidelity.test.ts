@@ -5,7 +5,7 @@ import type {
   ServerResult,
 } from '../../containers/runner/restore/restore-request.ts';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import {
   dataOf,
@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => cloud.stop(), 60_000);
 
-async function backUp(cluster: string): Promise<Manifest> {
+async function backUp(cluster: string): Promise<LogicalManifest> {
   const { payload } = await cloud.invoke(startTaskFunctionName('local-formats'), {
     action: 'backup',
     cluster,
@@ -39,7 +39,7 @@ async function backUp(cluster: string): Promise<Manifest> {
   const { exitCode, logFile } = await cloud.waitForTask(taskArn, { timeoutSeconds: 180 });
   expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
   const { stdout } = await cloud.holdfast(['show', label, '--cluster', cluster, '--json']);
-  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
 }
 
 async function restore(cluster: string, database: string, target: PostgresServer, into: string) {
@@ -78,7 +78,7 @@ function partsOf(schema: string): string[] {
 }
 
 describe('in directory format', () => {
-  let manifest: Manifest;
+  let manifest: LogicalManifest;
   beforeAll(async () => {
     manifest = await backUp('directory');
     fresh = await cloud.startEmptyServer('fresh');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { dataOf, dumpable, propertiesOf, schemaOf } from '../local-cloud/compare-databases.ts';
 import { createLibrary, LIBRARY } from '../local-cloud/library.ts';
@@ -88,7 +88,7 @@ describe.each([
     const args = ['show', label, '--cluster', cluster, '--json'];
     const { exitCode, stdout, stderr } = await cloud.holdfast(args, { cluster });
     expect(exitCode, stderr).toBe(0);
-    const { manifest } = JSON.parse(stdout) as { manifest: Manifest };
+    const { manifest } = JSON.parse(stdout) as { manifest: LogicalManifest };
     expect(manifest.source).toMatchObject({ role: 'replica', port: postgres.standby.port });
     expect(manifest.source.serverVersion).toMatch(`${major}.`);
     expect(manifest.versions.pgDump).toMatch(`${major}.`);

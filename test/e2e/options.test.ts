@@ -3,7 +3,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { tryInEmptyServer } from '../local-cloud/empty-server.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
@@ -43,7 +43,7 @@ async function backUp(cluster: string): Promise<TaskEnd & { label: string }> {
 }
 
 interface Shown {
-  readonly manifest: Manifest;
+  readonly manifest: LogicalManifest;
   /** What `holdfast show` prints for people. */
   readonly text: string;
 }
@@ -55,7 +55,10 @@ async function backUpWell(cluster: string): Promise<Shown> {
   const text = await cloud.holdfast(show);
   expect(text.exitCode, text.stderr).toBe(0);
   const { stdout } = await cloud.holdfast([...show, '--json']);
-  return { manifest: (JSON.parse(stdout) as { manifest: Manifest }).manifest, text: text.stdout };
+  return {
+    manifest: (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest,
+    text: text.stdout,
+  };
 }
 
 function restore(cluster: string, into: string, ...more: string[]) {
@@ -95,7 +98,7 @@ function failureIn({ logFile }: TaskEnd): Record<string, unknown> {
 }
 
 /** But for the databases that this test has restored by then. */
-function whatIsMissing({ notIncluded }: Manifest): string[] {
+function whatIsMissing({ notIncluded }: LogicalManifest): string[] {
   return notIncluded.map(({ what }) => what).filter((what) => !what.startsWith('database from_'));
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerResult } from '../../containers/runner/restore/restore-request.ts';
 import { restoreRoleName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
 import type { HoldfastOptions } from '../local-cloud/holdfast-command.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
@@ -20,7 +20,7 @@ let cloud: LocalCloud;
 let fresh: PostgresServer;
 let contents: string[];
 /** What `holdfast backup` printed. */
-let taken: { readonly label: string; readonly manifest: Manifest };
+let taken: { readonly label: string; readonly manifest: LogicalManifest };
 
 beforeAll(async () => {
   cloud = await startLocalCloud();
@@ -54,7 +54,7 @@ beforeAll(async () => {
   });
   expect(exitCode, stderr).toBe(0);
   expect(stderr).toContain('task STOPPED');
-  taken = JSON.parse(stdout) as { label: string; manifest: Manifest };
+  taken = JSON.parse(stdout) as { label: string; manifest: LogicalManifest };
   fresh = await cloud.startEmptyServer('fresh');
   await fresh.query('create role "Odd ""Reader"');
 }, 300_000);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { keepVacuuming } from '../local-cloud/churn.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
@@ -61,10 +61,10 @@ async function finish({ label, taskArn }: StartTaskAnswer): Promise<Ended> {
   return { label, ...(await cloud.waitForTask(taskArn, { timeoutSeconds: 180 })) };
 }
 
-async function manifestOf(cluster: string, end: Ended): Promise<Manifest> {
+async function manifestOf(cluster: string, end: Ended): Promise<LogicalManifest> {
   expect(end.exitCode, readFileSync(end.logFile, 'utf8')).toBe(0);
   const { stdout } = await cloud.holdfast(['show', end.label, '--cluster', cluster, '--json']);
-  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
 }
 
 /** The end that a failed task's log tells of; and nobody can list a backup of it. */

@@ -7,7 +7,7 @@ import {
   parseTargetUri,
 } from '../../containers/runner/restore/target-connection.ts';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { makeClientWrappers } from '../containers/restore/client-wrappers.ts';
 import { dataOf, dumpable, propertiesOf, schemaOf } from '../local-cloud/compare-databases.ts';
@@ -49,7 +49,7 @@ async function startTarget(name: string): Promise<PostgresServer> {
   return server;
 }
 
-async function backUp(cluster: string): Promise<Manifest> {
+async function backUp(cluster: string): Promise<LogicalManifest> {
   const functionName = startTaskFunctionName('local-formats');
   const asked = { action: 'backup', cluster, kind: 'logical' };
   const { payload } = await cloud.invoke(functionName, asked);
@@ -57,12 +57,12 @@ async function backUp(cluster: string): Promise<Manifest> {
   const { exitCode } = await cloud.waitForTask(taskArn, { timeoutSeconds: 180 });
   expect(exitCode).toBe(0);
   const { stdout } = await cloud.holdfast(['show', label, '--cluster', cluster, '--json']);
-  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
 }
 
 /** Runs the document's commands as somebody who has the restore role and these programs, and nothing of ours. */
 async function run(
-  { cluster, label }: Pick<Manifest, 'cluster' | 'label'>,
+  { cluster, label }: Pick<LogicalManifest, 'cluster' | 'label'>,
   names: readonly string[],
   target: PostgresServer,
 ) {
@@ -113,7 +113,7 @@ test('every block of commands in the document is run here', () => {
 });
 
 describe('in directory format, each stream cut into many artifacts', () => {
-  let manifest: Manifest;
+  let manifest: LogicalManifest;
   beforeAll(async () => {
     manifest = await rewriteBackup(cloud, await backUp('directory'), REWRITTEN);
   }, 240_000);

@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, PutObjectRetentionCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => cloud.stop(), 60_000);
 
-async function show(): Promise<Manifest> {
+async function show(): Promise<LogicalManifest> {
   const { exitCode, stdout, stderr } = await cloud.holdfast([
     'show',
     label,
@@ -50,7 +50,7 @@ async function show(): Promise<Manifest> {
     '--json',
   ]);
   expect(exitCode, stderr).toBe(0);
-  return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+  return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
 }
 
 function restore(...more: string[]) {

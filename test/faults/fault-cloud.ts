@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { ErrorCode } from '../../contract/error-codes.ts';
 import { ERROR_CODES } from '../../contract/error-codes.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
-import type { Manifest } from '../../contract/manifest.ts';
+import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { backupsPrefix } from '../../contract/vault-keys.ts';
 import { dumpProcesses } from '../local-cloud/dump-processes.ts';
@@ -147,12 +147,12 @@ export class FaultCloud {
     return [...stdout.matchAll(/"label": ?"([^"]+)"/g)].map(([, label]) => label ?? '');
   }
 
-  async manifestOf(label: string): Promise<Manifest> {
+  async manifestOf(label: string): Promise<LogicalManifest> {
     const { stdout, stderr, exitCode } = await this.cloud.holdfast([
       ...['show', label, '--cluster', 'orders', '--json'],
     ]);
     expect(exitCode, stderr).toBe(0);
-    return (JSON.parse(stdout) as { manifest: Manifest }).manifest;
+    return (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest;
   }
 
   async openUploadsOf(label: string): Promise<string[]> {

@@ -6,6 +6,7 @@ import { EnvironmentVariable, readVariable } from '../../contract/environment-va
 import { taskRequestFor } from '../../contract/request.ts';
 import { readSettings } from '../../functions/start-task/settings.ts';
 import { logicalOptions } from '../fixtures/logical-options.ts';
+import { physicalOptions } from '../fixtures/physical-options.ts';
 import {
   BUCKET,
   deployed,
@@ -70,6 +71,8 @@ describe('a task', () => {
       retentionDays: 35,
       lockMode: 'COMPLIANCE',
       logical: logicalOptions(),
+      physical: physicalOptions(),
+      wal: null,
     });
   });
 

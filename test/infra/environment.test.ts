@@ -179,7 +179,8 @@ describe('a wrong value is named with what to write instead', () => {
 
   it.each([
     [{ name: 'Daily' }, 'clusters[0].schedules[0].name is "Daily". Give 1 to 40 characters'],
-    [{ kind: 'physical' }, 'clusters[0].schedules[0].kind is "physical". Give one of logical.'],
+    [{ kind: 'both' }, 'clusters[0].schedules[0].kind is "both". Give one of logical, physical.'],
+    [{ type: 'half' }, 'schedules[0].type is "half". Give one of full, differential, incremental.'],
     [{ cron: '0 3 * * *' }, 'clusters[0].schedules[0].cron is "0 3 * * *". Give six fields'],
     [{ cron: undefined }, 'clusters[0].schedules[0].cron is missing. Give six fields'],
     [

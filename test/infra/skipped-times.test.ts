@@ -11,6 +11,7 @@ import { withApp } from './new-app.ts';
 const DAILY: ResolvedSchedule = {
   name: 'daily',
   kind: 'logical',
+  type: 'full',
   cron: '0 3 * * ? *',
   timeZone: 'UTC',
   flexibleWindowMinutes: 15,

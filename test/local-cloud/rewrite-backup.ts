@@ -4,14 +4,10 @@ import {
 } from '@aws-crypto/client-node';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { vi } from 'vitest';
+import type { Artifact, ArtifactStream } from '../../contract/artifacts.ts';
 import { backupRoleName } from '../../contract/environment-names.ts';
-import {
-  type Artifact,
-  type ArtifactStream,
-  buildManifest,
-  type DirectoryEntry,
-  type Manifest,
-} from '../../contract/manifest.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../contract/logical-manifest.ts';
+import { buildManifest } from '../../contract/manifest.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
 import type { Digest } from '../../vault/decryption/verify-digest.ts';
 import { digestOf, encryptExample } from '../vault/example-message.ts';
@@ -34,9 +30,9 @@ export interface RewriteOptions {
  */
 export async function rewriteBackup(
   cloud: LocalCloud,
-  manifest: Manifest,
+  manifest: LogicalManifest,
   { label, database, cutEvery, forge = false }: RewriteOptions,
-): Promise<Manifest> {
+): Promise<LogicalManifest> {
   const { cluster, lock, encryption } = manifest;
   const role = cloud.asRole(backupRoleName(cloud.environment, cluster));
   const s3 = new S3Client({ endpoint: cloud.s3Endpoint, region: cloud.region, credentials: role });

@@ -6,7 +6,8 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Artifact, Manifest } from '../../contract/manifest.ts';
+import type { Artifact } from '../../contract/artifacts.ts';
+import type { Manifest } from '../../contract/manifest.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';

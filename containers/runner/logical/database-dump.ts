@@ -1,5 +1,5 @@
+import type { DatabaseEntry } from '../../../contract/logical-manifest.ts';
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
-import type { DatabaseEntry } from '../../../contract/manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import type { SpoolPolicy } from '../engine/dump-stream.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseEntry } from '../../../contract/manifest.ts';
+import type { DatabaseEntry } from '../../../contract/logical-manifest.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import type { SourceDatabase } from '../source/databases.ts';
 import type { Snapshot } from '../source/snapshot.ts';

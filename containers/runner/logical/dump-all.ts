@@ -1,5 +1,5 @@
+import type { DumpAll } from '../../../contract/logical-manifest.ts';
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
-import type { DumpAll } from '../../../contract/manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import type { Program } from '../process/program.ts';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DirectoryEntry } from '../../../contract/manifest.ts';
+import type { DirectoryEntry } from '../../../contract/logical-manifest.ts';
 import type { PendingStream } from '../../../vault/stream-upload.ts';
 import { DumpStream } from '../engine/dump-stream.ts';
 import { Child, describeExit } from '../process/child.ts';

@@ -1,4 +1,4 @@
-import type { NotIncluded } from '../../../contract/manifest.ts';
+import type { NotIncluded } from '../../../contract/manifest-base.ts';
 
 /** Warnings of `pg_dump` and `pg_dumpall` by which something is left out of the dump, with exit status 0. */
 const LEFT_OUT: readonly (readonly [

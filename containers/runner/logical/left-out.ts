@@ -1,5 +1,5 @@
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
-import type { NotIncluded } from '../../../contract/manifest.ts';
+import type { NotIncluded } from '../../../contract/manifest-base.ts';
 
 /** What the configuration leaves out of every database that is dumped, in the manifest's words. */
 export function leftOutBy(options: LogicalOptions): NotIncluded[] {

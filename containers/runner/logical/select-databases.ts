@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
-import type { NotIncluded } from '../../../contract/manifest.ts';
+import type { NotIncluded } from '../../../contract/manifest-base.ts';
 import type { DatabaseSurvey, SourceDatabase } from '../source/databases.ts';
 
 export interface SelectedDatabases {

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DatabaseEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { findDatabase, onlyByHand } from './find-database.ts';
 import { checkDatabase, refused, type TargetFacts } from './preflight.ts';
 
@@ -9,7 +9,7 @@ import { checkDatabase, refused, type TargetFacts } from './preflight.ts';
  * @throws HoldfastError DATABASE_UNKNOWN, RESTORE_REFUSED
  */
 export function findDatabases(
-  manifest: Manifest,
+  manifest: LogicalManifest,
   names: readonly string[] | undefined,
 ): DatabaseEntry[] {
   if (names === undefined && manifest.dumpAll !== null) {

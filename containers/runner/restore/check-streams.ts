@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ArtifactStream } from '../../../contract/artifacts.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { ArtifactStream, DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import type { PackInventory } from '../../../contract/pack-inventory.ts';
 
 /**
@@ -25,7 +26,7 @@ export function assertNamed({ artifacts }: ArtifactStream, stem: string): void {
  * @throws HoldfastError VAULT_INTEGRITY
  */
 export function assertInventory(
-  manifest: Manifest,
+  manifest: LogicalManifest,
   { files }: DirectoryEntry,
   inventory: PackInventory,
 ): void {

@@ -1,9 +1,9 @@
+import type { ArtifactStream } from '../../../contract/artifacts.ts';
 import {
-  type ArtifactStream,
   type DatabaseEntry,
-  type Manifest,
+  type LogicalManifest,
   streamsOf,
-} from '../../../contract/manifest.ts';
+} from '../../../contract/logical-manifest.ts';
 import type { ReportProgress } from './restore-progress.ts';
 import { isStreamed } from './stage-dump.ts';
 
@@ -17,7 +17,7 @@ export interface FetchProgress {
 
 /** Tells how much of a database's dump has arrived: before loading, and while it is loaded. */
 export function fetchProgress(
-  manifest: Manifest,
+  manifest: LogicalManifest,
   entry: DatabaseEntry,
   report: ReportProgress | undefined,
 ): FetchProgress {
@@ -59,7 +59,7 @@ function plainBytes(streams: readonly ArtifactStream[]): number {
   return streams.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function cipherBytes(manifest: Manifest, streams: readonly ArtifactStream[]): number {
+function cipherBytes(manifest: LogicalManifest, streams: readonly ArtifactStream[]): number {
   const names = new Set(streams.flatMap((stream) => stream.artifacts));
   return manifest.artifacts
     .filter((artifact) => names.has(artifact.name))

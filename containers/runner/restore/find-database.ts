@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DatabaseEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { refused } from './preflight.ts';
 
 /**
@@ -7,7 +7,7 @@ import { refused } from './preflight.ts';
  *
  * @throws HoldfastError DATABASE_UNKNOWN; RESTORE_REFUSED when it can only be restored by hand
  */
-export function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
+export function findDatabase(manifest: LogicalManifest, name: string): DatabaseEntry {
   const entry = manifest.databases.find((one) => one.name === name);
   if (entry !== undefined) return entry;
   const { dumpAll } = manifest;
@@ -21,7 +21,10 @@ export function findDatabase(manifest: Manifest, name: string): DatabaseEntry {
 }
 
 /** What is said of a backup by `pg_dumpall`. */
-export function onlyByHand(dumpAll: NonNullable<Manifest['dumpAll']>, what: string): HoldfastError {
+export function onlyByHand(
+  dumpAll: NonNullable<LogicalManifest['dumpAll']>,
+  what: string,
+): HoldfastError {
   return refused(
     `The backup is one plain SQL of the whole cluster, made by pg_dumpall: ${what}.`,
     `Restore all of it by hand into an empty server: fetch and decrypt ${dumpAll.artifacts.join(', ')} as docs/FORMAT.md shows under "Restore with stock tools alone", join them in this order, and run ${decompress(dumpAll.compression)}psql --no-psqlrc --dbname=postgres. CREATE ROLE and CREATE DATABASE fail for what exists.`,

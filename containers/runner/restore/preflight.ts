@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DatabaseEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 
 /** What is known of the target server once it has been asked. */
 export interface TargetFacts {
@@ -71,7 +71,7 @@ export interface RestoreAim {
  *
  * @throws HoldfastError RESTORE_REFUSED
  */
-export function checkServer(target: TargetFacts, manifest: Manifest): void {
+export function checkServer(target: TargetFacts, manifest: LogicalManifest): void {
   const source = majorOf(manifest.source.serverVersion);
   if (target.major < source) {
     throw refused(

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DatabaseEntry } from '../../../contract/manifest.ts';
+import type { DatabaseEntry } from '../../../contract/logical-manifest.ts';
 import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
 import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
 import { makeGrants } from './delegated-grants.ts';

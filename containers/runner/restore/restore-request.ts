@@ -1,4 +1,4 @@
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import type { RolesResult } from './globals/apply-globals.ts';
 import type { NotRestored } from './not-restored.ts';
@@ -8,7 +8,7 @@ import type { TargetServer } from './target-connection.ts';
 
 export interface RestoreRequest {
   readonly reader: ArtifactReader;
-  readonly manifest: Manifest;
+  readonly manifest: LogicalManifest;
   /** Name of the database in the backup. */
   readonly database: string;
   readonly target: TargetServer;

@@ -1,7 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { DirectoryEntry, DumpFile, Manifest } from '../../../contract/manifest.ts';
+import type {
+  DirectoryEntry,
+  DumpFile,
+  LogicalManifest,
+} from '../../../contract/logical-manifest.ts';
 import { PACK_INVENTORY, parsePackInventory } from '../../../contract/pack-inventory.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import { assertInventory, assertNamed } from './check-streams.ts';
@@ -33,7 +37,7 @@ export interface StagedDirectory {
  */
 export async function stageDump(
   reader: ArtifactReader,
-  manifest: Manifest,
+  manifest: LogicalManifest,
   database: DirectoryEntry,
   directory: string,
   onStreamed?: (bytes: number) => void,

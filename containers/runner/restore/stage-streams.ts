@@ -1,5 +1,9 @@
 import { join } from 'node:path';
-import type { CustomEntry, Manifest, PlainEntry } from '../../../contract/manifest.ts';
+import type {
+  CustomEntry,
+  LogicalManifest,
+  PlainEntry,
+} from '../../../contract/logical-manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import { assertNamed } from './check-streams.ts';
 import type { DumpToc } from './dump-toc.ts';
@@ -24,7 +28,7 @@ export interface StagedFile {
  */
 export async function stageArchive(
   reader: ArtifactReader,
-  manifest: Manifest,
+  manifest: LogicalManifest,
   { oid, dump }: CustomEntry,
   directory: string,
 ): Promise<StagedFile> {
@@ -42,7 +46,7 @@ export async function stageArchive(
  */
 export async function stageSql(
   reader: ArtifactReader,
-  manifest: Manifest,
+  manifest: LogicalManifest,
   { oid, dump, schema }: PlainEntry,
   directory: string,
 ): Promise<StagedFile> {

@@ -1,4 +1,4 @@
-import type { DatabaseEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DatabaseEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import type { DumpToc } from './dump-toc.ts';
 import { type LoadOptions, loadDump, type StagedArchive } from './load-dump.ts';
@@ -29,7 +29,7 @@ export interface StagedDump {
  */
 export async function stage(
   reader: ArtifactReader,
-  manifest: Manifest,
+  manifest: LogicalManifest,
   entry: DatabaseEntry,
   directory: string,
   onStreamed?: (bytes: number) => void,

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { NotIncluded } from '../../../contract/manifest.ts';
+import type { NotIncluded } from '../../../contract/manifest-base.ts';
 
 /** A database to be dumped. */
 export interface SourceDatabase {

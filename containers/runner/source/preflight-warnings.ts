@@ -1,4 +1,5 @@
-import type { Manifest, NotIncluded } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
+import type { NotIncluded } from '../../../contract/manifest-base.ts';
 import type { ChosenSource } from './choose-source.ts';
 import { whereabouts } from './connection-error.ts';
 import type { SourceDatabase } from './databases.ts';
@@ -10,7 +11,7 @@ export interface Preflight {
   readonly included: readonly SourceDatabase[];
   readonly skipped: readonly NotIncluded[];
   /** The cluster's last backup, if there is one. */
-  readonly previous: Manifest | undefined;
+  readonly previous: LogicalManifest | undefined;
 }
 
 /** What does not stop a backup, and should be looked into before it does. */
@@ -37,7 +38,7 @@ function standbyDelay({ source, server: { settings }, previous }: Preflight): st
   ];
 }
 
-function longestDump({ durations }: Manifest): number {
+function longestDump({ durations }: LogicalManifest): number {
   const dumps = Object.entries(durations).filter(
     ([stage]) => stage === 'everything' || stage.startsWith('database '),
   );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { stageDump } from '../../../containers/runner/restore/stage-dump.ts';
-import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { decryptMessage } from '../../../vault/decryption/decrypt.ts';
 import { readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import {
@@ -29,7 +29,7 @@ const dataKeys = rawDataKeys();
 
 let fake: FakeS3;
 let directory: string;
-let manifest: Manifest;
+let manifest: LogicalManifest;
 beforeEach(async () => {
   fake = await startFakeS3();
   directory = await mkdtemp(join(tmpdir(), 'binding-test-'));
@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 /** Reads everything that a restore or a look at the globals decrypts. */
-async function readAll(from: Manifest): Promise<void> {
+async function readAll(from: LogicalManifest): Promise<void> {
   const [database] = from.databases as DirectoryEntry[];
   if (database === undefined) throw new Error('The example has no database.');
   const reader = { vault: fake, dataKeys };
@@ -52,7 +52,10 @@ async function readAll(from: Manifest): Promise<void> {
 }
 
 /** The same plain text under the same key, as a message for something else; the manifest says so. */
-async function rebind(name: string, other: Readonly<Record<string, string>>): Promise<Manifest> {
+async function rebind(
+  name: string,
+  other: Readonly<Record<string, string>>,
+): Promise<LogicalManifest> {
   const { cluster, label } = manifest;
   const context = { cluster, backup: label, artifact: name };
   const artifact = manifest.artifacts.find((one) => one.name === name);

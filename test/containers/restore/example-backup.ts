@@ -2,13 +2,9 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { pack } from 'tar-stream';
-import {
-  type Artifact,
-  type ArtifactStream,
-  type DirectoryEntry,
-  type Manifest,
-  parseManifest,
-} from '../../../contract/manifest.ts';
+import type { Artifact, ArtifactStream } from '../../../contract/artifacts.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
+import { manifestOfKind, parseManifest } from '../../../contract/manifest.ts';
 import { buildPackInventory, PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { artifactKey, manifestKey } from '../../../contract/vault-keys.ts';
 import type { OpenDataKeys } from '../../../vault/decryption/decryption-keyring.ts';
@@ -68,7 +64,7 @@ export async function putExampleBackup(
   fake: FakeS3,
   dataKeys: OpenDataKeys,
   options: ExampleOptions,
-): Promise<Manifest> {
+): Promise<LogicalManifest> {
   const { cluster = 'orders', label = '20261120T030000Z-logical-full-7f3a9c' } = options;
   const { database = 'shop', files, bigFrom = 1_000_000, cutEvery = 1_000_000 } = options;
   const artifacts: Artifact[] = [];
@@ -191,5 +187,5 @@ export async function putExampleBackup(
   };
   const text = JSON.stringify(manifest);
   put(fake, manifestKey(cluster, label), text);
-  return parseManifest(text, 'example');
+  return manifestOfKind(parseManifest(text, 'example'), 'logical');
 }

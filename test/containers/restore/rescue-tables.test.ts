@@ -5,7 +5,7 @@ import type { RescueRequest } from '../../../containers/runner/restore/rescue/re
 import { rescueTables } from '../../../containers/runner/restore/rescue/rescue-tables.ts';
 import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { dataOf, schemaOf } from '../../local-cloud/compare-databases.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type Postgres, startPostgres } from '../../local-cloud/servers/postgres.ts';
@@ -75,7 +75,7 @@ const CHOSEN = {
 let run: Run;
 let postgres: Postgres;
 let fake: FakeS3;
-let manifest: Manifest;
+let manifest: LogicalManifest;
 let request: RescueRequest;
 /** The database before the loss. */
 let original: { schema: string; data: string[] };

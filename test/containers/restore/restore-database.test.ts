@@ -11,7 +11,7 @@ import type {
 } from '../../../containers/runner/restore/restore-request.ts';
 import { parseTargetUri } from '../../../containers/runner/restore/target-connection.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type Postgres, startPostgres } from '../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
@@ -36,8 +36,8 @@ const FILL = `
 let run: Run;
 let postgres: Postgres;
 let fake: FakeS3;
-let good: Manifest;
-let broken: Manifest;
+let good: LogicalManifest;
+let broken: LogicalManifest;
 let request: Omit<RestoreRequest, 'manifest'>;
 
 beforeAll(async () => {
@@ -88,7 +88,7 @@ beforeEach(async () => {
 });
 
 async function restore(
-  manifest: Manifest,
+  manifest: LogicalManifest,
   into: string,
   more: Partial<RestoreRequest> = {},
 ): Promise<RestoreResult> {
@@ -216,7 +216,7 @@ test('the first error of pg_restore ends it, and the next run succeeds', async (
 
 test('a manifest that gives one database for another is found out, and nothing is left', async () => {
   const databasesOfForger = good.databases.map((entry) => ({ ...entry, name: 'payroll' }));
-  const forged: Manifest = { ...good, databases: databasesOfForger };
+  const forged: LogicalManifest = { ...good, databases: databasesOfForger };
   await expect(restore(forged, 'copy_forged', { database: 'payroll' })).rejects.toMatchObject({
     code: 'VAULT_INTEGRITY',
     message: expect.stringContaining(`"${SOURCE}" for "payroll"`),

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type StagedDirectory, stageDump } from '../../../containers/runner/restore/stage-dump.ts';
 import { unpackFiles } from '../../../containers/runner/restore/unpack-files.ts';
 import type { HoldfastError } from '../../../contract/errors.ts';
-import type { DirectoryEntry, Manifest } from '../../../contract/manifest.ts';
+import type { DirectoryEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { PACK_INVENTORY } from '../../../contract/pack-inventory.ts';
 import { collect, rawDataKeys } from '../../vault/example-message.ts';
 import { type FakeS3, startFakeS3 } from '../../vault/fake-s3.ts';
@@ -34,7 +34,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function stage(manifest: Manifest, onStreamed?: (bytes: number) => void) {
+async function stage(manifest: LogicalManifest, onStreamed?: (bytes: number) => void) {
   const [database] = manifest.databases as DirectoryEntry[];
   if (database === undefined) throw new Error('The example has no database.');
   return await stageDump({ vault: fake, dataKeys }, manifest, database, directory, onStreamed);

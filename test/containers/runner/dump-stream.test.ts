@@ -13,7 +13,7 @@ import { canPunchHoles } from '../../../containers/runner/engine/hole-punch.ts';
 import { SpoolGuard } from '../../../containers/runner/engine/spool-guard.ts';
 import { Child } from '../../../containers/runner/process/child.ts';
 import { groupMembers } from '../../../containers/runner/process/process-group.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { PACK_INVENTORY, parsePackInventory } from '../../../contract/pack-inventory.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { completeArtifacts } from '../../../vault/commit.ts';
@@ -121,7 +121,11 @@ async function stream(
 
 async function readBack(backup: BackupVault, pending: PendingStream): Promise<Buffer> {
   const artifacts = await completeArtifacts(backup, pending.artifacts);
-  const manifest = { cluster: CLUSTER, label: backup.label, artifacts } as unknown as Manifest;
+  const manifest = {
+    cluster: CLUSTER,
+    label: backup.label,
+    artifacts,
+  } as unknown as LogicalManifest;
   const names = artifacts.map(({ name }) => name);
   return collect(
     readArtifactStream({ vault, dataKeys: vault.dataKeys }, manifest, {

@@ -5,7 +5,7 @@ import {
   preflightWarnings,
 } from '../../../containers/runner/source/preflight-warnings.ts';
 import type { ServerSettings } from '../../../containers/runner/source/server-facts.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { exampleManifest } from '../../fixtures/example-manifest.ts';
 
 const FACTS = exampleManifest().server;
@@ -36,7 +36,7 @@ function warnings(
   });
 }
 
-function lastTook(seconds: number): Manifest {
+function lastTook(seconds: number): LogicalManifest {
   return {
     ...exampleManifest(),
     durations: { 'database shop': seconds, 'database x': 1, total: 9e9 },

@@ -12,7 +12,7 @@ import {
 } from '../../../containers/runner/logical/stream-dump.ts';
 import { TrailerProof } from '../../../containers/runner/logical/trailer-proof.ts';
 import { Child, describeExit } from '../../../containers/runner/process/child.ts';
-import type { Manifest } from '../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import { completeArtifacts } from '../../../vault/commit.ts';
 import { readArtifactStream } from '../../../vault/fetch-artifact.ts';
@@ -91,7 +91,11 @@ async function stream(
 
 async function readBack(backup: BackupVault, pending: PendingStream): Promise<Buffer> {
   const artifacts = await completeArtifacts(backup, pending.artifacts);
-  const manifest = { cluster: CLUSTER, label: backup.label, artifacts } as unknown as Manifest;
+  const manifest = {
+    cluster: CLUSTER,
+    label: backup.label,
+    artifacts,
+  } as unknown as LogicalManifest;
   const names = artifacts.map(({ name }) => name);
   const reader = { vault, dataKeys: vault.dataKeys };
   return collect(readArtifactStream(reader, manifest, { artifacts: names, bytes: pending.bytes }));

@@ -5,6 +5,7 @@ export const REQUEST: TaskRequest = {
   action: 'backup',
   cluster: 'orders',
   kind: 'logical',
+  type: 'full',
   label: '20261120T030000Z-logical-full-7f3a9c',
   attempt: 0,
   askedBy: { by: 'schedule', schedule: 'daily', scheduledTime: '2026-11-20T03:00:00Z' },

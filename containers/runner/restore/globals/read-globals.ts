@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../../../contract/errors.ts';
-import type { Manifest } from '../../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../../contract/logical-manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../../vault/fetch-artifact.ts';
 import { assertNamed } from '../check-streams.ts';
 import { refused } from '../preflight.ts';
@@ -14,7 +14,10 @@ const TRAILER = '-- PostgreSQL database cluster dump complete';
  * @throws HoldfastError VAULT_INTEGRITY when they lack their end, RESTORE_REFUSED, VAULT_DENIED,
  * VAULT_UNAVAILABLE
  */
-export async function readGlobals(reader: ArtifactReader, manifest: Manifest): Promise<Globals> {
+export async function readGlobals(
+  reader: ArtifactReader,
+  manifest: LogicalManifest,
+): Promise<Globals> {
   assertNamed(manifest.globals, 'globals.sql');
   const pieces: Buffer[] = [];
   for await (const piece of readArtifactStream(reader, manifest, manifest.globals)) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { HoldfastError } from '../../../../contract/errors.ts';
-import type { Manifest } from '../../../../contract/manifest.ts';
+import type { LogicalManifest } from '../../../../contract/logical-manifest.ts';
 import type { DumpToc } from '../dump-toc.ts';
 import { refused } from '../preflight.ts';
 import { type ChosenNames, findRelations } from '../selection/table-names.ts';
@@ -10,7 +10,7 @@ import { type ChosenNames, findRelations } from '../selection/table-names.ts';
  * The same rescue has the same name, so that it is not brought twice; 24 bytes, always.
  */
 export function rescueSchema(
-  { cluster, label }: Pick<Manifest, 'cluster' | 'label'>,
+  { cluster, label }: Pick<LogicalManifest, 'cluster' | 'label'>,
   database: string,
   { tables, schemas }: ChosenNames,
 ): string {

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { ArtifactContext } from './encryption-context.ts';
+import { Instant } from './names.ts';
+import { Lsn } from './physical-manifest.ts';
+
+/** `backup` in the encryption context of all WAL, which belongs to no backup. */
+export const WAL_CONTEXT = 'wal';
+
+/**
+ * What a segment or a history file is bound to: its name. All increments of a cluster share one, because
+ * they share a data key: what they are says each WAL page by itself (its address and its timeline).
+ */
+export function walContext(cluster: string, file: string | 'increments'): ArtifactContext {
+  return { cluster, backup: WAL_CONTEXT, artifact: file };
+}
+
+/** A point that somebody named: `pg_create_restore_point`. */
+export const RestorePoint = z.strictObject({ name: z.string(), lsn: Lsn, at: Instant });
+export type RestorePoint = z.infer<typeof RestorePoint>;
+
+/**
+ * What lies in a segment, so that a recovery target is found without opening any. Of the records that
+ * begin in it.
+ */
+export const WalIndex = z.strictObject({
+  commits: z.int().min(0),
+  /** Of the commits' own times, which need not grow; `null`: none. */
+  firstCommitAt: Instant.nullable(),
+  lastCommitAt: Instant.nullable(),
+  /** End of the last commit's record. */
+  lastCommitLsn: Lsn.nullable(),
+  /** Transactions that ended here, 32 bits as in the WAL; `null`: none. */
+  xids: z.tuple([z.int(), z.int()]).nullable(),
+  restorePoints: z.array(RestorePoint),
+  /** Restore points that there was no room for. */
+  moreRestorePoints: z.int().min(0),
+});
+export type WalIndex = z.infer<typeof WalIndex>;
+
+/** User metadata of an object under `wal/`: a listing and a HEAD tell all of it. Names are S3's, lower case. */
+export const WalMetadata = z.strictObject({
+  /** Of the plain text, before compression. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.coerce.number().int().min(0),
+  /** Of the server; a segment of another one is never taken for ours. */
+  'system-identifier': z.string().regex(/^\d+$/),
+  compression: z.enum(['zstd', 'none']),
+  /** `WalIndex` as JSON, of segments that were streamed. */
+  index: z.string().optional(),
+});
+export type WalMetadata = z.infer<typeof WalMetadata>;
