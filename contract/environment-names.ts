@@ -24,6 +24,11 @@ export function clusterOfFamily(environment: string, family: string): string | u
   return family.startsWith(prefix) ? family.slice(prefix.length) : undefined;
 }
 
+/** DynamoDB table of leases: which task streams a cluster's WAL. */
+export function leaseTableName(environment: string): string {
+  return resourceName(environment, 'leases');
+}
+
 /** IAM role under which a cluster's backup tasks run. 64 characters at most on AWS. */
 export function backupRoleName(environment: string, cluster: string): string {
   return `hf.${environment}.${cluster}`;

@@ -16,6 +16,10 @@ export const EnvironmentVariable = {
   SpoolDirectory: 'HOLDFAST_SPOOL_DIRECTORY',
   /** Task: `ClusterOptions` as JSON. */
   ClusterOptions: 'HOLDFAST_CLUSTER_OPTIONS',
+  /** Task: `stream-wal` of the one that streams WAL for as long as it lives; not set: it has a request. */
+  Action: 'HOLDFAST_ACTION',
+  /** Streamer: name of the DynamoDB table of leases. */
+  LeaseTable: 'HOLDFAST_LEASE_TABLE',
   /** Task, set at launch: `TaskRequest` as JSON. */
   Request: 'HOLDFAST_REQUEST',
   /** Task and start-task: ARN of the ECS cluster. */
@@ -81,6 +85,9 @@ export function readOptionalListVariable(
 ): string[] {
   return (from[name] ?? '').split(',').filter((value) => value !== '');
 }
+
+/** What `HOLDFAST_ACTION` says of the task that streams WAL. */
+export const STREAM_WAL = 'stream-wal';
 
 /** Name of the container in every task definition that `start-task` overrides. */
 export const RUNNER_CONTAINER = 'runner';

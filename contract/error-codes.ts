@@ -109,6 +109,11 @@ export const ERROR_CODES = {
     false,
     'A database that the configuration names is missing or cannot be dumped, or none is left.',
   ),
+  SOURCE_SETTINGS: entry(
+    ExitCode.SourceRefused,
+    false,
+    'A setting of the server stands in the way of what is asked of it.',
+  ),
   SOURCE_CONFLICT: entry(
     ExitCode.SourceUnavailable,
     true,
@@ -160,6 +165,16 @@ export const ERROR_CODES = {
     ExitCode.VaultIntegrity,
     false,
     'An object is not what its manifest says, or cannot be decrypted.',
+  ),
+  WAL_CONFLICT: entry(
+    ExitCode.VaultIntegrity,
+    false,
+    'The vault holds other WAL than the server has under the same name: two servers, or two histories of one.',
+  ),
+  LEASE_LOST: entry(
+    ExitCode.Busy,
+    true,
+    "Another task streams the cluster's WAL now, or the lease could not be renewed in time.",
   ),
   MANIFEST_INVALID: entry(
     ExitCode.VaultIntegrity,

@@ -11,11 +11,24 @@ export const Metric = {
   BackupsRetried: 'BackupsRetried',
   /** From the start of the task's container to its end; absent when it never started. Seconds. */
   BackupSeconds: 'BackupSeconds',
+  /** Position up to which all WAL is in the vault, from the start of the server's history. Bytes. */
+  WalArchivedBytes: 'WalArchivedBytes',
+  /** How much WAL the server has beyond that. Bytes. */
+  WalLagBytes: 'WalLagBytes',
+  /** Since when the server has had WAL that the vault does not hold; 0: none. Seconds. */
+  WalLagSeconds: 'WalLagSeconds',
+  /** Places where WAL is missing that this streamer has seen. */
+  WalGaps: 'WalGaps',
+  /** 1 while the streamer receives WAL, 0 while it tries to. */
+  WalStreaming: 'WalStreaming',
 } as const;
 
 export type Metric = (typeof Metric)[keyof typeof Metric];
 
-/** What each metric is told apart by. */
+/** What the metrics of WAL are told apart by. */
+export const WAL_METRIC_DIMENSIONS = ['Environment', 'Cluster'] as const;
+
+/** What each metric of a backup is told apart by. */
 export const MetricDimension = {
   Environment: 'Environment',
   Cluster: 'Cluster',

@@ -69,16 +69,18 @@ function codesOf(exitCode: number | undefined): ErrorCode[] {
   );
 }
 
-/** Codes of the functions and of the command alone, which share exit statuses with a backup's. */
+/** Codes of the functions, of the command and of the streamer alone, which share exit statuses with a backup's. */
 const NEVER_A_BACKUPS: ReadonlySet<ErrorCode> = new Set([
   'BACKUP_FAILED',
   'BACKUP_UNKNOWN',
   'CLUSTER_RETIRED',
   'CLUSTER_UNKNOWN',
   'DATABASE_UNKNOWN',
+  'LEASE_LOST',
   'TABLE_UNKNOWN',
   'TASK_NOT_STARTED',
   'TASK_REFUSED',
+  'WAL_CONFLICT',
 ]);
 
 /**

@@ -14,6 +14,9 @@ export function walContext(cluster: string, file: string | 'increments'): Artifa
   return { cluster, backup: WAL_CONTEXT, artifact: file };
 }
 
+/** Lock of increments: when it ends, the whole segment must long be there. Days. */
+export const INCREMENT_LOCK_DAYS = 2;
+
 /** A point that somebody named: `pg_create_restore_point`. */
 export const RestorePoint = z.strictObject({ name: z.string(), lsn: Lsn, at: Instant });
 export type RestorePoint = z.infer<typeof RestorePoint>;
