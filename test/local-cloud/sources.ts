@@ -19,7 +19,10 @@ import {
 import type { Run } from './servers/run.ts';
 import type { Teardown } from './teardown.ts';
 
-type Cluster = Pick<Environment['clusters'][number], 'name' | 'postgresMajor' | 'secretName'>;
+type Cluster = Pick<
+  Environment['clusters'][number],
+  'name' | 'postgresMajor' | 'secretName' | 'schedules' | 'wal'
+>;
 
 type Servers = Pick<Postgres, 'primary' | 'standby'>;
 
@@ -92,15 +95,16 @@ export class Sources {
 
   async #launch(name: string): Promise<Postgres> {
     const { run, certificates, teardown, dataDirectory } = this.#options;
+    const cluster = this.#cluster(name);
     const postgres = await startPostgres({
       run,
       certificates,
-      major: this.#cluster(name).postgresMajor,
+      major: cluster.postgresMajor,
       prefix: name === this.first ? '' : `${name}-`,
       ...(dataDirectory === undefined ? {} : { dataDirectory }),
     });
     await teardown.add(`PostgreSQL of ${name}`, () => postgres.stop());
-    await prepareSource(postgres.primary);
+    await prepareSource(postgres.primary, { replication: isPhysical(cluster) });
     return postgres;
   }
 
@@ -109,4 +113,9 @@ export class Sources {
     if (cluster === undefined) throw new Error(`The environment has no cluster ${name}.`);
     return cluster;
   }
+}
+
+/** Whether the cluster's files or its WAL are backed up, which takes replication connections. */
+function isPhysical({ schedules, wal }: Cluster): boolean {
+  return wal !== undefined || schedules.some(({ kind }) => kind === 'physical');
 }

@@ -3,10 +3,14 @@
 /** Where a server keeps its data, inside its container. */
 export const DATA = '/var/lib/postgresql/data';
 
+/** Where tablespaces may lie, inside its container: a directory each, of the server's own making. */
+export const TABLESPACES = '/var/lib/postgresql/tablespaces';
+
 /** As root: hands the mounted certificate to the server's user, for the key must be his alone. */
 const PREPARE = `set -eu
 install -d -o postgres -g postgres -m 700 ${DATA} /var/lib/postgresql/tls
 install -d -o postgres -g postgres -m 775 /run/postgresql
+install -d -o postgres -g postgres -m 700 ${TABLESPACES}
 for file in ca.pem server.pem server.key; do
   install -o postgres -g postgres -m 600 "/certificates/$file" /var/lib/postgresql/tls/
 done
@@ -44,6 +48,11 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 hostssl replication all 127.0.0.1/32 scram-sha-256
 `;
 
+/** Incremental base backups rest on the summaries, which 17 brought. */
+function settings(major: number): string {
+  return major < 17 ? SETTINGS : `${SETTINGS}summarize_wal = on\n`;
+}
+
 function programs(major: number): string {
   return `/usr/lib/postgresql/${major}/bin`;
 }
@@ -68,7 +77,7 @@ as_postgres ${programs(major)}/initdb --no-sync --no-instructions --data-checksu
   --pwfile=/run/postgresql/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
 rm /run/postgresql/password
 cat >> ${DATA}/postgresql.conf <<'END'
-${SETTINGS}END
+${settings(major)}END
 cat > ${DATA}/pg_hba.conf <<'END'
 ${HBA}END
 fi
