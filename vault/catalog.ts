@@ -1,4 +1,3 @@
-import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contract/errors.ts';
 import { parseLabel } from '../contract/label.ts';
 import { type Manifest, parseManifest } from '../contract/manifest.ts';
@@ -9,7 +8,6 @@ import {
   manifestKey,
   parseManifestKey,
 } from '../contract/vault-keys.ts';
-import { awsError } from './aws-errors.ts';
 import { fetchVersion } from './fetch-object.ts';
 import { listVersions } from './object-versions.ts';
 import type { VaultReader } from './vault-reader.ts';
@@ -39,29 +37,11 @@ export interface CatalogListing {
  */
 export async function listClusters(vault: VaultReader): Promise<string[]> {
   const names = new Set<string>();
-  let KeyMarker: string | undefined;
-  let VersionIdMarker: string | undefined;
-  for (;;) {
-    const page = await vault.s3
-      .send(
-        new ListObjectVersionsCommand({
-          Bucket: vault.bucket,
-          Prefix: CLUSTERS_PREFIX,
-          Delimiter: '/',
-          KeyMarker,
-          VersionIdMarker,
-        }),
-      )
-      .catch((error: unknown) => {
-        throw awsError(error, 's3:ListBucketVersions', `${vault.bucket}/${CLUSTERS_PREFIX}`);
-      });
-    for (const { Prefix } of page.CommonPrefixes ?? []) {
-      if (Prefix !== undefined) names.add(Prefix.slice(CLUSTERS_PREFIX.length, -1));
-    }
-    if (page.IsTruncated !== true) return [...names].sort();
-    KeyMarker = page.NextKeyMarker;
-    VersionIdMarker = page.NextVersionIdMarker;
+  const onFolder = (prefix: string) => names.add(prefix.slice(CLUSTERS_PREFIX.length, -1));
+  for await (const _key of listVersions(vault, CLUSTERS_PREFIX, { onFolder })) {
+    // A key beside the clusters' folders is nobody's.
   }
+  return [...names].sort();
 }
 
 /**

@@ -17,16 +17,27 @@ export interface VersionSource {
   readonly bucket: string;
 }
 
+export interface ListOptions {
+  /** Where to begin: keys that sort after this one. */
+  readonly after?: string | undefined;
+  /**
+   * Given, keys with another `/` after the prefix are not listed one by one: it is told of each such
+   * folder instead, its `/` included.
+   */
+  readonly onFolder?: ((prefix: string) => void) | undefined;
+}
+
 /**
- * Every version and delete marker under a prefix, in S3's order: by key, newest first.
+ * Every version and delete marker under a prefix, by key, as S3 orders them: its versions newest first.
  *
  * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function* listVersions(
   from: VersionSource,
   prefix: string,
+  { after, onFolder }: ListOptions = {},
 ): AsyncGenerator<ObjectVersion> {
-  let KeyMarker: string | undefined;
+  let KeyMarker = after;
   let VersionIdMarker: string | undefined;
   for (;;) {
     const page = await from.s3
@@ -34,6 +45,7 @@ export async function* listVersions(
         new ListObjectVersionsCommand({
           Bucket: from.bucket,
           Prefix: prefix,
+          ...(onFolder === undefined ? {} : { Delimiter: '/' }),
           KeyMarker,
           VersionIdMarker,
         }),
@@ -41,6 +53,9 @@ export async function* listVersions(
       .catch((error: unknown) => {
         throw awsError(error, 's3:ListBucketVersions', `${from.bucket}/${prefix}`);
       });
+    for (const { Prefix } of page.CommonPrefixes ?? []) {
+      if (Prefix !== undefined) onFolder?.(Prefix);
+    }
     const listed = [
       ...(page.Versions ?? []).map((version) => ({ ...version, deleteMarker: false })),
       ...(page.DeleteMarkers ?? []).map((marker) => ({
@@ -50,6 +65,8 @@ export async function* listVersions(
         deleteMarker: true,
       })),
     ];
+    // An answer has all versions first and all markers after them: sorted, a key's stand together.
+    if (page.DeleteMarkers?.length) listed.sort((a, b) => compareKeys(a.Key, b.Key));
     for (const { Key, VersionId, ETag, Size, LastModified, deleteMarker } of listed) {
       if (Key === undefined || VersionId === undefined) continue;
       yield {
@@ -65,6 +82,10 @@ export async function* listVersions(
     KeyMarker = page.NextKeyMarker;
     VersionIdMarker = page.NextVersionIdMarker;
   }
+}
+
+function compareKeys(a = '', b = ''): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** The version of exactly this key that was written first, and so the one that counts. */

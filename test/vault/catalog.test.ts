@@ -52,7 +52,7 @@ test('refuses a manifest that is about another backup', async () => {
 
 test('tells of keys that it does not know, but not of roll-ups', async () => {
   put(fake, 'clusters/orders/catalog/rollup/2026-10.json', '{}');
-  put(fake, 'clusters/orders/catalog/20261120T030000Z-physical-full-7f3a9c.json', '{}');
+  put(fake, 'clusters/orders/catalog/20261120T030000Z-snapshot-full-7f3a9c.json', '{}');
   put(fake, keyOf('20261123T030000Z-logical-full-000000'), undefined);
   const { entries, warnings } = await listBackups(fake, 'orders');
   expect(entries).toHaveLength(2);

@@ -39,38 +39,54 @@ export class LengthCheck implements AsyncIterable<Buffer> {
 export class PlainTextCheck {
   readonly #expected: Digest;
   readonly #what: string;
+  readonly #promisedBy: string;
   readonly #hash = createHash('sha256');
   #bytes = 0;
 
-  /** @param what named in the error. */
-  constructor(expected: Digest, what: string) {
+  /**
+   * @param what named in the error.
+   * @param promisedBy where the expectation comes from.
+   */
+  constructor(expected: Digest, what: string, promisedBy = 'its manifest') {
     this.#expected = expected;
     this.#what = what;
+    this.#promisedBy = promisedBy;
   }
 
   /** @throws HoldfastError VAULT_INTEGRITY */
   update(piece: Buffer): void {
     this.#bytes += piece.length;
-    if (this.#bytes > this.#expected.bytes) throw tooMany(this.#what, this.#expected);
+    if (this.#bytes > this.#expected.bytes)
+      throw tooMany(this.#what, this.#expected, this.#promisedBy);
     this.#hash.update(piece);
   }
 
   /** @throws HoldfastError VAULT_INTEGRITY */
   end(): void {
     const { bytes, sha256 } = this.#expected;
-    if (this.#bytes !== bytes) throw tooFew(this.#what, this.#expected, this.#bytes);
+    if (this.#bytes !== bytes)
+      throw tooFew(this.#what, this.#expected, this.#bytes, this.#promisedBy);
     const found = this.#hash.digest('hex');
     if (found === sha256) return;
-    throw mismatch(this.#what, `SHA-256 ${found} where its manifest states ${sha256}`);
+    throw mismatch(this.#what, `SHA-256 ${found} where ${this.#promisedBy} states ${sha256}`);
   }
 }
 
-function tooMany(what: string, { bytes }: Pick<Digest, 'bytes'>): HoldfastError {
-  return mismatch(what, `more than the ${bytes} bytes that its manifest states`);
+function tooMany(
+  what: string,
+  { bytes }: Pick<Digest, 'bytes'>,
+  promisedBy = 'its manifest',
+): HoldfastError {
+  return mismatch(what, `more than the ${bytes} bytes that ${promisedBy} states`);
 }
 
-function tooFew(what: string, expected: Pick<Digest, 'bytes'>, found: number): HoldfastError {
-  return mismatch(what, `${found} bytes where its manifest states ${expected.bytes}`);
+function tooFew(
+  what: string,
+  expected: Pick<Digest, 'bytes'>,
+  found: number,
+  promisedBy = 'its manifest',
+): HoldfastError {
+  return mismatch(what, `${found} bytes where ${promisedBy} states ${expected.bytes}`);
 }
 
 function mismatch(what: string, found: string): HoldfastError {
