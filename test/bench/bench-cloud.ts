@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { build } from 'esbuild';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
-import type { LogicalManifest } from '../../contract/logical-manifest.ts';
-import { manifestOfKind, parseManifest } from '../../contract/manifest.ts';
+import { type Manifest, manifestOfKind, parseManifest } from '../../contract/manifest.ts';
+import type { BackupKind, BackupType } from '../../contract/names.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
 import { type LocalCloud, startLocalCloud, type TaskView } from '../local-cloud/local-cloud.ts';
@@ -31,6 +31,8 @@ export interface BenchCloud {
   readonly cloud: LocalCloud;
   /** Directory on the host, mounted into the alternatives' containers. */
   readonly tools: string;
+  /** On the host: the primary's files and the standby's, a directory each. */
+  readonly dataDirectory: string;
   stop(): Promise<void>;
 }
 
@@ -53,7 +55,7 @@ export async function startBenchCloud(
       await mkdir(tools, { recursive: true, mode: 0o755 });
       await bundleUploader(tools);
       await cloud.s3.send(new CreateBucketCommand({ Bucket: PLAIN_BUCKET }));
-      return { cloud, tools, stop };
+      return { cloud, tools, dataDirectory: directory, stop };
     } catch (error) {
       await stop();
       throw error;
@@ -79,8 +81,8 @@ async function bundleUploader(directory: string): Promise<void> {
   });
 }
 
-export interface BackupTaken {
-  readonly manifest: LogicalManifest;
+export interface BackupTaken<Kind extends BackupKind> {
+  readonly manifest: Extract<Manifest, { kind: Kind }>;
   /** Of the whole task: from the start of its container to its removal. */
   readonly seconds: number;
   /** Objects that it left in the vault, manifest included. */
@@ -89,20 +91,25 @@ export interface BackupTaken {
 
 let requests = 0;
 
-/**
- * Takes a backup as a person does.
- *
- * @param during looks at the task while it runs.
- */
-export async function takeBackup(
+/** What is asked for, and who looks at the task while it runs. */
+export interface BackupWanted<Kind extends BackupKind> {
+  readonly kind: Kind;
+  /** @default 'full' */
+  readonly type?: BackupType;
+  readonly during?: (task: TaskView) => Promise<void>;
+}
+
+/** Takes a backup as a person does. */
+export async function takeBackup<Kind extends BackupKind>(
   { cloud }: BenchCloud,
-  during?: (task: TaskView) => Promise<void>,
-): Promise<BackupTaken> {
+  { kind, type = 'full', during }: BackupWanted<Kind>,
+): Promise<BackupTaken<Kind>> {
   requests += 1;
   const { payload, failed } = await cloud.invoke(startTaskFunctionName(cloud.environment), {
     action: 'backup',
     cluster: CLUSTER,
-    kind: 'logical',
+    kind,
+    type,
     requestId: `bench-${requests}`,
     requestedAt: new Date().toISOString(),
   });
@@ -117,7 +124,7 @@ export async function takeBackup(
   const { Body } = await cloud.s3.send(new GetObjectCommand({ Bucket: cloud.bucket, Key: key }));
   const manifest = manifestOfKind(
     parseManifest((await Body?.transformToString()) ?? '', key),
-    'logical',
+    kind,
   );
   if (manifest.source.role !== 'replica') throw new Error('The primary served, not the standby.');
   const { Versions = [] } = await cloud.s3.send(

@@ -1,5 +1,11 @@
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BenchCloud, startBenchCloud } from './bench-cloud.ts';
+import { barmanCloudBackup, pgBackRest } from './base-contenders.ts';
+import { type BenchCloud, PLAIN_BUCKET, startBenchCloud } from './bench-cloud.ts';
 import { rowsDataset } from './dataset.ts';
 import { fallsShort, inTurn, ratio, table } from './figures.ts';
 import { measureBackup } from './measure.ts';
@@ -24,6 +30,36 @@ describe('the benchmark', () => {
     }
     expect(Object.values(measured.rounds).map(({ length }) => length)).toEqual([1, 1, 1, 1, 1]);
   });
+
+  test('takes whole base backups with those that it compares with', async () => {
+    for (const contender of [pgBackRest, barmanCloudBackup]) {
+      const { backup } = await contender(bench, silent);
+      expect(await backup()).toBeGreaterThan(0);
+    }
+    // pgBackRest writes this last, and here encrypted.
+    const [manifest = ''] = await plainKeys(/^pgbackrest-.*\/\d{8}-\d{6}F\/backup\.manifest$/);
+    expect(await plainText(manifest)).toMatch(/^Salted__/);
+    const [info = ''] = await plainKeys(/^barman-.*\/backup\.info$/);
+    expect(await plainText(info)).toContain('status=DONE');
+  });
+
+  async function plainKeys(pattern: RegExp): Promise<string[]> {
+    const keys: string[] = [];
+    let ContinuationToken: string | undefined;
+    do {
+      const page: ListObjectsV2CommandOutput = await bench.cloud.s3.send(
+        new ListObjectsV2Command({ Bucket: PLAIN_BUCKET, ContinuationToken }),
+      );
+      keys.push(...(page.Contents ?? []).map(({ Key = '' }) => Key));
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken !== undefined);
+    return keys.filter((key) => pattern.test(key));
+  }
+
+  async function plainText(Key: string): Promise<string> {
+    const { Body } = await bench.cloud.s3.send(new GetObjectCommand({ Bucket: PLAIN_BUCKET, Key }));
+    return (await Body?.transformToString('latin1')) ?? '';
+  }
 });
 
 describe('figures', () => {

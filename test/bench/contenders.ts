@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { execa } from 'execa';
-import { createVolume, removeContainer, runContainer } from '../local-cloud/platform/container.ts';
+import { createVolume } from '../local-cloud/platform/container.ts';
 import { CA_PATH } from '../local-cloud/platform/tasks.ts';
 import { BACKUP_ROLE } from '../local-cloud/seed.ts';
 import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
 import { STOCK_TOOLS } from '../local-cloud/stock-tools.ts';
 import { type BenchCloud, PLAIN_BUCKET } from './bench-cloud.ts';
 import { DATABASE } from './dataset.ts';
+import { inContainer, libpqEnvironment, superuserEnvironment } from './in-container.ts';
 
 const run = promisify(execFile);
 
@@ -45,7 +45,7 @@ export async function dumpBesideUpload(bench: BenchCloud, volume: string): Promi
   const again = DIRECTORY_DUMP.replace('/spool/dump', '/spool/again');
   const script = `${upload} & uploading=$!; ${again} && wait $uploading && rm -r /spool/again`;
   const environment = { ...sourceEnvironment(bench), ...uploaderEnvironment(bench) };
-  return await inContainer(bench, script, environment, volume);
+  return await inContainer(bench, script, environment, { volume });
 }
 
 /** What many do today: one dump, through openssl, into a multipart upload of standard input. Seconds. */
@@ -86,7 +86,7 @@ export async function pipedDump(bench: BenchCloud): Promise<number> {
 export async function dumpToVolume(bench: BenchCloud): Promise<string> {
   const volume = `holdfast-${bench.cloud.run}-bench-dump`;
   await createVolume(volume, bench.cloud.run);
-  await inContainer(bench, DIRECTORY_DUMP, sourceEnvironment(bench), volume);
+  await inContainer(bench, DIRECTORY_DUMP, sourceEnvironment(bench), { volume });
   return volume;
 }
 
@@ -96,12 +96,11 @@ export async function bareRestore(
   target: PostgresServer,
   volume: string,
 ): Promise<number> {
-  const { password } = new URL(target.uri);
   return await inContainer(
     bench,
     `pg_restore --exit-on-error -j2 --no-owner -d ${DATABASE} /spool/dump`,
-    libpqEnvironment(target, 'postgres', decodeURIComponent(password)),
-    volume,
+    superuserEnvironment(target),
+    { volume },
   );
 }
 
@@ -109,66 +108,6 @@ function sourceEnvironment({ cloud }: BenchCloud): Record<string, string> {
   return libpqEnvironment(cloud.standby, BACKUP_ROLE.user, BACKUP_ROLE.password);
 }
 
-function libpqEnvironment(
-  { host, port }: PostgresServer,
-  user: string,
-  password: string,
-): Record<string, string> {
-  return {
-    PGHOST: host,
-    PGPORT: String(port),
-    PGUSER: user,
-    PGPASSWORD: password,
-    PGSSLMODE: 'verify-full',
-    PGSSLROOTCERT: CA_PATH,
-  };
-}
-
 function uploaderEnvironment({ cloud }: BenchCloud): Record<string, string> {
   return { ...cloud.principals.admin.environment, NODE_EXTRA_CA_CERTS: CA_PATH };
-}
-
-/** Runs a script as the backup's task runs: same image, same limits, a volume of its own. Seconds. */
-async function inContainer(
-  { cloud, tools }: BenchCloud,
-  script: string,
-  environment: Readonly<Record<string, string>>,
-  kept?: string,
-): Promise<number> {
-  const [definition] = cloud.model.taskDefinitions.values();
-  if (definition === undefined) throw new Error('The templates have no task definition.');
-  const name = `holdfast-${cloud.run}-bench-${randomBytes(4).toString('hex')}`;
-  const logFile = join(cloud.directory, `${name}.log`);
-  const began = performance.now();
-  const volume = kept ?? `${name}-spool`;
-  if (kept === undefined) await createVolume(volume, cloud.run);
-  let exitCode: number;
-  try {
-    ({ exitCode } = await runContainer(
-      {
-        name,
-        image: cloud.image,
-        run: cloud.run,
-        environment: {
-          ...environment,
-          PATH: '/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin',
-        },
-        command: ['bash', '-c', script],
-        memoryMiB: definition.memoryMiB,
-        cpu: definition.cpu,
-        readOnly: definition.container.readOnly,
-        mounts: [
-          { from: cloud.caFile, path: CA_PATH, readOnly: true },
-          { from: tools, path: '/bench-tools', readOnly: false },
-          { from: volume, path: '/spool', readOnly: false },
-        ],
-      },
-      logFile,
-    ));
-  } finally {
-    await removeContainer(name, kept === undefined ? [volume] : []);
-  }
-  const seconds = (performance.now() - began) / 1000;
-  if (exitCode === 0) return seconds;
-  throw new Error(`${script} ended with ${exitCode}: ${readFileSync(logFile, 'utf8')}`);
 }

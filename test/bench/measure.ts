@@ -32,7 +32,7 @@ export async function measureBackup(
     {
       bare: () => bareDump(bench),
       holdfast: async () => {
-        const taken = await takeBackup(bench);
+        const taken = await takeBackup(bench, { kind: 'logical' });
         last = taken.manifest.durations;
         return taken.seconds;
       },
@@ -81,8 +81,11 @@ export async function measureMemory(
   { log }: MeasureOptions,
 ): Promise<Measurement> {
   let observed = { peakRssBytes: 0, peakSpoolBytes: 0 };
-  const { manifest, seconds } = await takeBackup(bench, async (task) => {
-    observed = await observeTask(task);
+  const { manifest, seconds } = await takeBackup(bench, {
+    kind: 'logical',
+    during: async (task) => {
+      observed = await observeTask(task);
+    },
   });
   const bytes = manifest.databases.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const size = `${(bytes / 1e9).toFixed(1)} GB`;
@@ -115,7 +118,7 @@ export async function measureTables(
     {
       bare: () => bareDump(bench),
       holdfast: async () => {
-        const taken = await takeBackup(bench);
+        const taken = await takeBackup(bench, { kind: 'logical' });
         objects = Math.max(objects, taken.objects);
         durations = taken.manifest.durations;
         return taken.seconds;
@@ -145,7 +148,7 @@ export async function measureRestore(
   bench: BenchCloud,
   { rounds, log }: MeasureOptions,
 ): Promise<Measurement> {
-  const { manifest } = await takeBackup(bench);
+  const { manifest } = await takeBackup(bench, { kind: 'logical' });
   const volume = await dumpToVolume(bench);
   const target = await startTarget(bench);
   const stages: unknown[] = [];
