@@ -27,7 +27,7 @@ export type RestorePoint = z.infer<typeof RestorePoint>;
  */
 export const WalIndex = z.strictObject({
   commits: z.int().min(0),
-  /** Of the commits' own times, which need not grow; `null`: none. */
+  /** The earliest and the latest of the commits' own times, which need not grow; `null`: no commit. */
   firstCommitAt: Instant.nullable(),
   lastCommitAt: Instant.nullable(),
   /** End of the last commit's record. */

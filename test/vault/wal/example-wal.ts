@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { walFileKey, walIncrementKey } from '../../../contract/wal-keys.ts';
-import { type WalMetadata, walContext } from '../../../contract/wal-object.ts';
+import { type WalIndex, type WalMetadata, walContext } from '../../../contract/wal-object.ts';
 import { parseSegmentName, segmentStart } from '../../../contract/wal-segments.ts';
 import type { OpenDataKeys } from '../../../vault/decryption/decryption-keyring.ts';
+import { buildIndexText } from '../../../vault/wal/index-text.ts';
 import { PAGE_BYTES } from '../../../vault/wal/wal-pages.ts';
 import { encryptExample } from '../example-message.ts';
 
@@ -42,7 +43,7 @@ export function exampleSegment(name: string, options: ExamplePages = {}): Buffer
 }
 
 /** A vault that objects can be put into. */
-export interface WalTarget {
+export interface ExampleVault {
   readonly s3: Pick<S3Client, 'send'>;
   readonly bucket: string;
   readonly dataKeys: OpenDataKeys;
@@ -55,9 +56,25 @@ export interface PutOptions {
   readonly context?: string;
 }
 
-/** Puts a segment, `.partial` or history as the streamer would, and returns its key. */
+/** As `putWal`, with an index of what is in it. */
+export async function putIndexed(
+  to: ExampleVault,
+  cluster: string,
+  name: string,
+  index: Partial<WalIndex> = {},
+): Promise<string> {
+  const text = buildIndexText({ ...NO_COMMIT, ...index });
+  return putWal(to, cluster, name, exampleSegment(name), { metadata: { index: text } });
+}
+
+const NO_COMMIT: WalIndex = {
+  ...{ commits: 0, firstCommitAt: null, lastCommitAt: null, lastCommitLsn: null },
+  ...{ xids: null, restorePoints: [], moreRestorePoints: 0 },
+};
+
+/** Puts a segment, `.partial` or history, whether or not a streamer would have, and returns its key. */
 export async function putWal(
-  to: WalTarget,
+  to: ExampleVault,
   cluster: string,
   name: string,
   bytes: Buffer,
@@ -70,7 +87,7 @@ export async function putWal(
 
 /** Puts bytes of a segment that is still being written. */
 export async function putIncrement(
-  to: WalTarget,
+  to: ExampleVault,
   cluster: string,
   segment: string,
   [from, to_]: readonly [number, number],
@@ -84,7 +101,7 @@ export async function putIncrement(
 }
 
 async function putObject(
-  { s3, bucket, dataKeys }: WalTarget,
+  { s3, bucket, dataKeys }: ExampleVault,
   cluster: string,
   key: string,
   bytes: Buffer,
