@@ -1,19 +1,28 @@
+import { Chains } from '../contract/chains.ts';
 import { HoldfastError } from '../contract/errors.ts';
+import { parseLabel } from '../contract/label.ts';
+import type { BackupKind } from '../contract/names.ts';
 import type { ClusterState } from '../contract/parameters.ts';
-import { type CatalogEntry, listBackups, listClusters, readManifest } from '../vault/catalog.ts';
-import type { VaultReader } from '../vault/vault-reader.ts';
-import { describeCluster, standingOf } from './cluster-state.ts';
+import { type CatalogEntry, listBackups, listClusters } from '../vault/catalog.ts';
+import { describeRecovery, type RecoverySummary, recoveryOf } from './cluster-recovery.ts';
+import { describeCluster, type Standing, standingOf } from './cluster-state.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
+import { physicalOf, type ReadBackup, readBackups } from './read-backups.ts';
 import { type BackupSummary, summarize, summarizeUnreadable } from './summarize.ts';
-
-/** Manifests read at a time. */
-const AT_ONCE = 16;
 
 export interface ListOptions {
   readonly environment: string;
   readonly cluster?: string | undefined;
+  readonly kind?: BackupKind | undefined;
   readonly json: boolean;
+}
+
+/** A cluster as `list` shows it. */
+interface ListedCluster {
+  readonly name: string;
+  readonly state: Standing;
+  readonly recovery: RecoverySummary | null;
 }
 
 /**
@@ -21,12 +30,15 @@ export interface ListOptions {
  *
  * @throws HoldfastError CLUSTER_UNKNOWN when there is no such cluster, and never was one
  */
-export async function list({ environment, cluster, json }: ListOptions, io: Io): Promise<void> {
+export async function list(
+  { environment, cluster, kind, json }: ListOptions,
+  io: Io,
+): Promise<void> {
   const vault = await io.services.openVault(environment);
-  const clusters = cluster === undefined ? await listClusters(vault) : [cluster];
+  const inVault = cluster === undefined ? await listClusters(vault) : [cluster];
   const entries: CatalogEntry[] = [];
   const warnings: string[] = [];
-  for (const name of clusters) {
+  for (const name of inVault) {
     const listing = await listBackups(vault, name);
     entries.push(...listing.entries);
     warnings.push(...listing.warnings);
@@ -36,24 +48,59 @@ export async function list({ environment, cluster, json }: ListOptions, io: Io):
     const there = await listClusters(vault);
     if (!there.includes(cluster)) throw unknown(cluster, [...configured.keys(), ...there]);
   }
-  const backups = await readAll(vault, entries, io);
+  const wanted = entries.filter(
+    ({ label }) => kind === undefined || parseLabel(label)?.kind === kind,
+  );
+  const read = await readBackups(vault, wanted, io);
+  const backups = read.map((one) => summaryOf(one, read, io.now()));
+  const clusters: ListedCluster[] = [];
+  for (const name of namesOf(inVault, cluster === undefined ? configured : new Map())) {
+    const recovery =
+      kind === 'logical' ? null : await recoveryOf(vault, { environment, cluster: name }, read, io);
+    clusters.push({ name, state: standingOf(name, configured), recovery });
+  }
   if (json) {
-    const all = [...new Set([...clusters, ...(cluster === undefined ? configured.keys() : [])])];
-    const standing = all.sort().map((name) => ({ name, state: standingOf(name, configured) }));
-    const document = { clusters: standing, backups, warnings };
-    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    io.stdout.write(`${JSON.stringify({ clusters, backups, warnings }, null, 2)}\n`);
     return;
   }
   if (backups.length === 0) {
     const of = cluster === undefined ? '' : ` of the cluster "${cluster}"`;
-    io.stdout.write(`The vault holds no backup${of}.\n`);
+    io.stdout.write(`The vault holds no ${kind === undefined ? '' : `${kind} `}backup${of}.\n`);
   } else {
     io.stdout.write(formatTable([HEAD, ...backups.map((backup) => row(backup, configured))]));
   }
+  io.stdout.write(clusters.map(recoveryText).join(''));
   for (const { cluster: of, label, warnings: found } of backups) {
     for (const warning of found) io.stderr.write(`warning: ${of}, ${label}: ${warning}\n`);
   }
+  for (const { name, recovery } of clusters) {
+    for (const warning of recovery?.warnings ?? []) {
+      io.stderr.write(`warning: ${name}: ${warning}\n`);
+    }
+  }
   for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
+}
+
+/** Everything that is there or should be, sorted. */
+function namesOf(inVault: readonly string[], configured: ReadonlyMap<string, unknown>): string[] {
+  return [...new Set([...inVault, ...configured.keys()])].sort();
+}
+
+function recoveryText({ name, recovery }: ListedCluster): string {
+  return recovery === null ? '' : `\n${describeRecovery(name, recovery)}`;
+}
+
+function summaryOf(
+  { entry, manifest, problem }: ReadBackup,
+  read: readonly ReadBackup[],
+  now: Date,
+): BackupSummary {
+  if (manifest === undefined) return summarizeUnreadable(entry, problem);
+  const summary = summarize(entry, manifest, now);
+  if (manifest.kind === 'logical' || manifest.chain.length === 0) return summary;
+  const problems = new Chains(physicalOf(read, entry.cluster)).problemsOf(manifest);
+  const found = problems.map((one) => `${one.is}: ${one.found}`);
+  return { ...summary, warnings: [...summary.warnings, ...found] };
 }
 
 /** A typing error must not look like a cluster without backups. */
@@ -69,6 +116,9 @@ function unknown(cluster: string, names: readonly string[]): HoldfastError {
 const HEAD = [
   'LABEL',
   'CLUSTER',
+  'KIND',
+  'TYPE',
+  'RESTS ON',
   'AGE',
   'DATA AS OF',
   'SOURCE',
@@ -83,11 +133,15 @@ function row(backup: BackupSummary, configured: ReadonlyMap<string, ClusterState
   const cluster = describeCluster(backup.cluster, standingOf(backup.cluster, configured));
   const warnings = backup.warnings.length === 0 ? '-' : String(backup.warnings.length);
   if (backup.ageSeconds === null) {
-    return [backup.label, cluster, '?', '?', '?', '?', '?', '?', '?', warnings];
+    const unread = Array.from({ length: 8 }, () => '?');
+    return [backup.label, cluster, backup.kind, backup.type, ...unread, warnings];
   }
   return [
     backup.label,
     cluster,
+    backup.kind,
+    backup.damaged ? `${backup.type} (damaged)` : backup.type,
+    backup.chain.at(-1) ?? '-',
     formatSeconds(backup.ageSeconds),
     formatInstant(backup.dataAsOf),
     backup.source ?? '?',
@@ -102,34 +156,4 @@ function row(backup: BackupSummary, configured: ReadonlyMap<string, ClusterState
 function names(databases: readonly string[]): string {
   const shown = databases.slice(0, 3).join(', ');
   return databases.length > 3 ? `${shown} and ${databases.length - 3} more` : shown;
-}
-
-/** One unreadable manifest must not hide the others: it becomes a row with a warning. */
-async function readAll(
-  vault: VaultReader,
-  entries: readonly CatalogEntry[],
-  io: Io,
-): Promise<BackupSummary[]> {
-  const summaries: BackupSummary[] = [];
-  const now = io.now();
-  for (let at = 0; at < entries.length; at += AT_ONCE) {
-    io.signal.throwIfAborted();
-    summaries.push(
-      ...(await Promise.all(
-        entries.slice(at, at + AT_ONCE).map(async (entry) => {
-          try {
-            return summarize(entry, await readManifest(vault, entry), now);
-          } catch (error) {
-            if (!(error instanceof HoldfastError) || !isAboutOneBackup(error)) throw error;
-            return summarizeUnreadable(entry, error.message);
-          }
-        }),
-      )),
-    );
-  }
-  return summaries;
-}
-
-function isAboutOneBackup({ code }: HoldfastError): boolean {
-  return code === 'MANIFEST_INVALID' || code === 'VAULT_INTEGRITY';
 }

@@ -69,6 +69,7 @@ export function buildProgram(io: Io): Command {
 
   common(program, io, 'list', 'list the backups of one cluster, or of all')
     .option('--cluster <NAME>', 'of this cluster only', checkedBy(ClusterName))
+    .addOption(new Option('--kind <KIND>', 'of this kind only').choices(BACKUP_KINDS))
     .addHelpText('after', '\nExample:\n  holdfast list --environment prod --cluster orders')
     .action((options) =>
       untilStopped(io.signal, list({ ...options, ...environmentOf(options, io) }, io)),

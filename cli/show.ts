@@ -4,6 +4,7 @@ import { describeDatabases, logicalFacts } from './describe-logical.ts';
 import { describePhysicalDatabases, physicalFacts } from './describe-physical.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
+import { relativesOf } from './relatives.ts';
 import { databasesOf, sum } from './summarize.ts';
 
 export interface ShowOptions {
@@ -18,15 +19,23 @@ export async function show(options: ShowOptions, io: Io): Promise<void> {
   const vault = await io.services.openVault(options.environment);
   const entry = await findBackup(vault, options.cluster, options.label);
   const manifest = await readManifest(vault, entry);
-  const warnings = [...entry.warnings, ...manifest.warnings];
+  const relatives = manifest.kind === 'physical' ? await relativesOf(vault, manifest, io) : null;
+  const warnings = [...entry.warnings, ...manifest.warnings, ...(relatives?.warnings ?? [])];
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ manifest, key: entry.key, warnings }, null, 2)}\n`);
+    const chain = relatives === null ? {} : { children: relatives.children };
+    const document = { manifest, key: entry.key, ...chain, warnings };
+    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
     return;
   }
-  io.stdout.write(describe(manifest, warnings, io.now()));
+  io.stdout.write(describe(manifest, relatives?.children ?? [], warnings, io.now()));
 }
 
-function describe(manifest: Manifest, warnings: readonly string[], now: Date): string {
+function describe(
+  manifest: Manifest,
+  children: readonly string[],
+  warnings: readonly string[],
+  now: Date,
+): string {
   const { source, lock, versions, encryption } = manifest;
   const age = formatSeconds((now.getTime() - Date.parse(manifest.finishedAt)) / 1000);
   const took = (Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt)) / 1000;
@@ -65,7 +74,7 @@ function describe(manifest: Manifest, warnings: readonly string[], now: Date): s
       `${encryption.format}, ${encryption.algorithmSuite}, key ${encryption.kmsKeyArn}`,
     ],
     ['Locked', `${lock.mode}, until ${formatInstant(lock.retainUntil)}`],
-    ...(manifest.kind === 'logical' ? logicalFacts(manifest) : physicalFacts(manifest)),
+    ...(manifest.kind === 'logical' ? logicalFacts(manifest) : physicalFacts(manifest, children)),
     [
       'Durations',
       Object.entries(manifest.durations)

@@ -1,10 +1,19 @@
+import { parseLabel } from '../contract/label.ts';
 import type { Manifest } from '../contract/manifest.ts';
+import type { BackupKind, BackupType } from '../contract/names.ts';
 import type { CatalogEntry } from '../vault/catalog.ts';
 
 /** What `list` tells of one backup; `manifest` is missing where it cannot be read. */
 export interface BackupSummary {
   readonly cluster: string;
   readonly label: string;
+  readonly kind: BackupKind;
+  /** What it really is: a label names what was asked for. */
+  readonly type: BackupType;
+  /** Labels of what a physical backup rests on: its parent, the last of these. Full first. */
+  readonly chain: readonly string[];
+  /** Whether the source's own pages were damaged: it can be restored, and proves nothing. */
+  readonly damaged: boolean;
   readonly finishedAt: string | null;
   readonly ageSeconds: number | null;
   /** The oldest of its databases'; `null`: unknown. */
@@ -25,6 +34,9 @@ export function summarize(entry: CatalogEntry, manifest: Manifest, now: Date): B
   return {
     cluster: entry.cluster,
     label: entry.label,
+    kind: manifest.kind,
+    type: manifest.type,
+    ...restsOn(manifest),
     finishedAt: manifest.finishedAt,
     ageSeconds: Math.max(0, (now.getTime() - Date.parse(manifest.finishedAt)) / 1000),
     dataAsOf: dataAsOf(manifest),
@@ -42,6 +54,9 @@ export function summarizeUnreadable(entry: CatalogEntry, problem: string): Backu
   return {
     cluster: entry.cluster,
     label: entry.label,
+    ...askedFor(entry.label),
+    chain: [],
+    damaged: false,
     finishedAt: null,
     ageSeconds: null,
     dataAsOf: null,
@@ -53,6 +68,17 @@ export function summarizeUnreadable(entry: CatalogEntry, problem: string): Backu
     lockMode: null,
     warnings: [...entry.warnings, problem],
   };
+}
+
+function restsOn(manifest: Manifest): Pick<BackupSummary, 'chain' | 'damaged'> {
+  return manifest.kind === 'physical'
+    ? { chain: manifest.chain, damaged: manifest.damage.length > 0 }
+    : { chain: [], damaged: false };
+}
+
+function askedFor(label: string): Pick<BackupSummary, 'kind' | 'type'> {
+  const { kind = 'logical', type = 'full' } = parseLabel(label) ?? {};
+  return { kind, type };
 }
 
 /** Databases have snapshots of their own: the backup as a whole is as old as the oldest. */

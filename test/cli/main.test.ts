@@ -33,9 +33,11 @@ test('lists backups as a table, and as JSON', async () => {
   const { status, out, err } = await run('list');
   expect(status).toBe(0);
   const [head, row] = out.split('\n');
-  expect(head).toMatch(/^LABEL +CLUSTER +AGE +DATA AS OF +SOURCE +DATABASES +SIZE +STORED +LOCKED/);
+  expect(head).toMatch(
+    /^LABEL +CLUSTER +KIND +TYPE +RESTS ON +AGE +DATA AS OF +SOURCE +DATABASES +SIZE +STORED +LOCKED/,
+  );
   expect(row).toMatch(
-    /^20261120T030000Z-logical-full-7f3a9c {2}orders +1 h +2026-11-20 03:00:00Z +replica +shop +9\.5 MiB/,
+    /^20261120T030000Z-logical-full-7f3a9c {2}orders +logical +full +- +1 h +2026-11-20 03:00:00Z +replica +shop +9\.5 MiB/,
   );
   expect(err).toBe('');
   const json = JSON.parse((await run('list', '--cluster', 'orders', '--json')).out);
@@ -52,8 +54,8 @@ test.each([
   const json = testIo(fake, {}, { ...configured, fresh: { version: 1, retired: false } });
   await main(['list', '--json'], json);
   expect(JSON.parse(json.out()).clusters).toEqual([
-    { name: 'fresh', state: 'configured' },
-    { name: 'orders', state },
+    { name: 'fresh', state: 'configured', recovery: null },
+    { name: 'orders', state, recovery: null },
   ]);
 });
 

@@ -1,7 +1,7 @@
 import type { Io, Services } from '../../cli/io.ts';
 import type { ClusterState } from '../../contract/parameters.ts';
+import type { VaultReader } from '../../vault/vault-reader.ts';
 import { rawDataKeys } from '../vault/example-message.ts';
-import type { FakeS3 } from '../vault/fake-s3.ts';
 
 export interface TestIo extends Io {
   out(): string;
@@ -10,7 +10,7 @@ export interface TestIo extends Io {
 
 /** A command's surroundings, an hour after the example backup was finished. */
 export function testIo(
-  fake: FakeS3,
+  fake: VaultReader,
   env: Record<string, string> = {},
   configured: Record<string, ClusterState> = { orders: { version: 1, retired: false } },
   services: Partial<Services> = {},

@@ -77,7 +77,7 @@ export async function readWalCatalog(
 ): Promise<WalCatalog> {
   const warnings: string[] = [];
   const listed: Listed[] = [];
-  for (const timeline of options.timelines ?? (await listTimelines(vault, cluster, warnings))) {
+  for (const timeline of options.timelines ?? (await listWalTimelines(vault, cluster, warnings))) {
     options.signal?.throwIfAborted();
     listed.push(await listTimeline(vault, cluster, timeline, warnings));
   }
@@ -99,10 +99,15 @@ export function durableEnd(
   return newest && last && { timeline: newest.timeline, lsn: last.to };
 }
 
-async function listTimelines(
+/**
+ * The timelines that the vault has anything of, ascending: one request.
+ *
+ * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function listWalTimelines(
   vault: VaultReader,
   cluster: string,
-  warnings: string[],
+  warnings: string[] = [],
 ): Promise<number[]> {
   const prefix = walPrefix(cluster);
   const found: number[] = [];

@@ -1,0 +1,122 @@
+import { HoldfastError } from '../contract/errors.ts';
+import { formatLsn } from '../contract/wal-segments.ts';
+import type { VaultReader } from '../vault/vault-reader.ts';
+import { type ClusterWindow, readRecoveryWindow } from '../vault/wal/recovery-window.ts';
+import { listWalTimelines } from '../vault/wal/wal-catalog.ts';
+import { formatCount, formatInstant } from './format.ts';
+import type { Io } from './io.ts';
+import { physicalOf, type ReadBackup } from './read-backups.ts';
+
+interface Point {
+  readonly lsn: string;
+  readonly timeline: number;
+}
+
+/** To which points a cluster can be brought, as `list --json` tells it. */
+export interface RecoverySummary {
+  /** Of the newest WAL; `null`: not known. */
+  readonly timeline: number | null;
+  readonly spans: readonly {
+    /** The end of the oldest base backup. */
+    readonly from: Point & { readonly at: string };
+    readonly to: Point;
+    readonly bases: readonly string[];
+  }[];
+  readonly gaps: readonly {
+    readonly timeline: number;
+    readonly from: string;
+    readonly to: string;
+    /** Names of segments. */
+    readonly first: string;
+    readonly last: string;
+    readonly segments: number;
+  }[];
+  readonly lastCommit: { readonly at: string; readonly lsn: string | null } | null;
+  readonly storedAt: string | null;
+  readonly unusable: readonly { readonly label: string; readonly why: string }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The recovery window of a cluster; `null` where there is neither a physical backup nor WAL. What stands
+ * in the way of knowing it becomes a warning: backups are listed all the same.
+ *
+ * @throws HoldfastError VAULT_UNAVAILABLE
+ */
+export async function recoveryOf(
+  vault: VaultReader,
+  { environment, cluster }: { readonly environment: string; readonly cluster: string },
+  read: readonly ReadBackup[],
+  io: Io,
+): Promise<RecoverySummary | null> {
+  const bases = physicalOf(read, cluster);
+  try {
+    const timelines = await listWalTimelines(vault, cluster);
+    if (timelines.length === 0 && bases.length === 0) return null;
+    const dataKeys = await io.services.dataKeysFor(environment, cluster);
+    const reader = { vault, dataKeys, cluster, signal: io.signal };
+    return summaryOf(await readRecoveryWindow(reader, bases));
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code === 'VAULT_UNAVAILABLE') throw error;
+    return { ...NOTHING, warnings: [`The recovery window is not known: ${error.message}`] };
+  }
+}
+
+const NOTHING: RecoverySummary = {
+  ...{ timeline: null, spans: [], gaps: [], lastCommit: null, storedAt: null },
+  ...{ unusable: [], warnings: [] },
+};
+
+export function summaryOf(window: ClusterWindow): RecoverySummary {
+  const { spans, gaps, lastCommit, storedAt, unusable, warnings, path } = window;
+  return {
+    timeline: path.at(-1)?.timeline ?? null,
+    spans: spans.map(({ from, to, bases }) => ({
+      from: { ...from, lsn: formatLsn(from.lsn) },
+      to: { ...to, lsn: formatLsn(to.lsn) },
+      bases,
+    })),
+    gaps: gaps.map((gap) => ({ ...gap, from: formatLsn(gap.from), to: formatLsn(gap.to) })),
+    ...{ lastCommit, storedAt, unusable, warnings },
+  };
+}
+
+/** In words, a line for each span and gap. */
+export function describeRecovery(cluster: string, recovery: RecoverySummary): string {
+  const { spans, gaps, unusable } = recovery;
+  const lines = [
+    `${cluster}: ${verdict(recovery)}`,
+    ...spans.map((span, at) => `  ${describeSpan(recovery, span, at)}`),
+    ...gaps.map(
+      ({ first, last, segments, timeline }) =>
+        `  gap: ${formatCount(segments, 'segment')} of WAL on timeline ${timeline}, ${first === last ? first : `${first} to ${last}`}`,
+    ),
+    ...unusable.map(({ label, why }) => `  not with ${label}: ${why}`),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function verdict({ timeline, spans, storedAt }: RecoverySummary): string {
+  if (timeline === null) return 'whether it can be recovered to a point in time is not known';
+  if (spans.length > 0) return 'can be recovered to any second';
+  return storedAt === null
+    ? 'no base backup of it can be restored'
+    : 'cannot be recovered: it has WAL, and no base backup to begin with';
+}
+
+function describeSpan(
+  { spans, lastCommit, storedAt }: RecoverySummary,
+  { from, to, bases }: RecoverySummary['spans'][number],
+  at: number,
+): string {
+  const begin = `from ${formatInstant(from.at)} (${from.lsn})`;
+  const count = formatCount(bases.length, 'base backup');
+  if (from.lsn === to.lsn) return `${begin}, and no further: no WAL follows; ${count}`;
+  const end = `to ${to.lsn} on timeline ${to.timeline}`;
+  if (at < spans.length - 1) return `${begin} ${end}; ${count}`;
+  const commit =
+    lastCommit === null
+      ? 'its last commit is not known'
+      : `last commit ${formatInstant(lastCommit.at)}`;
+  return `${begin} ${end}, ${commit}, stored ${formatInstant(storedAt)}; ${count}`;
+}
