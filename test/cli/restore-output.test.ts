@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { describeRescue } from '../../cli/describe-rescue.ts';
 import { describeDatabase, describeServer } from '../../cli/describe-restore.ts';
 import { createProgressDisplay } from '../../cli/progress.ts';
 import { pgRestoreProgress } from '../../containers/runner/restore/restore-progress.ts';
@@ -26,6 +27,22 @@ test('one table is one, and a foreign key that was left out comes with its state
   const words = describeDatabase(RESULT, exampleManifest());
   expect(words).toContain('"copy": 1 table, ');
   expect(words).toContain(`Not restored: FK CONSTRAINT public.a b (so): ${STATEMENT}\n`);
+});
+
+test('a rescue tells of what has no rows, and never of 0 tables', () => {
+  const { warnings, notRestored } = RESULT;
+  const rescue = {
+    ...{ database: 'shop', into: 'shop', schema: 'r', tables: [], dumpBytes: 10, next: [] },
+    ...{ others: ['VIEW r."Seen"'], notRestored, warnings },
+    seconds: { fetch: 1, restore: 1, copy: 1, total: 3 },
+  };
+  const words = describeRescue(rescue, exampleManifest());
+  expect(words).toContain('Rescued no table, but what else was chosen, of "shop" into');
+  expect(words).toContain('\n  VIEW r."Seen"\n');
+  const table = { original: 'public.a', restored: 'r.a', rows: 7 };
+  expect(describeRescue({ ...rescue, tables: [table] }, exampleManifest())).toMatch(
+    /^Rescued 1 table of "shop"[\s\S]*\n {2}r\.a: 7 rows, of public\.a\n/,
+  );
 });
 
 test('of several databases each is told its own time', () => {

@@ -2,7 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { type DumpToc, parseDumpToc } from '../../../containers/runner/restore/dump-toc.ts';
 import { chooseEntries } from '../../../containers/runner/restore/selection/choose-entries.ts';
-import { nearest, splitName } from '../../../containers/runner/restore/selection/table-names.ts';
+import {
+  nearest,
+  splitName,
+  writeName,
+} from '../../../containers/runner/restore/selection/table-names.ts';
 
 async function toc(name: string): Promise<DumpToc> {
   return parseDumpToc(
@@ -99,6 +103,20 @@ test('names are split at a dot outside of quotes', () => {
   expect(splitName('"a.b"')).toEqual({ schema: undefined, name: 'a.b' });
   expect(splitName('"s p"."we""ird"')).toEqual({ schema: 's p', name: 'we"ird' });
   expect(splitName('shop."a.b"')).toEqual({ schema: 'shop', name: 'a.b' });
+});
+
+test('a name in a hint is written so that it can be given back', () => {
+  const names = [
+    ['public', 'Order', 'public.Order'],
+    ['public', 'Odd.Name', 'public."Odd.Name"'],
+    ['s.x', 'we"ird', '"s.x"."we""ird"'],
+    ['In voice', "it's", `"In voice"."it's"`],
+  ] as const;
+  for (const [schema, name, written] of names) {
+    expect(writeName(schema, name)).toBe(written);
+    expect(splitName(written)).toEqual({ schema, name });
+  }
+  expect(nearest('Odd.Name', ['public."Odd.Name"', 'public.other'])).toEqual(['public."Odd.Name"']);
 });
 
 test('near is what differs by two letters at most, or holds the name', () => {

@@ -52,6 +52,17 @@ const FILL = `
   CREATE VIEW open_ones AS SELECT id FROM "In voice" WHERE state = 'open';
   CREATE SCHEMA archive;
   CREATE TABLE archive.line (n int);
+  CREATE TABLE "Mixed Case" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+  INSERT INTO "Mixed Case" OVERRIDING SYSTEM VALUE SELECT generate_series(1, 10);
+  CREATE TABLE "Dot.Free" (id int PRIMARY KEY);
+  INSERT INTO "Dot.Free" SELECT generate_series(1, 10);
+  CREATE VIEW "Seen" AS SELECT id FROM "Dot.Free";
+  CREATE SCHEMA "s.x";
+  CREATE TABLE "s.x".plain (id int PRIMARY KEY);
+  INSERT INTO "s.x".plain SELECT generate_series(1, 10);
+  CREATE TABLE "s.x".other AS SELECT generate_series(1, 10) AS id;
+  CREATE SCHEMA "only functions";
+  CREATE FUNCTION "only functions".one() RETURNS int LANGUAGE sql AS 'select 1';
   ALTER DATABASE "${SHOP}" SET default_transaction_read_only = on;
   ALTER DATABASE "${SHOP}" SET default_transaction_isolation = 'serializable';
   ALTER DATABASE "${SHOP}" SET statement_timeout = '100ms';
@@ -294,6 +305,58 @@ test('lost tables come beside what is there, whole, and go back by the lines tha
   const own = 'lost_child (\n    a integer,';
   expect((await schemaOf(primary, SHOP)).replace(own, 'lost_child (')).toBe(original.schema);
   expect(await dataOf(primary, SHOP)).toEqual(original.data);
+});
+
+test('tables whose names need quotes, and that are there, are rescued', async () => {
+  const { primary } = postgres;
+  const before = [await dataOf(primary, SHOP), await schemaOf(primary, SHOP)];
+  await inShop(
+    'DELETE FROM "Mixed Case" WHERE id > 3; DELETE FROM "Dot.Free"; DELETE FROM "s.x".plain',
+  );
+  const wanted = ['"Mixed Case"', 'public."Dot.Free"', '"s.x".plain'];
+  const chosen = { tables: wanted, schemas: [] };
+  const { tables, next } = await rescueTables({ ...request, chosen });
+  expect(Object.fromEntries(tables.map(({ original: of, rows }) => [of, rows]))).toEqual({
+    'public."Mixed Case"': 10,
+    'public."Dot.Free"': 10,
+    '"s.x".plain': 10,
+  });
+  await inShop(next.join('\n').replace(/;$/, ''));
+  expect([await dataOf(primary, SHOP), await schemaOf(primary, SHOP)]).toEqual(before);
+});
+
+test('out of a schema whose name needs quotes comes what is gone, and what is there', async () => {
+  const { primary } = postgres;
+  const before = [await dataOf(primary, SHOP), await schemaOf(primary, SHOP)];
+  await inShop('DROP TABLE "s.x".plain; DELETE FROM "s.x".other');
+  const chosen = { tables: [], schemas: ['s.x'] };
+  const { tables, next } = await rescueTables({ ...request, chosen });
+  expect(tables.map(({ rows }) => rows)).toEqual([10, 10]);
+  await inShop(next.join('\n').replace(/;$/, ''));
+  expect([await dataOf(primary, SHOP), await schemaOf(primary, SHOP)]).toEqual(before);
+});
+
+test('a view alone is rescued, and named', async () => {
+  const chosen = { tables: ['Seen'], schemas: [] };
+  const { tables, others, schema } = await rescueTables({ ...request, chosen });
+  expect({ tables, others }).toEqual({ tables: [], others: [`VIEW ${schema}."Seen"`] });
+  await inShop(`DROP SCHEMA ${schema} CASCADE`);
+});
+
+test('what would bring less than was chosen, or nothing, is refused', async () => {
+  const refused = (message: string) =>
+    expect.objectContaining({ code: 'RESTORE_REFUSED', message: expect.stringContaining(message) });
+  // It comes with its table, which was not chosen and is there.
+  const numbers = { tables: ['Mixed Case_id_seq'], schemas: [] };
+  await expectNothing(
+    () => rescueTables({ ...request, chosen: numbers }),
+    refused('can be rescued: SEQUENCE public."Mixed Case_id_seq". Nothing was changed'),
+  );
+  const functions = { tables: [], schemas: ['only functions'] };
+  await expectNothing(
+    () => rescueTables({ ...request, chosen: functions }),
+    refused('There is nothing to rescue'),
+  );
 });
 
 /** What `pg_dump` writes, object by object. */

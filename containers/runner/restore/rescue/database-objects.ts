@@ -6,8 +6,8 @@ export interface DatabaseObject {
   readonly id: string;
   /** As `ALTER` calls it: `TABLE`, `MATERIALIZED VIEW`, `FUNCTION`, … */
   readonly kind: string;
+  /** The schema's and a relation's own names, never quoted; a name is empty for what is no relation. */
   readonly schema: string;
-  /** Empty for functions. */
   readonly name: string;
   /** As SQL writes it, with its schema, and a function with its arguments. */
   readonly identity: string;
@@ -25,20 +25,20 @@ export interface DatabaseObject {
  * multirange and constructors do not go with it, internal as they are.
  */
 const OBJECTS = `
-  WITH object (classid, objid, namespace, relkind, partition) AS (
-    SELECT 'pg_class'::regclass, c.oid, relnamespace, relkind::text, relispartition FROM pg_class c
+  WITH object (classid, objid, namespace, relkind, name, partition) AS (
+    SELECT 'pg_class'::regclass, c.oid, relnamespace, relkind::text, relname::text, relispartition FROM pg_class c
      WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
        AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend
              WHERE classid = 'pg_class'::regclass AND objid = c.oid
                AND refclassid = 'pg_class'::regclass AND refobjsubid > 0 AND deptype IN ('a', 'i')))
-    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxnamespace, NULL, false FROM pg_statistic_ext
-    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, NULL, false FROM pg_proc
-    UNION ALL SELECT 'pg_collation'::regclass, oid, collnamespace, NULL, false FROM pg_collation
-    UNION ALL SELECT 'pg_type'::regclass, t.oid, typnamespace, NULL, false
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxnamespace, NULL, '', false FROM pg_statistic_ext
+    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, NULL, '', false FROM pg_proc
+    UNION ALL SELECT 'pg_collation'::regclass, oid, collnamespace, NULL, '', false FROM pg_collation
+    UNION ALL SELECT 'pg_type'::regclass, t.oid, typnamespace, NULL, '', false
       FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid
      WHERE coalesce(c.relkind = 'c', true)
        AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))
-  SELECT format('%s %s', o.classid, o.objid) AS id, i.type, i.schema, coalesce(i.name, '') AS name, i.identity,
+  SELECT format('%s %s', o.classid, o.objid) AS id, i.type, n.nspname AS schema, o.name, i.identity,
          o.relkind IS NOT NULL AS relation, o.partition,
          o.relkind IS NOT NULL AND EXISTS (SELECT FROM pg_inherits
            WHERE o.objid IN (inhparent, inhrelid)) AS inherits,

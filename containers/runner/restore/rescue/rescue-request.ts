@@ -25,6 +25,8 @@ export interface RescueResult {
   readonly into: string;
   readonly schema: string;
   readonly tables: readonly RescuedTable[];
+  /** What has no rows of its own, by kind and name: `VIEW restored_20261120_7f3a9c.open_ones`. */
+  readonly others: readonly string[];
   readonly dumpBytes: number;
   readonly notRestored: readonly NotRestored[];
   /** What PostgreSQL's programs warned of. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HoldfastError } from '../../../../contract/errors.ts';
 import type { LogicalManifest } from '../../../../contract/logical-manifest.ts';
-import type { DumpToc } from '../dump-toc.ts';
+import type { DumpToc, TocEntry } from '../dump-toc.ts';
 import { refused } from '../preflight.ts';
 import { type ChosenNames, findRelations } from '../selection/table-names.ts';
 
@@ -28,11 +28,13 @@ export function rescueSchema(
 /**
  * All of them come into one schema, under their own names.
  *
+ * @returns what was chosen by name, or with its schema.
  * @throws HoldfastError RESTORE_REFUSED when two of the chosen tables have one name; TABLE_UNKNOWN
  */
-export function assertOneSchemaHoldsAll(toc: DumpToc, chosen: ChosenNames): void {
+export function assertOneSchemaHoldsAll(toc: DumpToc, chosen: ChosenNames): TocEntry[] {
+  const found = [...findRelations(toc, chosen)];
   const schemas = new Map<string, string>();
-  for (const { namespace, tag } of findRelations(toc, chosen)) {
+  for (const { namespace, tag } of found) {
     const other = schemas.get(tag);
     if (other !== undefined) {
       throw refused(
@@ -42,6 +44,7 @@ export function assertOneSchemaHoldsAll(toc: DumpToc, chosen: ChosenNames): void
     }
     schemas.set(tag, namespace);
   }
+  return found;
 }
 
 /** What is said where the schema is there. */

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { DumpToc, TocEntry } from '../dump-toc.ts';
 import { findDatabase } from '../find-database.ts';
 import { hideQuoted } from '../hide-values.ts';
 import { checkDatabase, checkServer, refused, surveyTarget } from '../preflight.ts';
@@ -8,6 +9,7 @@ import { type AssertHeld, withRestoreLocks } from '../restore-lock.ts';
 import { withStagingDirectory } from '../staging-directory.ts';
 import { dropOwn } from '../swap-database.ts';
 import { withAuthorities, withSession } from '../target-connection.ts';
+import { assertRescued } from './assert-rescued.ts';
 import { copySchema } from './copy-schema.ts';
 import { keyOf, objectsOf } from './database-objects.ts';
 import { type MovedObject, moveObjects } from './move-objects.ts';
@@ -46,6 +48,10 @@ export async function rescueTables(request: RescueRequest): Promise<RescueResult
       surveyDatabase(inUse, into, schema),
     );
     const programs = await programsFor(request, facts.major);
+    let wanted: readonly TocEntry[] = [];
+    const check = (toc: DumpToc) => {
+      wanted = assertOneSchemaHoldsAll(toc, chosen);
+    };
     const built = await buildAside(session, {
       request: { ...request, replace: false },
       entry,
@@ -54,9 +60,9 @@ export async function rescueTables(request: RescueRequest): Promise<RescueResult
       facts: { ...facts, extensions },
       programs,
       assertHeld,
-      scratch: { check: (toc) => assertOneSchemaHoldsAll(toc, chosen) },
+      scratch: { check },
     });
-    const run = { request, schema, programs, assertHeld };
+    const run = { request, schema, wanted, programs, assertHeld };
     const copied = await passOn(run, built).catch((error: unknown) =>
       dropBuilt(error, { target, home, signal: request.signal }, [built.temporary]),
     );
@@ -74,6 +80,7 @@ export async function rescueTables(request: RescueRequest): Promise<RescueResult
       into,
       schema,
       tables: told.tables,
+      others: copied.moved.filter((one) => !hasRows(one)).map(nameOf),
       dumpBytes,
       notRestored: [...notRestored, ...copied.notRestored],
       warnings: [...warnings, ...copied.warnings, ...left, ...told.warnings],
@@ -91,13 +98,14 @@ export async function rescueTables(request: RescueRequest): Promise<RescueResult
 type Run = {
   readonly request: RescueRequest;
   readonly schema: string;
+  readonly wanted: readonly TocEntry[];
   readonly programs: Awaited<ReturnType<typeof programsFor>>;
   readonly assertHeld: AssertHeld;
 };
 
 /** From the scratch database into the one in use. */
 async function passOn(
-  { request, schema, programs, assertHeld }: Run,
+  { request, schema, wanted, programs, assertHeld }: Run,
   { temporary }: BuiltDatabase,
 ): Promise<Awaited<ReturnType<typeof moveObjects>> & { readonly warnings: string[] }> {
   const { target, into, chosen, staging, noOwner, noPrivileges, signal, onProgress } = request;
@@ -108,10 +116,11 @@ async function passOn(
   const { moved, notRestored, money } = await withSession(
     target,
     temporary.name,
-    async (session) => ({
-      ...(await moveObjects(session, schema, chosen, there)),
-      money: await lcMonetary(session),
-    }),
+    async (session) => {
+      const result = await moveObjects(session, schema, chosen, there);
+      await assertRescued(session, schema, wanted, result.moved);
+      return { ...result, money: await lcMonetary(session) };
+    },
   );
   const filled = moved.filter(hasRows);
   const names = filled.map(({ restored }) => restored);
@@ -182,6 +191,10 @@ async function tell(
     return [];
   });
   return { tables, next, warnings };
+}
+
+function nameOf({ from, restored }: MovedObject): string {
+  return `${from.kind} ${restored}`;
 }
 
 function hasRows({ from }: MovedObject): boolean {

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../../contract/errors.ts';
 import type { DumpToc, TocEntry } from '../dump-toc.ts';
-import { nameOf, tokenize, withoutSpace } from '../sql-tokens.ts';
+import { nameOf, quoteName, tokenize, withoutSpace } from '../sql-tokens.ts';
 
 /** What of a database is to be restored; names as they are given on the command line. */
 export interface ChosenNames {
@@ -34,7 +34,7 @@ export function findRelations(toc: DumpToc, { tables, schemas }: ChosenNames): S
       throw unknown(
         'table',
         text,
-        relations.map(({ namespace, tag }) => `${namespace}.${tag}`),
+        relations.map(({ namespace, tag }) => writeName(namespace, tag)),
       );
     }
     for (const entry of those) found.add(entry);
@@ -67,6 +67,15 @@ export function splitName(text: string): { schema: string | undefined; name: str
   return dot < 0
     ? { schema: undefined, name: part(tokens[0]) }
     : { schema: part(tokens[dot - 1]), name: part(tokens[dot + 1]) };
+}
+
+/** As `splitName` takes it apart: a part that is no plain word is quoted. */
+export function writeName(schema: string, name: string): string {
+  return [schema, name].map(writePart).join('.');
+}
+
+function writePart(part: string): string {
+  return /^[\p{L}_][\p{L}\p{N}_$]*$/u.test(part) ? part : quoteName(part);
 }
 
 function unknown(what: string, text: string, names: readonly string[]): HoldfastError {
