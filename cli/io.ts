@@ -63,5 +63,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;
   readonly signal: AbortSignal;
+  /** How this very program is called: a program and its first arguments. */
+  readonly command: readonly string[];
   readonly services: Services;
 }

@@ -7,10 +7,14 @@ import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
 import type { Io } from './io.ts';
 import { list } from './list.ts';
+import { addPhysicalOptions, type PhysicalRestoreOptions } from './physical-options.ts';
 import { printError, usageError } from './print-error.ts';
+import { releaseRestored } from './release.ts';
 import { restore } from './restore.ts';
 import { addRestoreOptions } from './restore-options.ts';
+import { restorePhysicalBackup } from './restore-physical.ts';
 import { show } from './show.ts';
+import { walFetch } from './wal-fetch.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 const BACKUP_HELP = `
@@ -19,6 +23,13 @@ Ctrl-C ends the watching, not the backup. The exit status is the task's.
 
 Example:
   holdfast backup --environment prod --cluster orders --kind logical`;
+
+const WAL_FETCH_HELP = `
+Its own exit statuses: 0 the file is there, 1 WAL ends before it (a history: there is none), 126 it is
+missing though other WAL comes after it, or could not be looked for: PostgreSQL stops on that.
+
+Example, in postgresql.conf:
+  restore_command = 'holdfast wal-fetch --environment prod --cluster orders %f %p'`;
 
 const WHERE_EXIT_CODES = `
 Exit statuses: those of holdfast --help; each error's code tells more (docs/errors.md).`;
@@ -41,6 +52,7 @@ Exit statuses:
   24  backup: the task's disk
   30  the restore was refused before it changed anything
   31  the restore failed; what it had built was dropped
+ 126  wal-fetch: the WAL file is missing, or could not be looked for
  143  ended by SIGINT or SIGTERM, cleaned up
 docs/errors.md has the error codes behind them.`;
 
@@ -51,16 +63,25 @@ docs/errors.md has the error codes behind them.`;
  * @returns the exit status.
  */
 export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
+  let status: ExitCode = ExitCode.Ok;
   try {
-    await buildProgram(io).parseAsync([...argv], { from: 'user' });
-    return ExitCode.Ok;
+    await buildProgram(io, (its) => {
+      status = its;
+    }).parseAsync([...argv], { from: 'user' });
+    return status;
   } catch (error) {
-    return printError(error, argv.includes('--json'), io);
+    const failed = printError(error, argv.includes('--json'), io);
+    // PostgreSQL takes a lower status for the end of WAL.
+    return argv[0] === 'wal-fetch' && failed !== ExitCode.Ok ? ExitCode.RecoveryMustStop : failed;
   }
 }
 
-/** The commands and their options. */
-export function buildProgram(io: Io): Command {
+/**
+ * The commands and their options.
+ *
+ * @param onStatus told of an exit status that is no error's.
+ */
+export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Command {
   const program = new Command('holdfast')
     .description('PostgreSQL backups in a locked vault: look at them, restore them.')
     .version(VERSION, '--version', 'print the version')
@@ -100,9 +121,33 @@ export function buildProgram(io: Io): Command {
     .addHelpText('after', BACKUP_HELP)
     .action((options) => backup({ ...options, ...environmentOf(options, io) }, io));
 
-  addRestoreOptions(
-    common(program, io, 'restore', 'restore databases into an existing server'),
-  ).action((options: RestoreOptions) => restore({ ...options, ...environmentOf(options, io) }, io));
+  addPhysicalOptions(
+    addRestoreOptions(
+      common(
+        program,
+        io,
+        'restore',
+        'restore databases into an existing server, or a whole server',
+      ),
+    ),
+  ).action((options: RestoreOptions & PhysicalRestoreOptions) => {
+    const { release } = options;
+    if (release !== undefined) return releaseRestored({ ...options, release }, io);
+    if (options.cluster === undefined) {
+      throw usageError('Which cluster to restore was not said.', 'Give --cluster NAME.');
+    }
+    const where = { ...options, ...environmentOf(options, io) };
+    return options.kind === 'physical' ? restorePhysicalBackup(where, io) : restore(where, io);
+  });
+
+  common(program, io, 'wal-fetch', 'for restore_command: fetch a WAL file from the vault')
+    .argument('<file>', 'its name: %f')
+    .argument('<path>', 'where to put it: %p')
+    .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
+    .addHelpText('after', WAL_FETCH_HELP)
+    .action(async (file, path, options) =>
+      onStatus?.(await walFetch(file, path, { ...options, ...environmentOf(options, io) }, io)),
+    );
   return program;
 }
 

@@ -1,11 +1,17 @@
-import type { Progress } from '../containers/runner/restore/restore-progress.ts';
+import type { Progress as LogicalProgress } from '../containers/runner/restore/restore-progress.ts';
+import type { PhysicalProgress } from '../containers/runner/restore-physical/physical-restore-request.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 
 const BAR_WIDTH = 24;
 const TERMINAL_PAUSE_MS = 100;
 const LOG_PAUSE_MS = 5_000;
-const STAGE_NAMES = { fetch: 'fetch', restore: 'load', analyze: 'analyze', copy: 'copy' } as const;
+const STAGE_NAMES = {
+  ...{ fetch: 'fetch', restore: 'load', analyze: 'analyze', copy: 'copy' },
+  ...{ verify: 'verify', combine: 'combine', recover: 'recover' },
+} as const;
+
+type Progress = LogicalProgress | PhysicalProgress;
 
 export interface ProgressDisplay {
   report(progress: Progress): void;

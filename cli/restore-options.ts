@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
-import { ClusterName } from '../contract/names.ts';
+import { BACKUP_KINDS, ClusterName } from '../contract/names.ts';
 import { checkedBy } from './checked-by.ts';
 import { RESTORE_URI_VARIABLE } from './target-uri.ts';
 
@@ -28,10 +28,9 @@ Examples:
 /** The options of `holdfast restore`, and its help. */
 export function addRestoreOptions(command: Command): Command {
   return command
-    .requiredOption(
-      '--cluster <NAME>',
-      'the cluster that was backed up; required',
-      checkedBy(ClusterName),
+    .option('--cluster <NAME>', 'the cluster that was backed up; required', checkedBy(ClusterName))
+    .addOption(
+      new Option('--kind <KIND>', 'the kind of backup').choices(BACKUP_KINDS).default('logical'),
     )
     .option('--label <LABEL>', 'which backup; without it, the latest')
     .option(

@@ -1,8 +1,10 @@
 import type { ChosenNames } from '../containers/runner/restore/selection/table-names.ts';
+import type { BackupKind } from '../contract/names.ts';
 import { usageError } from './print-error.ts';
 
 export interface RestoreOptions {
   readonly environment: string;
+  readonly kind: BackupKind;
   readonly cluster: string;
   readonly label?: string | undefined;
   readonly database?: readonly string[] | undefined;

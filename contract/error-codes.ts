@@ -176,6 +176,11 @@ export const ERROR_CODES = {
     true,
     "Another task streams the cluster's WAL now, or the lease could not be renewed in time.",
   ),
+  WAL_GAP: entry(
+    ExitCode.VaultIntegrity,
+    false,
+    'WAL is missing from the vault, and other WAL comes after it.',
+  ),
   MANIFEST_INVALID: entry(
     ExitCode.VaultIntegrity,
     false,
@@ -191,6 +196,11 @@ export const ERROR_CODES = {
     ExitCode.RestoreRefused,
     false,
     'The restore was refused before it changed anything.',
+  ),
+  TARGET_UNREACHABLE: entry(
+    ExitCode.RestoreRefused,
+    false,
+    'No base backup and WAL in the vault lead to the recovery target.',
   ),
   RESTORE_FAILED: entry(
     ExitCode.RestoreFailed,

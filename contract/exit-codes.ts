@@ -37,6 +37,8 @@ export const ExitCode = {
   RestoreFailed: 31,
   /** What became of a task could not be told. */
   NotTold: 40,
+  /** `wal-fetch`: a WAL file is missing, or could not be looked for; the server that asked must stop. */
+  RecoveryMustStop: 126,
   /** SIGTERM or SIGINT ended the run, which cleaned up after itself. */
   Terminated: 143,
 } as const;

@@ -31,6 +31,7 @@ export function testIo(
     env: { HOLDFAST_ENVIRONMENT: 'test', ...env },
     now: () => new Date('2026-11-20T04:01:00Z'),
     signal: new AbortController().signal,
+    command: ['holdfast'],
     services: {
       openVault: async () => fake,
       configuredClusters: async () => new Map(Object.entries(configured)),

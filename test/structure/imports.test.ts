@@ -9,7 +9,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   vault: ['contract'],
   functions: ['vault', 'contract'],
   'containers/runner': ['vault', 'contract'],
-  cli: ['vault', 'contract', 'containers/runner/restore'],
+  cli: ['vault', 'contract', 'containers/runner/restore', 'containers/runner/restore-physical'],
   infra: ['contract'],
 };
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
@@ -18,11 +19,25 @@ export const PART_BYTES = 5 * FRAME_BYTES;
 
 export const CLUSTER = 'orders';
 
+export interface VaultAccess {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** PEM of the authority that signed its certificate. */
+  readonly caFile: string;
+  /** Of the raw key in KMS's place, hexadecimal. */
+  readonly masterKey: string;
+}
+
 /** A real S3 server with Object Lock, and a vault in it. */
 export interface RealVault {
   readonly s3: S3Client;
   readonly bucket: string;
   readonly dataKeys: ReturnType<typeof rawDataKeys>;
+  /** What another process needs to read it. */
+  readonly access: VaultAccess;
   /** A vault for one backup; a label is used once. */
   backup(label: string, s3?: Pick<S3Client, 'send'>, signal?: AbortSignal): BackupVault;
   /** Keys of multipart uploads that are still open. */
@@ -48,7 +63,8 @@ export async function startRealVault(): Promise<RealVault> {
   });
   const bucket = 'vault';
   await s3.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
-  const dataKeys = rawDataKeys();
+  const masterKey = randomBytes(32);
+  const dataKeys = rawDataKeys(masterKey);
   const threads: EncryptionThreads[] = [];
   const places = (): { parts: PartPool; encryption: EncryptionThreads } => {
     const parts = new PartPool(PART_BYTES / FRAME_BYTES, partBuffers(2));
@@ -60,6 +76,10 @@ export async function startRealVault(): Promise<RealVault> {
     s3,
     bucket,
     dataKeys,
+    access: {
+      ...{ endpoint: server.endpoint, region: server.region, bucket, ...server.root },
+      ...{ caFile: certificates.caFile, masterKey: masterKey.toString('hex') },
+    },
     backup: (label, through = s3, signal = new AbortController().signal) => ({
       s3: through,
       bucket,

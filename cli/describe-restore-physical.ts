@@ -1,0 +1,45 @@
+import type { PhysicalRestoreResult } from '../containers/runner/restore-physical/physical-restore-request.ts';
+import { text } from './describe-restore.ts';
+import { formatCount, formatSeconds } from './format.ts';
+
+/** The end of `holdfast restore --kind physical`, in words. */
+export function describePhysicalRestore(result: PhysicalRestoreResult): string {
+  const { label, members, directory, seconds, warnings } = result;
+  const chain =
+    members.length === 1 ? '' : `, combined from ${formatCount(members.length, 'backup')}`;
+  return text([
+    `Restored ${label}${chain}, into ${directory}.`,
+    reached(result),
+    `It took ${formatSeconds(seconds.total)} (fetch ${formatSeconds(seconds.fetch)}, combine ${formatSeconds(seconds.combine)}, verify ${formatSeconds(seconds.verify)}, recovery ${formatSeconds(seconds.recover)}).`,
+    ...tablespaces(result),
+    ...warnings.map((warning) => `Warning: ${warning}`),
+    'The server is shut down, and in quarantine: it archives nothing, streams to nobody, and listens on loopback only.',
+    `To look at it: postgres -D ${directory}`,
+    `To give it its own configuration back: holdfast restore --release ${directory}`,
+  ]);
+}
+
+/** A server that waits to be looked at. */
+export function describeServerUp(result: PhysicalRestoreResult): string {
+  const { port, socketDirectory, state } = result;
+  const host = socketDirectory === '' ? '127.0.0.1' : socketDirectory;
+  return text([
+    reached(result),
+    `The server is up, in quarantine: psql "host=${host} port=${port} dbname=postgres"`,
+    ...(state === 'paused' ? ['To have it promoted there: SELECT pg_wal_replay_resume()'] : []),
+    'Ctrl-C, or SIGTERM, shuts it down.',
+  ]);
+}
+
+function reached({ state, redoneLsn, lastCommit, stoppedAt, timeline }: PhysicalRestoreResult) {
+  const how = {
+    promoted: `It was promoted, and writes on timeline ${timeline}`,
+    paused: 'Recovery is paused at the target, and the server is read-only',
+    stopped: 'Recovery reached the target, and the server shut down there',
+  }[state];
+  return `${how}; last record replayed: ${redoneLsn ?? 'none'}, last commit: ${lastCommit ?? 'none since the base backup'}${stoppedAt === null ? '' : `; stopped ${stoppedAt}`}.`;
+}
+
+function tablespaces(result: PhysicalRestoreResult): string[] {
+  return result.tablespaces.map(({ name, path }) => `Tablespace "${name}": ${path}`);
+}

@@ -1,0 +1,105 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import { fetchMember } from './fetch-member.ts';
+import type { PhysicalProgress } from './physical-restore-request.ts';
+import { runServerProgram } from './run-server-program.ts';
+import type { ServerPrograms } from './server-programs.ts';
+import { linkTablespaces, TABLESPACES, type TablespacePlace } from './tablespace-places.ts';
+
+export interface LayOut {
+  readonly programs: ServerPrograms;
+  readonly reader: ArtifactReader;
+  /** Empty, and ours. */
+  readonly directory: string;
+  readonly places: readonly TablespacePlace[];
+  readonly signal: AbortSignal | undefined;
+  readonly report: ((progress: PhysicalProgress) => void) | undefined;
+  /** Called with the size of each piece that arrived, cipher text, bytes. */
+  readonly onFetched: (bytes: number) => void;
+}
+
+/** By this a server would look for its tablespaces where the source has them. */
+export const TABLESPACE_MAP = 'tablespace_map';
+const VERIFY_HINT =
+  'What was fetched has been removed: it is not what PostgreSQL had backed up. Use another backup, and report this one.';
+
+/**
+ * Fetches a full base backup into the data directory, and has PostgreSQL compare it with what it backed
+ * up.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE, RESTORE_FAILED
+ */
+export async function layOutFull(work: LayOut, manifest: PhysicalManifest): Promise<LayOutSeconds> {
+  const { directory, places } = work;
+  const { seconds, timed } = layOutSeconds();
+  await timed('fetch', () => fetchInto(work, manifest, directory, places));
+  await linkTablespaces(directory, places);
+  await timed('verify', () => verify(work, directory, manifest.walTar !== null));
+  // The links say it now.
+  await rm(join(directory, TABLESPACE_MAP), { force: true });
+  return seconds;
+}
+
+/** How long the steps took, seconds. */
+export interface LayOutSeconds {
+  fetch: number;
+  combine: number;
+  verify: number;
+}
+
+export function layOutSeconds(): {
+  readonly seconds: LayOutSeconds;
+  /** Adds what a piece of work takes to a step. */
+  timed(step: keyof LayOutSeconds, work: () => Promise<void>): Promise<void>;
+} {
+  const seconds = { fetch: 0, combine: 0, verify: 0 };
+  return {
+    seconds,
+    timed: async (step, work) => {
+      const began = Date.now();
+      await work();
+      seconds[step] += (Date.now() - began) / 1000;
+    },
+  };
+}
+
+/** Fetches a member, and has its bytes counted. */
+export async function fetchInto(
+  { reader, signal, onFetched }: LayOut,
+  manifest: PhysicalManifest,
+  directory: string,
+  places: readonly Pick<TablespacePlace, 'oid' | 'path'>[],
+): Promise<void> {
+  for (const { path } of places) await mkdir(path, { recursive: true, mode: 0o700 });
+  const tablespaces = new Map(places.map(({ oid, path }) => [oid, path]));
+  await fetchMember({ ...reader, signal, onFetched }, manifest, { directory, tablespaces });
+}
+
+/**
+ * PostgreSQL's own check: every file that its manifest lists is there, with its size and SHA-256, and no
+ * other, and the WAL that makes it consistent can be read.
+ *
+ * @param hasWal whether that WAL lies in pg_wal.
+ * @param more options.
+ */
+export async function verify(
+  { programs, signal, report }: LayOut,
+  directory: string,
+  hasWal: boolean,
+  more: readonly string[] = [],
+): Promise<void> {
+  report?.({ stage: 'verify', done: 0, total: 1, unit: 'backups' });
+  const args = [
+    '--quiet',
+    `--ignore=${TABLESPACES}`,
+    ...(hasWal ? [] : ['--no-parse-wal']),
+    ...more,
+  ];
+  await runServerProgram(programs, 'pg_verifybackup', [...args, directory], {
+    signal,
+    hint: VERIFY_HINT,
+  });
+  report?.({ stage: 'verify', done: 1, total: 1, unit: 'backups' });
+}

@@ -1,0 +1,97 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../../contract/errors.ts';
+import { parseLsn } from '../../../contract/wal-segments.ts';
+import type { ControlData } from './control-data.ts';
+import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
+import { writeQuarantineSettings } from './quarantine.ts';
+import { followRecovery, type Recovery } from './recover.ts';
+import { recoverySettings } from './recovery-target.ts';
+import { ServerProcess } from './server-process.ts';
+import type { ServerPrograms } from './server-programs.ts';
+
+/** Each start raises what the last one found too low; WAL may tell of several in turn. */
+const STARTS = 8;
+
+export interface ServerToRecover {
+  readonly programs: ServerPrograms;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly control: ControlData;
+  /** @param seconds how long recovery took. */
+  describe(
+    recovery: Recovery & { readonly logFile: string },
+    seconds: number,
+  ): PhysicalRestoreResult;
+}
+
+/**
+ * Starts the restored server, in quarantine, and follows its recovery to the target. It is shut down
+ * again, whatever happens, once nobody needs it any more.
+ *
+ * @throws HoldfastError RESTORE_FAILED, marked `kept`: the directory stays as it is, for a look
+ */
+export async function recoverServer(
+  request: PhysicalRestoreRequest,
+  { programs, settings, control, describe }: ServerToRecover,
+): Promise<PhysicalRestoreResult> {
+  const { directory, goal, environment, signal, whileRunning } = request;
+  const began = Date.now();
+  const onReplay = replayed(request, parseLsn(control.redoLsn));
+  let current: Record<string, string> = { ...settings, ...recoverySettings(goal) };
+  await writeFile(join(directory, 'recovery.signal'), '', { mode: 0o600 });
+  for (let starts = 1; ; starts += 1) {
+    signal?.throwIfAborted();
+    await writeQuarantineSettings(directory, current);
+    const server = await ServerProcess.start(programs, directory, serverEnvironment(environment));
+    try {
+      const found = await followRecovery(server, goal.action, onReplay, signal);
+      if ('state' in found) {
+        const seconds = (Date.now() - began) / 1000;
+        const result = describe({ ...found, logFile: server.logFile }, seconds);
+        if (found.state !== 'stopped') await whileRunning?.(result);
+        return result;
+      }
+      if (starts >= STARTS) throw unsettled(server.logFile);
+      for (const { setting, needed } of found) {
+        current = {
+          ...current,
+          [setting]: String(Math.max(needed, Number(current[setting] ?? 0))),
+        };
+      }
+    } catch (error) {
+      throw error instanceof HoldfastError ? Object.assign(error, { kept: true }) : error;
+    } finally {
+      await server.stop();
+    }
+  }
+}
+
+/** Tells how much of the WAL between the base backup and the target has been replayed. */
+function replayed(
+  { goal, until, onProgress }: PhysicalRestoreRequest,
+  from: bigint,
+): ((lsn: string) => void) | undefined {
+  const end = goal.target.is === 'lsn' ? parseLsn(goal.target.lsn) : until;
+  if (onProgress === undefined || end === undefined) return undefined;
+  const total = Math.max(1, Number(end - from));
+  return (lsn) => {
+    const done = Math.min(total, Math.max(0, Number(parseLsn(lsn) - from)));
+    onProgress({ stage: 'recover', done, total, unit: 'bytes' });
+  };
+}
+
+/** Nothing of ours that PostgreSQL takes for its own: PGPORT, PGDATA, PGOPTIONS. */
+function serverEnvironment(
+  environment: PhysicalRestoreRequest['environment'],
+): Record<string, string | undefined> {
+  const rest = Object.entries(environment).filter(([name]) => !name.startsWith('PG'));
+  return { ...Object.fromEntries(rest), LC_ALL: 'C', TZ: 'UTC' };
+}
+
+function unsettled(logFile: string): HoldfastError {
+  return new HoldfastError(
+    'RESTORE_FAILED',
+    `The server could not be given settings with which it recovers, in ${STARTS} starts.`,
+    { hint: `Look at its log: ${logFile}` },
+  );
+}

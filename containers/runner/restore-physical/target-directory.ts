@@ -1,0 +1,83 @@
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../../../contract/errors.ts';
+
+/** A directory that was empty, and is ours until the restore has ended. */
+export interface ClaimedDirectory {
+  readonly path: string;
+  /** Removes all that was put into it, and it too if it was not there before. */
+  empty(): Promise<void>;
+}
+
+/**
+ * Takes an empty directory, or makes it. Its parent must be there: a typing error is no new tree.
+ *
+ * @param what named in the error: `data directory`, `tablespace's directory`.
+ * @throws HoldfastError RESTORE_REFUSED when there is anything in it
+ */
+export async function claimDirectory(path: string, what: string): Promise<ClaimedDirectory> {
+  const made = await mkdir(path, { mode: 0o700 }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false;
+      throw unusable(path, what, error);
+    },
+  );
+  if (!made) await assertEmpty(path, what);
+  return {
+    path,
+    empty: async () => {
+      if (made) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+      else await removeContents(path);
+    },
+  };
+}
+
+/**
+ * Looks at a directory that is to be taken, and changes nothing.
+ *
+ * @throws HoldfastError RESTORE_REFUSED when it is there and not empty, or no directory
+ */
+export async function assertClaimable(path: string, what: string): Promise<void> {
+  const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw unusable(path, what, error);
+  });
+  if (there !== undefined) await assertEmpty(path, what, false);
+}
+
+async function assertEmpty(path: string, what: string, take = true): Promise<void> {
+  const names = await readdir(path).catch((error: unknown) => {
+    throw unusable(path, what, error);
+  });
+  if (names.length > 0) {
+    throw new HoldfastError(
+      'RESTORE_REFUSED',
+      `The ${what} ${path} is not empty: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`,
+      {
+        hint: 'Nothing was changed. Name an empty directory; of a mounted volume take a directory in it.',
+      },
+    );
+  }
+  if (!take) return;
+  await chmod(path, 0o700).catch((error: unknown) => {
+    throw unusable(path, what, error);
+  });
+}
+
+async function removeContents(path: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    await rm(join(path, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function unusable(path: string, what: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'RESTORE_REFUSED',
+    `The ${what} ${path} cannot be used: ${(cause as Error).message}.`,
+    {
+      hint: 'Nothing was changed. Name an empty directory that belongs to the user who runs this, who will also run the server.',
+      cause,
+    },
+  );
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
+import { S3Client } from '@aws-sdk/client-s3';
+import { main } from '../../../cli/main.ts';
+import { terminated } from '../../../cli/print-error.ts';
+import { rawDataKeys } from '../../vault/example-message.ts';
+import type { VaultAccess } from '../../vault/real-vault.ts';
+
+/** The `holdfast` command on a vault of a test: as `cli/holdfast.ts`, but for AWS's services. */
+const { VAULT = '{}' } = process.env;
+const access = JSON.parse(VAULT) as VaultAccess & { readonly refuses?: string };
+const s3 = new S3Client({
+  endpoint: access.endpoint,
+  region: access.region,
+  credentials: access,
+  maxAttempts: 2,
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
+  requestHandler: { httpsAgent: new Agent({ ca: readFileSync(access.caFile), keepAlive: true }) },
+});
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => stop.abort(terminated(name)));
+}
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  now: () => new Date(),
+  signal: stop.signal,
+  command: [process.execPath, ...process.argv.slice(1, 2)],
+  services: {
+    openVault: async () => ({ s3, bucket: access.bucket }),
+    configuredClusters: async () => new Map(),
+    dataKeysFor: async () => rawDataKeys(Buffer.from(access.masterKey, 'hex')),
+    startTask: async () => ({ payload: undefined, failed: true }),
+    describeTask: async () => undefined,
+    readTaskLog: async () => ({}),
+  },
+});
+s3.destroy();

@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { execa } from 'execa';
+import {
+  containerArguments,
+  podman,
+  postgresBaseImage,
+  removeContainer,
+} from '../../local-cloud/servers/container.ts';
+import { freePort } from '../../local-cloud/servers/free-port.ts';
+import type { Run } from '../../local-cloud/servers/run.ts';
+import type { RealVault, VaultAccess } from '../../vault/real-vault.ts';
+
+const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
+const COMMAND = fileURLToPath(new URL('./holdfast-of-test.ts', import.meta.url));
+/** In the container: where the server's user may make directories. */
+export const HOME = '/var/lib/postgresql';
+
+export interface Answer {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface HostOptions {
+  /** Changes what the command is told of the vault. */
+  readonly access?: Partial<VaultAccess>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A machine with the server's programs and the `holdfast` command, on which a server is restored. */
+export interface RestoreHost {
+  readonly container: string;
+  /** Runs a program as the server's user, whatever becomes of it. */
+  run(command: readonly string[], options?: HostOptions): Promise<Answer>;
+  /** The same of the `holdfast` command, on the cluster `orders`. */
+  holdfast(args: readonly string[], options?: HostOptions): Promise<Answer>;
+  /** Starts a data directory as it lies there, asks it, and stops it. */
+  ask(directory: string, sql: string, database?: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startRestoreHost(
+  run: Pick<Run, 'id' | 'directory'>,
+  vault: Pick<RealVault, 'access'>,
+  { major = 17, name = 'restore-host' }: { readonly major?: number; readonly name?: string } = {},
+): Promise<RestoreHost> {
+  const bundle = join(run.directory, 'holdfast.mjs');
+  await build({
+    entryPoints: [COMMAND],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    external: ['pg-native'],
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  const container = `holdfast-${run.id}-${name}`;
+  const { caFile } = vault.access;
+  await podman([
+    ...containerArguments(run),
+    ...['--detach', '--name', container],
+    ...[
+      `${NODE}:/usr/local/bin/node:ro`,
+      `${bundle}:/opt/holdfast.mjs:ro`,
+      `${caFile}:${caFile}:ro`,
+    ].flatMap((mount) => ['--volume', mount]),
+    ...[postgresBaseImage(major), 'sleep', 'infinity'],
+  ]);
+  const bin = `/usr/lib/postgresql/${major}/bin`;
+  const inside: RestoreHost['run'] = async (command, { access = {}, env = {} } = {}) => {
+    const variables = {
+      ...{ VAULT: JSON.stringify({ ...vault.access, ...access }), HOLDFAST_ENVIRONMENT: 'test' },
+      ...{ HOME, ...env },
+    };
+    const { exitCode, stdout, stderr } = await execa(
+      'podman',
+      [
+        ...['exec', '--user', 'postgres', '--workdir', HOME],
+        ...Object.keys(variables).flatMap((key) => ['--env', key]),
+        ...[container, ...command],
+      ],
+      { env: variables, reject: false },
+    );
+    return { exitCode: exitCode ?? 255, stdout, stderr };
+  };
+  const holdfast: RestoreHost['holdfast'] = (args, options) =>
+    inside(['node', '/opt/holdfast.mjs', ...args], options);
+  return {
+    container,
+    run: inside,
+    holdfast,
+    ask: async (directory, sql, database = 'postgres') => {
+      const port = await freePort();
+      // By itself, as a person would start it: what keeps it quarantined lies in the directory.
+      const script = `${bin}/pg_ctl -D "$1" -w -t 60 -o "-p $2" -l /tmp/asked.log start >/tmp/asked.out 2>&1 || { cat /tmp/asked.log >&2; exit 1; }
+socket=$(sed -n 5p "$1/postmaster.pid")
+psql -h "$socket" -p "$2" -U postgres -XAtc "$3" "$4"; status=$?
+${bin}/pg_ctl -D "$1" -w -m fast stop >/tmp/asked.out 2>&1
+exit $status`;
+      const answer = await inside([
+        'sh',
+        '-c',
+        script,
+        'sh',
+        directory,
+        String(port),
+        sql,
+        database,
+      ]);
+      if (answer.exitCode !== 0) throw new Error(`${sql}: ${answer.stderr}`);
+      return answer.stdout.trim();
+    },
+    stop: () => removeContainer(container),
+  };
+}

@@ -1,0 +1,83 @@
+import { parseWalKey, walFileKey, walPrefix, walTimelinePrefix } from '../../contract/wal-keys.ts';
+import {
+  DEFAULT_SEGMENT_BYTES,
+  parseSegmentName,
+  segmentStart,
+} from '../../contract/wal-segments.ts';
+import type { WalReader } from './fetch-wal.ts';
+import { readTimelineHistory } from './read-history.ts';
+import { headWal } from './wal-head.ts';
+import { listWalObjects } from './wal-listing.ts';
+
+/** WAL that comes after a segment. */
+export interface LaterWal {
+  /** The first of its keys: without what lies between, nobody gets there. */
+  readonly key: string;
+  /** How much of the segment is needed to get there, bytes from its start. */
+  readonly needed: number;
+}
+
+/**
+ * Whether the vault has WAL that follows on a segment, on its timeline or on one that left it later:
+ * then a segment that is missing is a gap, and not the end.
+ *
+ * @returns `undefined` when WAL ends here.
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function laterWal(reader: WalReader, segment: string): Promise<LaterWal | undefined> {
+  const segmentBytes = await segmentBytesOf(reader, segment);
+  const place = parseSegmentName(segment, segmentBytes);
+  if (place === undefined) return undefined;
+  const own = await firstAfter(reader, place.timeline, segment);
+  if (own !== undefined) return { key: own, needed: segmentBytes };
+  const start = segmentStart(place.number, segmentBytes);
+  for (const timeline of await timelinesAfter(reader, place.timeline)) {
+    const history = (await readTimelineHistory(reader, timeline)) ?? [];
+    const left = history.find((one) => one.timeline === place.timeline);
+    if (left === undefined || left.switchLsn <= start) continue;
+    const needed = Math.min(segmentBytes, Number(left.switchLsn - start));
+    return { key: walTimelinePrefix(reader.cluster, timeline), needed };
+  }
+  return undefined;
+}
+
+/** By the timeline's first whole segment; PostgreSQL's default where it has none. */
+async function segmentBytesOf({ vault, cluster }: WalReader, segment: string): Promise<number> {
+  const timeline = Number.parseInt(segment.slice(0, 8), 16);
+  const prefix = walTimelinePrefix(cluster, timeline);
+  for await (const object of listWalObjects(vault, prefix, [], { onFolder: () => {} })) {
+    if (parseWalKey(object.key)?.is !== 'segment') continue;
+    return (await headWal(vault, object)).metadata.bytes;
+  }
+  return DEFAULT_SEGMENT_BYTES;
+}
+
+/** A timeline's folder has segments first, in order, and the increments after them. */
+async function firstAfter(
+  { vault, cluster }: WalReader,
+  timeline: number,
+  segment: string,
+): Promise<string | undefined> {
+  const after = walFileKey(cluster, segment);
+  for await (const { key } of listWalObjects(vault, walTimelinePrefix(cluster, timeline), [], {
+    after,
+  })) {
+    const found = parseWalKey(key);
+    if (found === undefined || found.is === 'history' || found.is === 'partial') continue;
+    if (found.segment > segment) return key;
+  }
+  return undefined;
+}
+
+async function timelinesAfter({ vault, cluster }: WalReader, timeline: number): Promise<number[]> {
+  const prefix = walPrefix(cluster);
+  const found: number[] = [];
+  const onFolder = (folder: string): void => {
+    const number = Number.parseInt(folder.slice(prefix.length, -1), 16);
+    if (number > timeline) found.push(number);
+  };
+  for await (const _ of listWalObjects(vault, prefix, [], { onFolder })) {
+    // Only folders count.
+  }
+  return found.sort((a, b) => a - b);
+}
