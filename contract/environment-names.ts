@@ -24,6 +24,21 @@ export function clusterOfFamily(environment: string, family: string): string | u
   return family.startsWith(prefix) ? family.slice(prefix.length) : undefined;
 }
 
+/** ECS service and task definition family of the streamer of a cluster's WAL. */
+export function streamerName(environment: string, cluster: string): string {
+  return resourceName(environment, 'wal', cluster);
+}
+
+/** Task definition family of the probe that looks how much WAL a cluster's slot holds back. */
+export function probeFamily(environment: string, cluster: string): string {
+  return resourceName(environment, 'probe', cluster);
+}
+
+/** Schedule of that probe; no cluster's schedule has two underscores. */
+export function probeScheduleName(cluster: string): string {
+  return `wal_probe_${cluster}`;
+}
+
 /** DynamoDB table of leases: which task streams a cluster's WAL. */
 export function leaseTableName(environment: string): string {
   return resourceName(environment, 'leases');

@@ -28,6 +28,11 @@ export function walIncrementsPrefix(cluster: string, timeline: number, segment =
   return segment === '' ? prefix : `${prefix}${segment}/`;
 }
 
+/** IAM's pattern of a cluster's increments, on whatever timeline. @param cluster `*`: of all clusters */
+export function walIncrementsPattern(cluster: string): string {
+  return `${walPrefix(cluster)}${'?'.repeat(8)}/increments/*`;
+}
+
 /** @param from first byte within the segment, and `to` the one after the last. */
 export function walIncrementKey(
   cluster: string,

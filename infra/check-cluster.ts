@@ -77,7 +77,7 @@ export function checkCluster(
   checkWork(where, cluster, problems);
   checkLogical(where, cluster, problems);
   checkPhysical(where, cluster, problems);
-  checkWal(where, cluster, problems);
+  checkWal(where, cluster, written, problems);
   checkSize(where, cluster, written, problems);
   for (const [index, schedule] of cluster.schedules.entries()) {
     checkSchedule(`${where}.schedules[${index}]`, schedule, cluster.name, problems);

@@ -4,7 +4,9 @@ import {
   COMPRESS_ON,
   PhysicalOptions,
 } from '../contract/physical-options.ts';
+import type { ClusterEnvironment } from './environment.ts';
 import type { Problems } from './environment-problems.ts';
+import { FARGATE_VCPUS, fargateMemorySizesMiB } from './fargate-sizes.ts';
 import type { ResolvedCluster } from './resolved-environment.ts';
 
 /** PostgreSQL's first major that takes incremental backups. */
@@ -50,16 +52,23 @@ export function checkPhysical(where: string, cluster: ResolvedCluster, problems:
 }
 
 /** Checks a cluster's `wal`, where there is one. */
-export function checkWal(where: string, { wal }: ResolvedCluster, problems: Problems): void {
+export function checkWal(
+  where: string,
+  { wal }: ResolvedCluster,
+  written: ClusterEnvironment,
+  problems: Problems,
+): void {
   if (wal === undefined) return;
   const owner = `${where}.wal`;
-  const { incrementSeconds, retainedAlarmMiB, retainedDropMiB } = wal;
+  const { incrementSeconds, retainedAlarmMiB, retainedDropMiB, vCpu } = wal;
   problems.requireKnown(owner, wal, [
     'incrementSeconds',
     'synchronous',
     'retainedAlarmMiB',
     'retainedDropMiB',
     'acceptUnlimitedRetention',
+    'vCpu',
+    'memoryMiB',
   ]);
   problems.require(
     typeof incrementSeconds === 'number' && incrementSeconds >= 0.1 && incrementSeconds <= 60,
@@ -69,6 +78,21 @@ export function checkWal(where: string, { wal }: ResolvedCluster, problems: Prob
   );
   problems.requireInteger(`${owner}.retainedAlarmMiB`, retainedAlarmMiB, 1, 100_000_000);
   problems.requireInteger(`${owner}.retainedDropMiB`, retainedDropMiB, 0, 100_000_000);
+  problems.require(
+    !(retainedDropMiB > 0 && retainedDropMiB <= retainedAlarmMiB),
+    `${owner}.retainedDropMiB`,
+    retainedDropMiB,
+    `Give more than retainedAlarmMiB, ${retainedAlarmMiB}, so that somebody hears of it before, or 0 for never.`,
+  );
+  problems.requireOneOf(`${owner}.vCpu`, vCpu, FARGATE_VCPUS);
+  const sizes = fargateMemorySizesMiB(vCpu);
+  problems.require(
+    sizes.length === 0 || sizes.includes(wal.memoryMiB),
+    `${owner}.memoryMiB`,
+    // The default fits the default of vCpu, and few others.
+    written.wal?.memoryMiB,
+    `Give one of ${sizes.join(', ')} with vCpu ${vCpu}.`,
+  );
   for (const name of ['synchronous', 'acceptUnlimitedRetention'] as const) {
     problems.requireBoolean(`${owner}.${name}`, wal[name]);
   }

@@ -62,7 +62,20 @@ export interface WalEnvironment {
    * @default false
    */
   readonly acceptUnlimitedRetention?: boolean;
+  /**
+   * The streamer's vCPUs, as Fargate offers them. It runs all the time.
+   * @default 0.5
+   */
+  readonly vCpu?: number;
+  /**
+   * The streamer's memory, as Fargate offers it for its vCPUs. MiB.
+   * @default 1024
+   */
+  readonly memoryMiB?: number;
 }
+
+/** What the streamer is told, and the size that it has. */
+export type ResolvedWal = WalOptions & Required<Pick<WalEnvironment, 'vCpu' | 'memoryMiB'>>;
 
 const PHYSICAL_DEFAULTS: PhysicalOptions = {
   checkpoint: 'fast',
@@ -72,12 +85,14 @@ const PHYSICAL_DEFAULTS: PhysicalOptions = {
   maxChainLength: 14,
 };
 
-const WAL_DEFAULTS: WalOptions = {
+const WAL_DEFAULTS: ResolvedWal = {
   incrementSeconds: 5,
   synchronous: false,
   retainedAlarmMiB: 4096,
   retainedDropMiB: 0,
   acceptUnlimitedRetention: false,
+  vCpu: 0.5,
+  memoryMiB: 1024,
 };
 
 /** With the defaults of what was left out. */
@@ -86,6 +101,12 @@ export function resolvePhysical(given: PhysicalEnvironment): PhysicalOptions {
 }
 
 /** The same; without it there is no streamer. */
-export function resolveWal(given: WalEnvironment | undefined): WalOptions | undefined {
-  return given === undefined ? undefined : { ...WAL_DEFAULTS, ...withoutUndefined(given) };
+export function resolveWal(given: WalEnvironment | undefined): ResolvedWal | undefined {
+  // What is no object is refused by checkWal: here it only must not get in the way.
+  return given === undefined ? undefined : { ...WAL_DEFAULTS, ...withoutUndefined(given ?? {}) };
+}
+
+/** What of it the programs are told. */
+export function walOptions({ vCpu: _, memoryMiB: __, ...options }: ResolvedWal): WalOptions {
+  return options;
 }

@@ -1,6 +1,7 @@
 import type { LogicalOptions } from '../contract/logical-options.ts';
-import type { PhysicalOptions, WalOptions } from '../contract/physical-options.ts';
+import type { PhysicalOptions } from '../contract/physical-options.ts';
 import type { ClusterEnvironment, Environment, ScheduleEnvironment } from './environment.ts';
+import type { ResolvedWal } from './physical-environment.ts';
 
 /** An environment with its defaults filled in, and nothing wrong with it. */
 export type ResolvedEnvironment = Required<Omit<Environment, 'clusters' | OptionalInTheEnd>> &
@@ -13,7 +14,8 @@ export type ResolvedCluster = Required<
 > & {
   readonly logical: LogicalOptions;
   readonly physical: PhysicalOptions;
-  readonly wal: WalOptions | undefined;
+  /** Absent: nobody streams its WAL. */
+  readonly wal: ResolvedWal | undefined;
   readonly schedules: readonly ResolvedSchedule[];
 };
 

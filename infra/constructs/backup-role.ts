@@ -5,7 +5,9 @@ import { Construct } from 'constructs';
 import { backupRoleName, backupRolePath } from '../../contract/environment-names.ts';
 import type { LockMode } from '../../contract/names.ts';
 import { catalogPrefix, clusterPrefix } from '../../contract/vault-keys.ts';
+import { walIncrementsPattern, walPrefix } from '../../contract/wal-keys.ts';
 import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
+import type { LeaseTable } from './lease-table.ts';
 import { lockBoundStatements } from './lock-bounds.ts';
 import { ecsTasksPrincipal } from './service-principals.ts';
 
@@ -20,11 +22,13 @@ export interface BackupRoleProps {
   readonly lockMode: LockMode;
   /** How long this cluster's backups are locked. Days. */
   readonly retentionDays: number;
+  /** Where the cluster's streamer keeps its lease; absent where nobody streams its WAL. */
+  readonly leaseTable?: LeaseTable | undefined;
 }
 
 /**
  * What a cluster's backup task may do: add to its own part of the vault, and read back nothing but
- * the catalog. Written by hand, because grantPut, grantDelete and grantEncrypt give more than that.
+ * the catalog and WAL. Written by hand, because grantPut, grantDelete and grantEncrypt give more than that.
  */
 export class BackupRole extends Construct {
   readonly role: Role;
@@ -43,7 +47,11 @@ export class BackupRole extends Construct {
       assumedBy: ecsTasksPrincipal(this),
       inlinePolicies: {
         backup: new PolicyDocument({
-          statements: [...statements(props), ...lookAtTasks(props.ecsCluster, tasks)],
+          statements: [
+            ...statements(props),
+            ...lookAtTasks(props.ecsCluster, tasks),
+            ...(props.leaseTable === undefined ? [] : streamWal(props, props.leaseTable)),
+          ],
         }),
       },
     });
@@ -54,6 +62,13 @@ export class BackupRole extends Construct {
       `${props.bucketArn}/${catalogPrefix(props.cluster)}*`,
       "The catalog is the only part of the vault that a backup reads, and it holds every backup's manifest.",
     );
+    if (props.leaseTable !== undefined) {
+      acknowledgeWildcard(
+        this.role,
+        `${props.bucketArn}/${walPrefix(props.cluster)}*`,
+        'The streamer looks whether what is there under a name is what it has; WAL is many objects.',
+      );
+    }
     acknowledgeWildcard(this.role, tasks, "A task's id is drawn when it starts.");
     acknowledgeWildcard(
       this.role,
@@ -84,10 +99,9 @@ function statements(props: BackupRoleProps): PolicyStatement[] {
     allow('MakeDataKeys', ['kms:GenerateDataKey'], props.kmsKeyArn),
     allow('ReadItsSecret', ['secretsmanager:GetSecretValue'], props.secretArn),
     ...lockBoundStatements({
-      resources: [objects],
+      objects,
+      increments: `${bucketArn}/${walIncrementsPattern(cluster)}`,
       lockMode: props.lockMode,
-      // A lock counts from the backup's start, and what is left of it when an object is written may
-      // be rounded either way.
       // A lock counts from its run's start, a run may take a day, and a rest is rounded down.
       minDays: props.retentionDays - 2,
       maxDays: props.retentionDays + 1,
@@ -101,6 +115,27 @@ function lookAtTasks({ clusterArn }: Cluster, tasks: string): PolicyStatement[] 
   return [
     allow('ListTasks', ['ecs:ListTasks'], '*', inThisCluster),
     allow('DescribeTasks', ['ecs:DescribeTasks'], tasks, inThisCluster),
+  ];
+}
+
+/** What the streamer of the cluster's WAL does besides: a lease of its own, and a look at its WAL. */
+function streamWal({ bucketArn, cluster }: BackupRoleProps, leases: LeaseTable): PolicyStatement[] {
+  return [
+    allow(
+      'ReadItsWal',
+      ['s3:GetObject', 's3:GetObjectVersion'],
+      `${bucketArn}/${walPrefix(cluster)}*`,
+    ),
+    allow(
+      'KeepItsLease',
+      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      leases.table.tableArn,
+      {
+        // Of all keys of a call, and of none it would hold too.
+        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': cluster },
+        Null: { 'dynamodb:LeadingKeys': 'false' },
+      },
+    ),
   ];
 }
 

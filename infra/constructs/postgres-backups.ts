@@ -7,6 +7,7 @@ import {
   clusterStateName,
   EnvironmentTag,
   resourceName,
+  taskFamily,
 } from '../../contract/environment-names.ts';
 import type { ClusterState } from '../../contract/parameters.ts';
 import { checkBackups } from '../check-backups.ts';
@@ -15,17 +16,19 @@ import type { ClusterEnvironment } from '../environment.ts';
 import { resolveClusters } from '../resolve-clusters.ts';
 import type { ResolvedCluster } from '../resolved-environment.ts';
 import { withoutUndefined } from '../without-undefined.ts';
-import { alarmOnErrors } from './alarm-on-errors.ts';
 import { BackupRole } from './backup-role.ts';
 import { BackupSchedule, ScheduleGroup } from './backup-schedule.ts';
-import { BackupTask } from './backup-task.ts';
 import { ExecutionRole } from './execution-role.ts';
+import { LeaseTable } from './lease-table.ts';
 import { Network, type NetworkProps } from './network.ts';
 import { Notifications } from './notifications.ts';
 import type { PostgresVault } from './postgres-vault.ts';
 import { RestoreRole } from './restore-role.ts';
+import { RunnerTask, type RunnerTaskProps } from './runner-task.ts';
 import { StartTaskFunction } from './start-task-function.ts';
 import { TaskStoppedFunction } from './task-stopped-function.ts';
+import { WalStreamer } from './wal-streamer.ts';
+import { watchFunctions } from './watch-functions.ts';
 
 export interface PostgresBackupsProps extends NetworkProps, NotificationOptions {
   /** Where the backups go. In this construct's stack, or in one that is deployed before it. */
@@ -40,7 +43,7 @@ export interface PostgresBackupsProps extends NetworkProps, NotificationOptions 
 }
 
 interface ClusterBackups {
-  readonly task: BackupTask;
+  readonly task: RunnerTask;
   readonly role: BackupRole;
   readonly retired: boolean;
   readonly logGroup: LogGroup;
@@ -61,6 +64,8 @@ export class PostgresBackups extends Construct {
   private readonly vault: PostgresVault;
   private readonly ecsCluster: Cluster;
   private readonly executionRole: ExecutionRole;
+  /** Absent where nobody's WAL is streamed. */
+  private readonly leaseTable: LeaseTable | undefined;
   private readonly logRetention: RetentionDays;
 
   constructor(scope: Construct, id: string, props: PostgresBackupsProps) {
@@ -84,6 +89,7 @@ export class PostgresBackups extends Construct {
       containerInsightsV2: ContainerInsights.ENABLED,
     });
     this.executionRole = new ExecutionRole(this, 'ExecutionRole', { environment });
+    this.leaseTable = clusters.some(isStreamed) ? new LeaseTable(this, 'Leases') : undefined;
     const backups = clusters.map((cluster) => this.addCluster(cluster));
     const active = backups.filter(({ retired }) => !retired);
     this.restoreRole = new RestoreRole(this, 'RestoreRole', {
@@ -120,7 +126,7 @@ export class PostgresBackups extends Construct {
       logGroup: this.newLogGroup('TaskStoppedLog'),
       taskLogGroups: backups.map(({ logGroup }) => logGroup),
     });
-    this.watchFunctions();
+    watchFunctions(this, environment, this);
     if (notify.length === 0) {
       Annotations.of(this).addWarningV2(
         'holdfast:nobody-is-told',
@@ -143,9 +149,10 @@ export class PostgresBackups extends Construct {
       secretArn: this.secretArnPattern(cluster.secretName),
       ecsCluster: this.ecsCluster,
       retentionDays: cluster.retention.days,
+      leaseTable: isStreamed(cluster) ? this.leaseTable : undefined,
     });
     const logGroup = this.newLogGroup(`Log-${cluster.name}`);
-    const task = new BackupTask(this, `Task-${cluster.name}`, {
+    const ofTasks = {
       ...shared,
       cluster,
       bucketName: this.vault.bucketName,
@@ -155,13 +162,34 @@ export class PostgresBackups extends Construct {
       secretName: cluster.secretName,
       taskRole: role.role,
       executionRole: this.executionRole.role,
+    };
+    const task = new RunnerTask(this, `Task-${cluster.name}`, {
+      ...ofTasks,
+      family: taskFamily(shared.environment, cluster.name),
+      size: cluster,
       logGroup,
     });
-    for (const part of [role, logGroup, task]) {
+    for (const part of [role, logGroup, task, ...this.addStreamer(cluster, ofTasks)]) {
       Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
     }
     this.publishState(cluster);
     return { task, role, retired: cluster.retired, logGroup };
+  }
+
+  /** What streams the cluster's WAL, if anything does. */
+  private addStreamer(
+    cluster: ResolvedCluster,
+    ofTasks: Omit<RunnerTaskProps, 'family' | 'size' | 'logGroup'>,
+  ): Construct[] {
+    const { leaseTable, ecsCluster, network } = this;
+    if (cluster.wal === undefined || leaseTable === undefined || !isStreamed(cluster)) return [];
+    const logGroup = this.newLogGroup(`WalLog-${cluster.name}`);
+    const streamer = new WalStreamer(this, `Wal-${cluster.name}`, {
+      ...ofTasks,
+      ...{ logGroup, leaseTable, ecsCluster, network },
+      wal: cluster.wal,
+    });
+    return [logGroup, streamer];
   }
 
   private addSchedules(clusters: readonly ResolvedCluster[]): ScheduleGroup {
@@ -176,28 +204,6 @@ export class PostgresBackups extends Construct {
       }
     }
     return group;
-  }
-
-  /** What tells people may fail itself. */
-  private watchFunctions(): void {
-    const { topic } = this.notifications;
-    const environment = this.vault.environmentName;
-    alarmOnErrors(this, 'StartTaskErrors', {
-      alarmName: resourceName(environment, 'start-task-failed'),
-      function: this.startTask.function,
-      metricName: 'AsyncEventsDropped',
-      topic,
-      description:
-        'A backup that was due was not started, though Lambda tried three times. The log of start-task names the cluster, the reason and what to do (docs/notifications.md).',
-    });
-    alarmOnErrors(this, 'TaskStoppedErrors', {
-      alarmName: resourceName(environment, 'task-stopped-failed'),
-      function: this.taskStopped.function,
-      metricName: 'Errors',
-      topic,
-      description:
-        'A backup may have failed without a notification, or not be tried again. The log of task-stopped names it (docs/notifications.md).',
-    });
   }
 
   /** So that the command tells clusters that are configured from those whose backups are left. */
@@ -232,4 +238,9 @@ export class PostgresBackups extends Construct {
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
   }
+}
+
+/** A retired cluster has no streamer: nobody says that its server is still there. */
+function isStreamed({ wal, retired }: ResolvedCluster): boolean {
+  return wal !== undefined && !retired;
 }

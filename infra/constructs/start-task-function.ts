@@ -7,9 +7,9 @@ import { Construct } from 'constructs';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { buildList, EnvironmentVariable } from '../../contract/environment-variables.ts';
 import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
-import type { BackupTask } from './backup-task.ts';
 import { functionCode } from './function-code.ts';
 import type { Network } from './network.ts';
+import type { RunnerTask } from './runner-task.ts';
 
 export interface StartTaskFunctionProps {
   readonly environment: string;
@@ -18,7 +18,7 @@ export interface StartTaskFunctionProps {
   readonly retiredClusterNames: readonly string[];
   readonly ecsCluster: Cluster;
   readonly network: Network;
-  readonly tasks: readonly BackupTask[];
+  readonly tasks: readonly RunnerTask[];
   /** Roles that ECS takes over for these tasks. */
   readonly passedRoleArns: readonly string[];
   readonly logGroup: LogGroup;

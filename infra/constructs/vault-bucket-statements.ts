@@ -1,6 +1,7 @@
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { LockMode } from '../../contract/names.ts';
+import { walIncrementsPattern } from '../../contract/wal-keys.ts';
 import { lockBoundStatements } from './lock-bounds.ts';
 
 export interface VaultBucketRules {
@@ -34,7 +35,8 @@ export function vaultBucketStatements(bucket: Bucket, rules: VaultBucketRules): 
     // A legal hold has no end: set by a stolen role, it would keep every object for good.
     deny('DenyLegalHolds', ['s3:PutObjectLegalHold'], [objects]),
     ...lockBoundStatements({
-      resources: [objects],
+      objects,
+      increments: bucket.arnForObjects(walIncrementsPattern('*')),
       lockMode: rules.lockMode,
       minDays: rules.minLockDays,
       maxDays: rules.maxLockDays,

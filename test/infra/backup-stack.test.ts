@@ -6,7 +6,7 @@ import { EnvironmentVariable, readVariable } from '../../contract/environment-va
 import { taskRequestFor } from '../../contract/request.ts';
 import { readSettings } from '../../functions/start-task/settings.ts';
 import { logicalOptions } from '../fixtures/logical-options.ts';
-import { physicalOptions } from '../fixtures/physical-options.ts';
+import { physicalOptions, walOptions } from '../fixtures/physical-options.ts';
 import {
   BUCKET,
   deployed,
@@ -72,7 +72,7 @@ describe('a task', () => {
       lockMode: 'COMPLIANCE',
       logical: logicalOptions(),
       physical: physicalOptions(),
-      wal: null,
+      wal: walOptions(),
     });
   });
 
@@ -107,7 +107,7 @@ describe('a task', () => {
   it('does not ask for the 20 GiB that come with it, which Fargate would refuse', () => {
     const [orders] = ENVIRONMENT.clusters;
     if (orders === undefined) throw new Error('no cluster');
-    const small = { ...orders, ephemeralStorageGiB: 20 };
+    const small = { ...orders, ephemeralStorageGiB: 20, wal: undefined };
     const { backup } = synthesize({ ...ENVIRONMENT, clusters: [small] });
     expect(resource(backup, 'AWS::ECS::TaskDefinition')).not.toHaveProperty('EphemeralStorage');
   });
@@ -280,7 +280,7 @@ it('takes nothing from the vault stack by export', () => {
 
 it('keeps logs for as long as the environment says', () => {
   const groups = resources(synthesized().backup, 'AWS::Logs::LogGroup');
-  expect(groups.map(({ RetentionInDays }) => RetentionInDays)).toEqual([90, 90, 90, 90]);
+  expect(groups.map(({ RetentionInDays }) => RetentionInDays)).toEqual([90, 90, 90, 90, 90]);
 });
 
 describe('tags', () => {

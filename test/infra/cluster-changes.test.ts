@@ -28,15 +28,19 @@ const RETIRED = withClusters(ORDERS, BILLING, { ...LEGACY, retired: true });
  */
 const KNOWS_ALL = ['AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::IAM::Role', 'AWS::Lambda::Function'];
 
+/** What a cluster has besides, whose WAL is streamed; a retired one is no longer. */
+const OF_A_STREAMER = ['AWS::ECS::Service', 'AWS::ECS::TaskDefinition', 'AWS::Logs::LogGroup'];
+
 /** Everything that one cluster has in the backup stack. */
 const OF_A_CLUSTER = [
+  ...OF_A_STREAMER,
   'AWS::ECS::TaskDefinition',
   'AWS::IAM::Role',
   'AWS::Logs::LogGroup',
   'AWS::SSM::Parameter',
   'AWS::Scheduler::Schedule',
   'AWS::Scheduler::Schedule',
-];
+].sort();
 
 const KEPT_IN_THE_VAULT = [
   'AWS::Events::Rule',
@@ -95,10 +99,17 @@ describe('a cluster that is taken out', () => {
 });
 
 describe('a cluster that is retired', () => {
-  it('loses its schedules and nothing else', () => {
+  it('loses its schedules, its streamer and nothing else', () => {
     const { added, changed, removed } = diffTemplates(THREE.backup, RETIRED.backup);
-    expect(types(removed)).toEqual(['AWS::Scheduler::Schedule', 'AWS::Scheduler::Schedule']);
+    expect(types(removed)).toEqual([
+      ...OF_A_STREAMER,
+      'AWS::Scheduler::Schedule',
+      'AWS::Scheduler::Schedule',
+    ]);
+    // start-task's role, and the cluster's own, which no longer keeps a lease.
     expect(types(changed)).toEqual([
+      'AWS::IAM::Policy',
+      'AWS::IAM::Role',
       'AWS::IAM::Role',
       'AWS::Lambda::Function',
       'AWS::SSM::Parameter',

@@ -31,7 +31,8 @@ describe("in somebody's own stack", () => {
     });
     expect(resources(template, 'AWS::S3::Bucket')).toHaveLength(1);
     expect(resources(template, 'AWS::KMS::Alias')).toHaveLength(3);
-    expect(resources(template, 'AWS::ECS::TaskDefinition')).toHaveLength(2);
+    // A backup's each, and a streamer's.
+    expect(resources(template, 'AWS::ECS::TaskDefinition')).toHaveLength(3);
     expect(resources(template, 'AWS::Scheduler::Schedule')).toHaveLength(2);
     // A parameter of the same stack has no value yet when CloudFormation looks it up.
     const parameters = Object.values(template.toJSON().Parameters ?? {}) as { Default: string }[];

@@ -4,6 +4,7 @@ export const ACCOUNT = '111122223333';
 export const REGION = 'eu-central-1';
 export const BUCKET = `holdfast-test-${ACCOUNT}-${REGION}`;
 export const BUCKET_ARN = `arn:aws:s3:::${BUCKET}`;
+export const LEASES_ARN = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/Leases`;
 
 const PSEUDO: Readonly<Record<string, string>> = {
   'AWS::AccountId': ACCOUNT,
@@ -51,6 +52,7 @@ function keyOf(parameter: string): string | undefined {
 
 function attributeOf(resource: string, attribute: string): string {
   if (attribute === 'Arn' && resource.startsWith('VaultBucket')) return BUCKET_ARN;
+  if (attribute === 'Arn' && resource.startsWith('LeasesTable')) return LEASES_ARN;
   return `arn:aws:test:${REGION}:${ACCOUNT}:${resource}.${attribute}`;
 }
 

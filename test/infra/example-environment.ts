@@ -8,6 +8,7 @@ export const ORDERS: ClusterEnvironment = {
     { name: 'daily', kind: 'logical', cron: '0 3 * * ? *', timeZone: 'Europe/Vienna' },
     { name: 'noon', kind: 'logical', cron: '0 12 * * ? *', flexibleWindowMinutes: 0 },
   ],
+  wal: {},
 };
 
 export const BILLING: ClusterEnvironment = {

@@ -10,7 +10,7 @@ import {
   SNAPSHOT_DATE,
   whatServes,
 } from '../../contract/postgres-majors.ts';
-import { imageArguments } from '../../infra/constructs/backup-task.ts';
+import { imageArguments } from '../../infra/constructs/runner-task.ts';
 import { withApp } from './new-app.ts';
 
 function textOf(path: string): string {

@@ -6,7 +6,8 @@ export interface Statement {
   readonly Sid?: string;
   readonly Effect: 'Allow' | 'Deny';
   readonly Action: string | string[];
-  readonly Resource: string | string[];
+  /** Absent where `NotResource` stands in its place. */
+  readonly Resource?: string | string[];
   readonly Condition?: Record<string, Record<string, string>>;
 }
 
@@ -28,7 +29,7 @@ export interface Attempt {
   readonly action: string;
   /** Object's key, or nothing for the bucket itself. */
   readonly key?: string;
-  readonly context?: Readonly<Record<string, string>>;
+  readonly context?: Readonly<Record<string, string | string[]>>;
 }
 
 /** Whether S3 would let `attempt` pass: the role's own policy and the bucket's together. */
@@ -100,7 +101,7 @@ export function policiesOf(principal: string): readonly PolicyDocument[] {
 interface Target {
   readonly resource: string;
   readonly resourcePolicy?: unknown;
-  readonly context: Readonly<Record<string, string>>;
+  readonly context: Readonly<Record<string, string | string[]>>;
 }
 
 async function may(attempt: Attempt, target: Target): Promise<boolean> {

@@ -28,6 +28,8 @@ const ARNS: Readonly<Record<string, (of: Described, place: Place) => string>> = 
     `arn:aws:scheduler:${region}:${account}:schedule/${String(properties.GroupName ?? 'default')}/${physicalId}`,
   'AWS::Scheduler::ScheduleGroup': ({ physicalId }, { region, account }) =>
     `arn:aws:scheduler:${region}:${account}:schedule-group/${physicalId}`,
+  'AWS::DynamoDB::Table': ({ physicalId }, { region, account }) =>
+    `arn:aws:dynamodb:${region}:${account}:table/${physicalId}`,
   'AWS::SQS::Queue': ({ physicalId }, { region, account }) =>
     `arn:aws:sqs:${region}:${account}:${physicalId.split('/').at(-1)}`,
 };

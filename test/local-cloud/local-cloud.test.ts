@@ -56,7 +56,7 @@ test('what is printed for a restore runs as it stands, under the restore role', 
   expect(printed).toContain(cloud.principals.restore.secretAccessKey);
   const script = printed.split('\n').filter((line) => /^ {2}(export|podman) /.test(line));
   const answer = await execa('bash', ['-c', script.join('\n')], { reject: false, input: '' });
-  expect(answer.stderr).toContain('BACKUP_UNKNOWN: The vault holds no backup of');
+  expect(answer.stderr).toContain('BACKUP_UNKNOWN: The vault holds no logical backup of');
 }, 60_000);
 
 test('the backup role writes below its cluster, and neither elsewhere nor reads nor deletes', async () => {

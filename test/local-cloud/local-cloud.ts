@@ -1,7 +1,7 @@
 import tls from 'node:tls';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { restoreRoleName } from '../../contract/environment-names.ts';
+import { restoreRoleName, streamerName } from '../../contract/environment-names.ts';
 import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
 import type { Model } from './model.ts';
 import { type OneTimeSchedule, OneTimeSchedules } from './one-time-schedules.ts';
@@ -16,6 +16,7 @@ import type { KeyPair } from './servers/key-pair.ts';
 import type { Published } from './servers/moto.ts';
 import type { Postgres, PostgresServer, PostgresStandby } from './servers/postgres.ts';
 import { type Started, type StartOptions, startEverything } from './start.ts';
+import { type Streamer, streamerFace } from './streamer.ts';
 import { Teardown } from './teardown.ts';
 
 /** Credentials, and the environment variables under which any AWS tool acts as their owner. */
@@ -108,7 +109,9 @@ export interface LocalCloud {
   giveFunctions(variables: Readonly<Record<string, string>>): void;
   /** What the next calls of RunTask meet, one each. */
   failRunTask(...faults: readonly RunTaskFault[]): void;
-  /** Tasks that were started, oldest first. */
+  /** What streams a cluster's WAL. @default the first cluster's */
+  streamer(cluster?: string): Streamer;
+  /** Tasks that were started, but for the streamers', oldest first. */
   taskArns(): readonly string[];
   /** What ECS told of a task that has stopped, and what the rule's function answered. */
   stopOf(taskArn: string): Promise<{ readonly event: StopEvent; readonly answer: Answer }>;
@@ -246,7 +249,10 @@ function faceOf(
     failRunTask: (...faults) => {
       platform.ecs.faults.push(...faults);
     },
-    taskArns: () => platform.tasks.list().map(({ arn }) => arn),
+    streamer: (cluster = started.firstCluster) =>
+      streamerFace(platform, streamerName(environment, cluster)),
+    taskArns: () =>
+      platform.tasks.list().flatMap(({ arn, group }) => (group === undefined ? [arn] : [])),
     stopOf: async (arn) => {
       await find(arn).stopped;
       const stop = platform.stopOf(arn);

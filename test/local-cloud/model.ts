@@ -13,6 +13,8 @@ export interface Model {
   /** By ARN, revision included. */
   readonly taskDefinitions: Map<string, TaskDefinitionModel>;
   /** By name. */
+  readonly services: Map<string, ServiceModel>;
+  /** By name. */
   readonly functions: Map<string, FunctionModel>;
   readonly schedules: ScheduleModel[];
   /** Names. */
@@ -64,6 +66,15 @@ export interface TaskDefinitionModel {
   readonly taskRoleArn: string;
   readonly executionRoleArn: string;
   readonly container: ContainerModel;
+}
+
+/** A task that is kept running. */
+export interface ServiceModel {
+  readonly name: string;
+  readonly clusterArn: string;
+  readonly taskDefinitionArn: string;
+  /** 0 or 1. */
+  readonly desiredCount: number;
 }
 
 export interface FunctionModel {
@@ -118,6 +129,7 @@ export function emptyModel(place: { readonly region: string; readonly account: s
     bucketPolicies: [],
     ecsClusters: new Map(),
     taskDefinitions: new Map(),
+    services: new Map(),
     functions: new Map(),
     schedules: [],
     scheduleGroups: [],

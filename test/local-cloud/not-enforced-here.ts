@@ -24,6 +24,8 @@ export const NOT_ENFORCED_HERE: Readonly<Record<string, string>> = {
   DenyEventHolds: 'no hold without an end',
   DenyTooShortLocks: 'no lock shorter than the lower bound',
   DenyTooLongLocks: 'no lock longer than the upper bound',
+  DenyTooShortIncrementLocks: 'no increment of WAL locked for less than a day',
+  DenyTooLongIncrementLocks: 'no increment of WAL locked for more than three days',
 };
 
 /** What is left out, in words. */

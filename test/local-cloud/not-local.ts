@@ -2,6 +2,8 @@
 export const NOT_LOCAL: Readonly<Record<string, string>> = {
   'AWS::CDK::Metadata': 'Usage statistics of the CDK; nothing runs by it.',
   'AWS::CloudWatch::Alarm': 'No server here evaluates alarms; asserted on the template.',
+  'AWS::DynamoDB::Table':
+    'moto serves it as deployed; which keys a role may touch is asked on every call.',
   'AWS::KMS::Alias': 'moto serves it as deployed; Holdfast itself goes by ARN.',
   'AWS::KMS::Key': 'moto serves it as deployed, and its policy is evaluated on every call.',
   'AWS::Lambda::EventInvokeConfig':

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { compactStatements } from './compact-statements.ts';
 import { splitEnforceable } from './not-enforced-here.ts';
 import { matchesPattern, type Statement } from './policy.ts';
 import { statementsFor } from './resource-policy.ts';
@@ -54,6 +55,31 @@ test('an allow on such a key is refused: it would never allow anything here', ()
     Effect: 'Allow',
   };
   expect(() => splitEnforceable([statement])).toThrow(/Deny statement of its own/);
+});
+
+test('what differs by actions alone is joined; effects, resources and conditions keep apart', () => {
+  const { Principal: _, ...put } = deny({ Sid: 'A' });
+  const Condition = { Bool: { 'aws:SecureTransport': 'false' } };
+  const apart: Statement[] = [
+    { ...put, Effect: 'Allow' },
+    { ...put, Resource: ['here'] },
+    { ...put, Condition },
+    { Effect: 'Deny', NotAction: 's3:GetObject', Resource: '*' },
+    { Effect: 'Deny', NotAction: 's3:ListBucket', Resource: '*' },
+  ];
+  const joined = compactStatements([
+    put,
+    ...apart,
+    { ...put, Sid: 'B', Action: ['s3:PutObject', 's3:DeleteObject'] },
+  ]);
+  expect(joined).toEqual([
+    { Effect: 'Deny', Action: ['s3:PutObject', 's3:DeleteObject'], Resource: '*' },
+    { Effect: 'Allow', Action: 's3:PutObject', Resource: '*' },
+    { Effect: 'Deny', Action: 's3:PutObject', Resource: 'here' },
+    { Effect: 'Deny', Action: 's3:PutObject', Resource: '*', Condition },
+    { Effect: 'Deny', NotAction: 's3:GetObject', Resource: '*' },
+    { Effect: 'Deny', NotAction: 's3:ListBucket', Resource: '*' },
+  ]);
 });
 
 test.each([

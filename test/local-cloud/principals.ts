@@ -1,3 +1,4 @@
+import { compactStatements } from './compact-statements.ts';
 import type { Model, RoleModel } from './model.ts';
 import { type LeftOut, splitEnforceable } from './not-enforced-here.ts';
 import { concernsService, listOf, type PolicyDocument, type Statement } from './policy.ts';
@@ -104,7 +105,10 @@ export class Principals {
     await this.versitygw.putPrincipal({
       name: role.name,
       ...keys,
-      policies: split.enforced.length === 0 ? [] : [document(split.enforced.map(onlyS3))],
+      policies:
+        split.enforced.length === 0
+          ? []
+          : [document(compactStatements(split.enforced.map(onlyS3)))],
     });
     for (const each of split.leftOut) this.leftOut.set(each.statement, each);
     const { name, arn, trusts } = role;
@@ -113,8 +117,10 @@ export class Principals {
 }
 
 /** The buckets that a statement is about. */
-function bucketsIn({ Resource }: Statement): string[] {
-  return listOf(Resource).map((arn) => arn.replace('arn:aws:s3:::', '').split('/')[0] ?? '');
+function bucketsIn({ Resource, NotResource }: Statement): string[] {
+  return listOf(Resource ?? NotResource).map(
+    (arn) => arn.replace('arn:aws:s3:::', '').split('/')[0] ?? '',
+  );
 }
 
 /** The S3 server refuses documents that name other services' actions. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { taskFamily } from '../../contract/environment-names.ts';
+import { streamerName, taskFamily } from '../../contract/environment-names.ts';
 import { type Assembly, joinAssemblies } from './assembly.ts';
 import { killTools } from './command.ts';
 import { bootstrap, deploy, ROOT, synthesize, update } from './deploy.ts';
@@ -33,6 +33,11 @@ export interface StartOptions {
   readonly keep: boolean;
   /** Directory that keeps the PostgreSQL servers' data. @default none: they start empty */
   readonly dataDirectory?: string;
+  /**
+   * Whether the clusters' streamers of WAL are started by themselves, each once its cluster's secret is
+   * there. @default true
+   */
+  readonly streamers?: boolean;
 }
 
 /** Where each service answers, as the variables that every AWS SDK reads. */
@@ -55,6 +60,8 @@ export interface Started {
   readonly platform: Platform;
   /** Of the environment's first cluster. */
   readonly postgres: Postgres;
+  /** Its name. */
+  readonly firstCluster: string;
   /** Starts another cluster's servers, and puts their URIs into its secret. */
   startSource(cluster: string): Promise<Postgres>;
   /** Starts a server beside the sources, empty, of a cluster's major. @default the first cluster's */
@@ -88,7 +95,7 @@ const ACCOUNT = '000000000000';
 
 /** Servers and synthesis side by side; then deployment, roles, and the doors shut. */
 export async function startEverything(options: StartOptions, teardown: Teardown): Promise<Started> {
-  const { environment, log, keep, beside = [] } = options;
+  const { environment, log, keep, beside = [], streamers = true } = options;
   const began = performance.now();
   const say = (line: string): void => log(`${seconds(performance.now() - began)}  ${line}`);
   const run = await startRun();
@@ -145,11 +152,17 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     caFile,
   });
   await teardown.add('functions', () => platform.functions.stopAll());
-  await teardown.add('tasks', () => {
+  await teardown.add('tasks', async () => {
     platform.hush();
-    return platform.tasks.stopAll();
+    await platform.services.stopAll();
+    await platform.tasks.stopAll();
   });
   await built;
+  const stream = (cluster: string): void => {
+    const name = streamerName(environment, cluster);
+    if (streamers && platform.services.has(name)) platform.services.start(name);
+  };
+  stream(sources.first);
   say('the local cloud is ready');
   return {
     run,
@@ -160,6 +173,7 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     published: () => moto.published(),
     platform,
     postgres,
+    firstCluster: sources.first,
     endpoints,
     caFile,
     caPem,
@@ -168,11 +182,18 @@ export async function startEverything(options: StartOptions, teardown: Teardown)
     startSource: async (cluster) => {
       const source = await sources.start(cluster);
       await sources.connect(cluster, source, moto);
+      stream(cluster);
       return source;
     },
     startEmptyServer: (name, cluster = sources.first) => sources.startEmpty(name, cluster),
-    connectSource: (cluster, source) => sources.connect(cluster, source, moto),
-    putSecret: (cluster, secret) => sources.putSecret(cluster, secret, moto),
+    connectSource: async (cluster, source) => {
+      await sources.connect(cluster, source, moto);
+      stream(cluster);
+    },
+    putSecret: async (cluster, secret) => {
+      await sources.putSecret(cluster, secret, moto);
+      stream(cluster);
+    },
     deployAgain: async (command) => {
       const again = await synthesize({
         environment,

@@ -257,7 +257,7 @@ function described(task: Task): object {
     taskArn: task.arn,
     clusterArn: task.clusterArn,
     taskDefinitionArn: task.definition.arn,
-    group: `family:${task.definition.family}`,
+    group: task.group ?? `family:${task.definition.family}`,
     launchType: 'FARGATE',
     cpu: String(task.definition.cpu),
     memory: String(task.definition.memoryMiB),

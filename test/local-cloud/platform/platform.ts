@@ -8,6 +8,7 @@ import type { Images } from './images.ts';
 import { Lambda } from './lambda.ts';
 import { putLog } from './put-log.ts';
 import type { PlatformServer } from './server.ts';
+import { Services } from './services.ts';
 import { type StopEvent, stopEvent } from './stop-event.ts';
 import { Tasks } from './tasks.ts';
 
@@ -26,6 +27,7 @@ export interface PlatformOptions {
 
 export interface Platform {
   readonly tasks: Tasks;
+  readonly services: Services;
   readonly functions: Functions;
   readonly ecs: Ecs;
   readonly bus: EventBus;
@@ -72,6 +74,7 @@ export function servePlatform(options: PlatformOptions): Platform {
       stops.set(task.arn, { event, answers });
     },
   });
+  const services = new Services(model, tasks);
   const functions = new Functions({
     run,
     environment,
@@ -94,7 +97,7 @@ export function servePlatform(options: PlatformOptions): Platform {
     },
   });
   return {
-    ...{ tasks, functions, ecs, bus },
+    ...{ tasks, services, functions, ecs, bus },
     stopOf: (arn) => stops.get(arn),
     hush: () => {
       hushed = true;

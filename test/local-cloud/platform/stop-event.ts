@@ -56,7 +56,7 @@ function detailOf(task: Task, region: string): Record<string, unknown> {
     enableExecuteCommand: false,
     ephemeralStorage: { sizeInGiB: 20 },
     executionStoppedAt: iso(task.stoppedAt),
-    group: `family:${definition.family}`,
+    group: task.group ?? `family:${definition.family}`,
     launchType: 'FARGATE',
     lastStatus: 'STOPPED',
     memory: String(definition.memoryMiB),

@@ -24,6 +24,8 @@ export interface TaskRequest {
   readonly definition: TaskDefinitionModel;
   readonly overrides: TaskOverrides;
   readonly startedBy?: string;
+  /** @default its family's */
+  readonly group?: string;
 }
 
 /** What a test makes of the place where tasks run. */

@@ -5,6 +5,7 @@ import { type Deployment, resolveAssembly } from '../resolver.ts';
 import { bucket } from './bucket.ts';
 import { bucketPolicy } from './bucket-policy.ts';
 import { ecsCluster } from './ecs-cluster.ts';
+import { ecsService } from './ecs-service.ts';
 import { lambdaFunction } from './function.ts';
 import { permission } from './permission.ts';
 import { policy, role } from './role.ts';
@@ -21,6 +22,7 @@ export const ADAPTERS: Readonly<Record<string, Adapter>> = {
   'AWS::IAM::Policy': policy,
   'AWS::ECS::Cluster': ecsCluster,
   'AWS::ECS::TaskDefinition': taskDefinition,
+  'AWS::ECS::Service': ecsService,
   'AWS::Lambda::Function': lambdaFunction,
   'AWS::Lambda::Permission': permission,
   'AWS::Events::Rule': rule,

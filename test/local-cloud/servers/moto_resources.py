@@ -3,6 +3,7 @@
 import json
 from urllib.parse import unquote
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.kms.models import kms_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
@@ -57,6 +58,9 @@ class Call:
         if self.service == "ssm":
             name = self.parameters.get("Name") or self.parameters.get("Path")
             return self.arn(f"parameter/{name.strip('/')}") if name else ANY_RESOURCE
+        if self.service == "dynamodb" and "TableName" in self.parameters:
+            name = self.parameters["TableName"]
+            return name if name.startswith("arn:") else self.arn(f"table/{name}")
         if self.service == "scheduler" and self.path.startswith("/schedules/"):
             name = unquote(self.path.split("/")[2].split("?")[0])
             return self.arn(f"schedule/{self.parameters.get('GroupName', 'default')}/{name}")
@@ -83,6 +87,16 @@ class Call:
             service = {"iam:PassedToService": "scheduler.amazonaws.com"}
             return [("iam:PassRole", role, {**self.context(), **service})]
         return []
+
+    def leading_keys(self):
+        """The partition keys of the items that the call names."""
+        table = dynamodb_backends[self.account][self.region].tables.get(
+            str(self.parameters.get("TableName")).split("/")[-1]
+        )
+        item = self.parameters.get("Key") or self.parameters.get("Item") or {}
+        if table is None or table.hash_key_attr not in item:
+            return []
+        return list(item[table.hash_key_attr].values())
 
     def unknown_key(self):
         name = self.parameters.get("KeyId")
@@ -119,6 +133,10 @@ class Call:
             name = self.parameters.get("KeyId") or ""
             if "alias/" in name:
                 context["kms:RequestAlias"] = name[name.index("alias/") :]
+        if self.service == "dynamodb":
+            keys = self.leading_keys()
+            if keys:
+                context["dynamodb:LeadingKeys"] = keys
         if self.service == "secretsmanager" and "SecretId" in self.parameters:
             context["secretsmanager:SecretId"] = self.parameters["SecretId"]
         if self.service == "ecs" and "cluster" in self.parameters:

@@ -14,7 +14,6 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { buildClusterOptions } from '../../contract/cluster-options.ts';
-import { taskFamily } from '../../contract/environment-names.ts';
 import { EnvironmentVariable, RUNNER_CONTAINER } from '../../contract/environment-variables.ts';
 import type { LockMode } from '../../contract/names.ts';
 import {
@@ -25,6 +24,7 @@ import {
   SNAPSHOT_DATE,
 } from '../../contract/postgres-majors.ts';
 import { FARGATE_STORAGE_GIB } from '../fargate-sizes.ts';
+import { walOptions } from '../physical-environment.ts';
 import type { ResolvedCluster } from '../resolved-environment.ts';
 
 const IMAGE_DIRECTORY = fileURLToPath(new URL('../../containers/postgres/', import.meta.url));
@@ -35,9 +35,19 @@ const SPOOL_DIRECTORY = '/spool';
 /** Fargate's longest time between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT = Duration.seconds(120);
 
-export interface BackupTaskProps {
+/** What Fargate gives a task. */
+export interface TaskSize {
+  readonly vCpu: number;
+  readonly memoryMiB: number;
+  /** Disk, shared by the image and the spool. GiB. */
+  readonly ephemeralStorageGiB: number;
+}
+
+export interface RunnerTaskProps {
   readonly environment: string;
   readonly cluster: ResolvedCluster;
+  readonly family: string;
+  readonly size: TaskSize;
   readonly bucketName: string;
   readonly kmsKeyArn: string;
   readonly ecsClusterArn: string;
@@ -47,23 +57,25 @@ export interface BackupTaskProps {
   readonly taskRole: IRole;
   readonly executionRole: IRole;
   readonly logGroup: ILogGroup;
+  /** Variables besides those that every task of the cluster has. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** One cluster's task definition: its size, its image and everything the runner is told. */
-export class BackupTask extends Construct {
+/** A task definition of one cluster: its size, its image and everything the runner is told. */
+export class RunnerTask extends Construct {
   readonly taskDefinition: FargateTaskDefinition;
 
-  constructor(scope: Construct, id: string, props: BackupTaskProps) {
+  constructor(scope: Construct, id: string, props: RunnerTaskProps) {
     super(scope, id);
-    const { cluster } = props;
+    const { cluster, size } = props;
     const arm = cluster.architecture === 'arm64';
     this.taskDefinition = new FargateTaskDefinition(this, 'Definition', {
-      family: taskFamily(props.environment, cluster.name),
-      cpu: cluster.vCpu * 1024,
-      memoryLimitMiB: cluster.memoryMiB,
+      family: props.family,
+      cpu: size.vCpu * 1024,
+      memoryLimitMiB: size.memoryMiB,
       // 20 GiB come with every task, and Fargate refuses to be asked for them.
-      ...(cluster.ephemeralStorageGiB > FARGATE_STORAGE_GIB.least
-        ? { ephemeralStorageGiB: cluster.ephemeralStorageGiB }
+      ...(size.ephemeralStorageGiB > FARGATE_STORAGE_GIB.least
+        ? { ephemeralStorageGiB: size.ephemeralStorageGiB }
         : {}),
       runtimePlatform: {
         cpuArchitecture: arm ? CpuArchitecture.ARM64 : CpuArchitecture.X86_64,
@@ -80,13 +92,13 @@ export class BackupTask extends Construct {
         platform: arm ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
         buildArgs: imageArguments(postgresMajor(cluster.postgresMajor), SNAPSHOT_DATE),
       }),
-      cpu: cluster.vCpu * 1024,
-      memoryLimitMiB: cluster.memoryMiB,
+      cpu: size.vCpu * 1024,
+      memoryLimitMiB: size.memoryMiB,
       readonlyRootFilesystem: true,
       linuxParameters,
       stopTimeout: STOP_TIMEOUT,
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: cluster.name }),
-      environment: taskVariables(props),
+      environment: { ...taskVariables(props), ...props.variables },
     });
     container.addMountPoints({
       sourceVolume: 'spool',
@@ -112,7 +124,7 @@ export function imageArguments(
   };
 }
 
-function taskVariables(props: BackupTaskProps): Record<string, string> {
+function taskVariables(props: RunnerTaskProps): Record<string, string> {
   const { cluster } = props;
   return {
     [EnvironmentVariable.Environment]: props.environment,
@@ -139,7 +151,7 @@ function taskVariables(props: BackupTaskProps): Record<string, string> {
       lockMode: props.lockMode,
       logical: cluster.logical,
       physical: cluster.physical,
-      wal: cluster.wal ?? null,
+      wal: cluster.wal === undefined ? null : walOptions(cluster.wal),
     }),
   };
 }
