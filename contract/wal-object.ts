@@ -23,7 +23,7 @@ export type RestorePoint = z.infer<typeof RestorePoint>;
 
 /**
  * What lies in a segment, so that a recovery target is found without opening any. Of the records that
- * begin in it.
+ * end in it: one that begins in a segment may be whole only with the next.
  */
 export const WalIndex = z.strictObject({
   commits: z.int().min(0),

@@ -30,6 +30,12 @@ export async function podman(args: readonly string[], input = ''): Promise<Podma
   return { stdout, stderr };
 }
 
+/** The same, where what is printed is no text. */
+export async function podmanBytes(args: readonly string[]): Promise<Buffer> {
+  const { stdout } = await execa('podman', args, { encoding: 'buffer' });
+  return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
+}
+
 export async function containerExists(name: string): Promise<boolean> {
   const { exitCode } = await execa('podman', ['container', 'exists', name], { reject: false });
   return exitCode === 0;
