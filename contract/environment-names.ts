@@ -39,11 +39,6 @@ export function probeScheduleName(cluster: string): string {
   return `wal_probe_${cluster}`;
 }
 
-/** DynamoDB table of leases: which task streams a cluster's WAL. */
-export function leaseTableName(environment: string): string {
-  return resourceName(environment, 'leases');
-}
-
 /** IAM role under which a cluster's backup tasks run. 64 characters at most on AWS. */
 export function backupRoleName(environment: string, cluster: string): string {
   return `hf.${environment}.${cluster}`;

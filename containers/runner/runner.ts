@@ -3,7 +3,12 @@ import { ExitCode } from '../../contract/exit-codes.ts';
 import { TASK_FAILED } from '../../contract/last-words.ts';
 import { createLog, type Log } from './log.ts';
 import { runBackup } from './run-backup.ts';
-import { readTaskConfiguration } from './task-configuration.ts';
+import {
+  isStreamer,
+  readStreamerConfiguration,
+  readTaskConfiguration,
+} from './task-configuration.ts';
+import { runStreamer } from './wal/run-streamer.ts';
 
 /** How long the end may take after a signal, ms; then the process goes as it is. */
 const END_WITHIN_MS = 25_000;
@@ -20,6 +25,11 @@ async function main(log: Log): Promise<ExitCode> {
     });
   }
   try {
+    if (isStreamer(process.env)) {
+      const streamer = readStreamerConfiguration(process.env);
+      log.info('streamer started', { cluster: streamer.cluster });
+      await runStreamer(streamer, log, abort.signal);
+    }
     const task = readTaskConfiguration(process.env);
     const { cluster, label } = task.request;
     log.info('task started', { cluster, label, action: task.request.action });
@@ -37,7 +47,7 @@ function fail(log: Log, error: HoldfastError): ExitCode {
 
 function terminated(signal: string): HoldfastError {
   return new HoldfastError('TERMINATED', `The task was told to stop by ${signal}.`, {
-    hint: 'Nothing was published, unless its manifest was being written at that moment: `holdfast list` tells. If nobody stopped it, look for a Spot interruption or a deployment.',
+    hint: 'No backup was published, unless its manifest was being written at that moment: `holdfast list` tells; WAL that was acknowledged is in the vault. If nobody stopped it, look for a Spot interruption or a deployment.',
   });
 }
 

@@ -73,7 +73,10 @@ export class WalMessage {
     this.#hash.update(plain);
     this.#bytes += plain.length;
     const zstd = this.#zstd;
-    if (zstd === undefined) return this.#add(plain);
+    if (zstd === undefined) {
+      this.#add(plain);
+      return;
+    }
     await new Promise<void>((resolve, reject) => {
       zstd.write(plain, (error) => (error ? reject(error) : resolve()));
     });

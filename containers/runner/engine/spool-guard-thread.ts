@@ -21,15 +21,15 @@ const { directory, limits, totals } = workerData as GuardSettings;
 const report = new Float64Array(totals);
 const throttle = new Throttle(limits);
 const use = new SpoolUse(directory);
-const watched = new Map<number, string | undefined>();
+const watched = new Set<number>();
 let ended = false;
 let wake: () => void = () => {};
 
 parentPort?.on('message', (order: GuardOrder) => {
   if (order.kind === 'end') ended = true;
   else if (order.kind === 'watch') {
-    watched.set(order.group, order.apart);
-    throttle.watch(order.group, order.writers);
+    watched.add(order.group);
+    throttle.watch(order.group);
   } else {
     watched.delete(order.group);
     throttle.release(order.group);
@@ -40,10 +40,8 @@ parentPort?.on('message', (order: GuardOrder) => {
 /** @returns how long to wait before the next look, ms. */
 function look(): number {
   const began = performance.now();
-  // A run with such a file has one dump.
-  const [apart] = [...watched.values()].filter((path) => path !== undefined);
-  const { usedBytes, apartBytes, writtenBytes } = use.look(apart);
-  throttle.update(usedBytes, writtenBytes, apartBytes);
+  const { usedBytes, writtenBytes } = use.look();
+  throttle.update(usedBytes, writtenBytes);
   report.set([throttle.peakBytes, throttle.pausedSeconds]);
   const untilFull = throttle.room(usedBytes) / 2 / FASTEST_WRITER;
   return Math.max(

@@ -55,19 +55,9 @@ export async function addressesOf(host: string): Promise<string[]> {
 
 /** A session of ours on the server. The caller ends it. */
 export async function connect(server: Server, database: string): Promise<pg.Client> {
-  const { target, address } = server;
   const client = new pg.Client({
-    host: address,
-    port: target.port,
-    user: target.user,
-    password: target.password,
+    ...clientConfig(server),
     database,
-    ssl: tlsOptions(server),
-    // And no other parameter: poolers refuse those that they do not know.
-    application_name: server.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_SECONDS * 1000,
     // Ours are short questions; one that hangs must not hold the run for ever.
     query_timeout: QUERY_TIMEOUT_MS,
   });
@@ -81,6 +71,23 @@ export async function connect(server: Server, database: string): Promise<pg.Clie
     await disconnect(client);
     throw error;
   }
+}
+
+/** How a session gets to the server, whatever it is for. */
+export function clientConfig(server: Server): pg.ClientConfig {
+  const { target, address } = server;
+  return {
+    host: address,
+    port: target.port,
+    user: target.user,
+    password: target.password,
+    ssl: tlsOptions(server),
+    // And no other parameter: poolers refuse those that they do not know.
+    application_name: server.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_SECONDS * 1000,
+  };
 }
 
 /** Ends a session, if need be without the server's consent: one that hangs never answers. Never throws. */
@@ -135,11 +142,11 @@ export function libpqEnvironment(server: Server): Record<string, string> {
   };
 }
 
-/** Parameters of a conninfo string that hold a connection open while a dump stands still. */
-export const KEEP_ALIVES = `keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
-
-/** The conninfo string for `--dbname`: the database, and keep-alives. Holds nothing secret. */
+/**
+ * The conninfo string for `--dbname`: the database, and keep-alives that hold the connection open
+ * while the dump stands still. Holds nothing secret.
+ */
 export function conninfo(database: string): string {
   const quoted = database.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
-  return `dbname='${quoted}' ${KEEP_ALIVES}`;
+  return `dbname='${quoted}' keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
 }

@@ -17,6 +17,16 @@ export async function trustFor(ca: string | undefined, directory: string): Promi
     await writeFile(caFile, ca, { mode: 0o600 });
     return { ca, caFile };
   }
+  return await readAuthorities(undefined);
+}
+
+/**
+ * The same for who runs none of libpq's programs: the secret's own authority is in no file.
+ *
+ * @throws HoldfastError CLIENT_MISSING
+ */
+export async function readAuthorities(ca: string | undefined): Promise<Trust> {
+  if (ca !== undefined) return { ca, caFile: '' };
   try {
     return { ca: await readFile(SYSTEM_CA_FILE, 'utf8'), caFile: SYSTEM_CA_FILE };
   } catch (cause) {

@@ -1,0 +1,277 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asHoldfastError, HoldfastError } from '../../../contract/errors.ts';
+import type { WalOptions } from '../../../contract/physical-options.ts';
+import { formatLsn } from '../../../contract/wal-segments.ts';
+import { MAX_WAL_BYTES } from '../../../vault/wal/wal-message.ts';
+import type { WalVault } from '../../../vault/wal/wal-vault.ts';
+import { putHistory } from '../../../vault/wal/wal-writer.ts';
+import type { Log } from '../log.ts';
+import { settleWithin } from '../settle-within.ts';
+import type { Candidate } from '../source/choose-source.ts';
+import { whereabouts } from '../source/connection-error.ts';
+import type { Access } from '../source/server.ts';
+import { findWalServer, type WalServer, type WalSource } from './find-wal-server.ts';
+import { holdSlots } from './hold-slots.ts';
+import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
+import { replaceSlot } from './slots.ts';
+import { untilStored } from './until-stored.ts';
+import { findReached, type Reached } from './vault-reached.ts';
+import type { WalProgress } from './wal-progress.ts';
+import { WalSession } from './wal-session.ts';
+import { WAL_REMOVED } from './wal-stream.ts';
+import { type WalMemory, WalUploads, walMemory } from './wal-uploads.ts';
+
+/** Between two tries to find a server; doubled with each. Milliseconds. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** What came last may take so long to get into the vault once we are told to stop. Milliseconds. */
+const LAST_WORDS_MS = 20_000;
+
+export interface StreamWalOptions {
+  readonly candidates: readonly Candidate[];
+  readonly access: Access;
+  readonly slotName: string;
+  readonly wal: WalOptions;
+  readonly vault: Omit<WalVault, 'systemIdentifier' | 'signal'>;
+  readonly log: Log;
+  readonly progress: WalProgress;
+  /** Ends it; its reason is thrown once what came is in the vault, or cannot get there in time. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Streams a cluster's WAL into the vault for as long as it is let: from the primary, wherever it goes.
+ * Servers that are down, a vault that is away and rights that are missing are waited for.
+ *
+ * @throws HoldfastError WAL_CONFLICT; the signal's reason
+ */
+export async function streamWal(options: StreamWalOptions): Promise<never> {
+  const { signal, log } = options;
+  const streamer = new WalStreamer(options);
+  for (let failures = 0; ; ) {
+    signal.throwIfAborted();
+    const began = Date.now();
+    try {
+      await streamer.once();
+      failures = 0;
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      const error = asHoldfastError(thrown);
+      const { code, message, hint } = error;
+      if (code === 'WAL_CONFLICT') throw error;
+      // One that has worked for a while has not failed again and again.
+      failures = Date.now() - began > LONGEST_PAUSE_MS ? 0 : failures + 1;
+      log.warn('stream broken', { code, message, hint, failures });
+    }
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+class WalStreamer {
+  readonly #options: StreamWalOptions;
+  /** Up to where the vault has WAL; unknown before it was asked. */
+  #reached: Reached | undefined;
+  #asked = false;
+  #memory: WalMemory | undefined;
+  /** Of the connection before: it has what of the open segment no increment has. */
+  #uploads: WalUploads | undefined;
+
+  constructor(options: StreamWalOptions) {
+    this.#options = options;
+  }
+
+  /** From finding a server to losing it. */
+  async once(): Promise<void> {
+    const { candidates, access, slotName, wal, log, progress, signal } = this.#options;
+    let plan: StreamPlan | undefined;
+    const source = await findWalServer({
+      ...{ candidates, access, slotName, options: wal, log },
+      accept: async (found) => {
+        plan = await this.#accept(found);
+      },
+    });
+    const elsewhere = new AbortController();
+    const seen = (other: WalServer): void => {
+      if (!isBetter(other, source, this.#uploads?.timeline ?? 0)) return;
+      elsewhere.abort(movedTo(other));
+    };
+    const others = candidates.filter((one) => one.target !== source.server.target);
+    const durable = (): bigint => this.#uploads?.durable ?? 0n;
+    const release = holdSlots({ others, access, slotName, durable, seen, log });
+    try {
+      const either = AbortSignal.any([signal, elsewhere.signal]);
+      while (plan !== undefined) plan = await this.#stream(source, plan, either);
+    } finally {
+      progress.streaming = false;
+      release();
+      await source.connection.close();
+    }
+  }
+
+  /** Whether the server can go on with what the vault holds, and where. */
+  async #accept(source: WalSource): Promise<StreamPlan> {
+    const { vault, log } = this.#options;
+    const { segmentBytes, slot, identity, server } = source;
+    assertSegmentSize(source);
+    if (slot.lost) {
+      const hint = 'Where WAL turns out to be missing, the gap is told; take a base backup then.';
+      log.error('slot lost', { server: whereabouts(server), hint });
+    }
+    const own = { ...vault, systemIdentifier: identity.systemIdentifier };
+    if (!this.#asked) {
+      this.#reached = await findReached(own, {
+        segmentBytes,
+        from: slot.fresh ? undefined : slot.restartLsn,
+        own: (timeline) => ownFrom(source, timeline),
+        server: whereabouts(server),
+      });
+      this.#asked = true;
+    }
+    return planOn(source, this.#reached);
+  }
+
+  /** Streams one timeline to its end. @returns how to go on; `undefined`: not with this server */
+  async #stream(
+    source: WalSource,
+    plan: StreamPlan,
+    signal: AbortSignal,
+  ): Promise<StreamPlan | undefined> {
+    const { vault, log, wal, progress, slotName } = this.#options;
+    const { identity, segmentBytes, connection, server } = source;
+    if (this.#memory?.segmentBytes !== segmentBytes) this.#memory = walMemory(segmentBytes);
+    const own = { ...vault, systemIdentifier: identity.systemIdentifier };
+    await this.#leave(plan);
+    if (plan.timeline > 1) {
+      const { file, text } = await connection.timelineHistory(plan.timeline);
+      const what = { log, signal, what: file };
+      await untilStored(() => putHistory(own, file, text), what);
+    }
+    const uploads = new WalUploads({
+      vault: own,
+      memory: this.#memory,
+      timeline: plan.timeline,
+      start: plan.start,
+      durable: plan.durable,
+      incrementsFrom: plan.own,
+      incrementSeconds: wal.synchronous ? 0 : wal.incrementSeconds,
+      log,
+      stored: (durable) => {
+        this.#reached = { timeline: plan.timeline, end: durable };
+        progress.stored(durable);
+        session.report();
+      },
+    });
+    this.#uploads = uploads;
+    const session = new WalSession({
+      ...{ connection, slotName, plan, uploads, signal },
+      incrementSeconds: wal.synchronous ? 0 : wal.incrementSeconds,
+      serverAt: (lsn) => progress.serverAt(lsn),
+    });
+    const { timeline } = plan;
+    const [start, durable] = [formatLsn(plan.start), formatLsn(plan.durable)];
+    log.info('streaming', { server: whereabouts(server), timeline, start, durable });
+    progress.stored(plan.durable);
+    progress.streaming = true;
+    try {
+      const end = await session.run();
+      if (end === undefined) return undefined;
+      await uploads.finish();
+      const switchLsn = formatLsn(end.switchLsn);
+      log.info('timeline switched', { from: timeline, to: end.next, switchLsn });
+      return { ...planOn(source, { timeline, end: end.switchLsn }), durable: uploads.durable };
+    } catch (error) {
+      const { signal: stop } = this.#options;
+      if (stop.aborted) await this.#lastWords(uploads, session);
+      if ((error as { code?: string }).code === WAL_REMOVED) return await this.#gap(source, plan);
+      throw error;
+    }
+  }
+
+  /** What the connection before has left is either the end of its timeline, or comes again. */
+  async #leave(plan: StreamPlan): Promise<void> {
+    const before = this.#uploads;
+    this.#uploads = undefined;
+    if (before === undefined) return;
+    // It holds all up to the switch, or the plan would begin before that.
+    if (plan.timeline !== before.timeline) await before.finish();
+    await before.drop(new Error('the stream begins anew'));
+  }
+
+  async #lastWords(uploads: WalUploads, session: WalSession): Promise<void> {
+    const { log, signal } = this.#options;
+    const failed = await settleWithin(uploads.flush(), signal, LAST_WORDS_MS).then(
+      () => undefined,
+      asHoldfastError,
+    );
+    session.report();
+    const [received, durable] = [uploads.received, uploads.durable].map(formatLsn);
+    log.info('stream stopped', { received, durable, ...(failed && { left: failed.message }) });
+    await uploads.drop(signal.reason);
+  }
+
+  /** The server has removed what the vault has not: from here on there is a hole. */
+  async #gap(source: WalSource, plan: StreamPlan): Promise<StreamPlan> {
+    const { log, progress, slotName } = this.#options;
+    const { server, segmentBytes } = source;
+    const slot = await replaceSlot(server, slotName);
+    const fresh = planStream({ ...factsOf(source), vault: undefined, slot: slot.restartLsn });
+    if ('incompatible' in fresh) throw incompatible(source, fresh.incompatible);
+    progress.gaps += 1;
+    this.#reached = { timeline: fresh.timeline, end: fresh.start };
+    const [missing, until] = [plan.durable, fresh.start].map(formatLsn);
+    log.error('wal gap', {
+      ...{ timeline: plan.timeline, from: missing, to: until, segmentBytes },
+      hint: 'Take a base backup now: no recovery can pass this gap, and points in time after it need a backup that begins after it. Raise max_slot_wal_keep_size, or find out why the streamer was away.',
+    });
+    return fresh;
+  }
+}
+
+function factsOf({ segmentBytes, timeline, history }: WalSource) {
+  return { segmentBytes, timeline, history };
+}
+
+function planOn(source: WalSource, reached: Reached | undefined): StreamPlan {
+  const facts = { ...factsOf(source), slot: source.slot.restartLsn, vault: reached };
+  const plan = planStream(facts);
+  if ('incompatible' in plan) throw incompatible(source, plan.incompatible, reached);
+  return plan;
+}
+
+/** A primary is better than a standby, and one that was promoted since better than the one before. */
+function isBetter(other: WalServer, source: WalServer, timeline: number): boolean {
+  if (other.inRecovery) return false;
+  return source.inRecovery || other.timeline > timeline;
+}
+
+function movedTo({ server }: WalServer): HoldfastError {
+  return new HoldfastError('SOURCE_CHANGED', `${whereabouts(server)} is the primary now.`, {
+    hint: 'Nothing needs to be done: the stream goes on from there.',
+  });
+}
+
+function incompatible(
+  { server, timeline }: WalSource,
+  why: 'older timeline' | 'other timeline',
+  reached?: Reached,
+): HoldfastError {
+  const where = `${whereabouts(server)} is on timeline ${timeline}`;
+  const found =
+    why === 'older timeline'
+      ? `which the vault has left for ${reached?.timeline}`
+      : `which does not come from the vault's, ${reached?.timeline}`;
+  return new HoldfastError('SOURCE_CHANGED', `${where}, ${found}.`, {
+    hint: 'It is not streamed from. An old primary that came back has to be made a standby of the new one; a server that was put back to an older state needs to be promoted onto a timeline of its own.',
+  });
+}
+
+function assertSegmentSize({ server, segmentBytes }: WalSource): void {
+  if (segmentBytes <= MAX_WAL_BYTES) return;
+  throw new HoldfastError(
+    'SOURCE_SETTINGS',
+    `${whereabouts(server)}: wal_segment_size is ${segmentBytes / 1024 / 1024} MB; 64 MB is the most.`,
+    { hint: 'The size is chosen by initdb --wal-segsize. Use base backups with their own WAL.' },
+  );
+}

@@ -1,0 +1,100 @@
+import { METRIC_NAMESPACE, Metric, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
+import { formatLsn } from '../../../contract/wal-segments.ts';
+import type { Log } from '../log.ts';
+
+/** Moments that are remembered, a second apart at least: the lag in time is as exact. */
+const MOMENT_MS = 1_000;
+const MOST_MOMENTS = 3_600;
+
+/** How often it is told. Milliseconds. */
+const TELL_EVERY_MS = 30_000;
+
+/** How far the server is, how far the vault, and since when the one has been ahead of the other. */
+export class WalProgress {
+  readonly #now: () => number;
+  /** Where the server was at what time, of what the vault has not. */
+  #moments: { readonly lsn: bigint; readonly at: number }[] = [];
+  #server = 0n;
+  #durable = 0n;
+  #durableAt: number | undefined;
+  streaming = false;
+  gaps = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  serverAt(lsn: bigint): void {
+    if (lsn <= this.#server) return;
+    this.#server = lsn;
+    const last = this.#moments.at(-1);
+    const now = this.#now();
+    if (last !== undefined && now - last.at < MOMENT_MS) return;
+    if (lsn > this.#durable) this.#moments.push({ lsn, at: now });
+    // The oldest is what the lag counts from.
+    if (this.#moments.length > MOST_MOMENTS) this.#moments.splice(1, 1);
+  }
+
+  stored(durable: bigint): void {
+    this.#durable = durable;
+    this.#durableAt = this.#now();
+    this.#moments = this.#moments.filter(({ lsn }) => lsn > durable);
+    if (this.#moments.length === 0 && this.#server > durable) {
+      this.#moments.push({ lsn: this.#server, at: this.#now() });
+    }
+  }
+
+  get lagBytes(): number {
+    return this.#server > this.#durable ? Number(this.#server - this.#durable) : 0;
+  }
+
+  get lagSeconds(): number {
+    const [first] = this.#moments;
+    return first === undefined ? 0 : (this.#now() - first.at) / 1000;
+  }
+
+  /**
+   * One line of the log that CloudWatch makes metrics of.
+   *
+   * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+   */
+  tell(log: Log, environment: string, cluster: string): void {
+    const values = {
+      [Metric.WalArchivedBytes]: Number(this.#durable),
+      [Metric.WalLagBytes]: this.lagBytes,
+      [Metric.WalLagSeconds]: this.lagSeconds,
+      [Metric.WalGaps]: this.gaps,
+      [Metric.WalStreaming]: this.streaming ? 1 : 0,
+    };
+    const units: Readonly<Record<string, string>> = {
+      [Metric.WalArchivedBytes]: 'Bytes',
+      [Metric.WalLagBytes]: 'Bytes',
+      [Metric.WalLagSeconds]: 'Seconds',
+    };
+    const [Environment, Cluster] = WAL_METRIC_DIMENSIONS;
+    log.info('wal progress', {
+      _aws: {
+        Timestamp: this.#now(),
+        CloudWatchMetrics: [
+          {
+            Namespace: METRIC_NAMESPACE,
+            Dimensions: [WAL_METRIC_DIMENSIONS],
+            Metrics: Object.keys(values).map((Name) => ({ Name, Unit: units[Name] ?? 'Count' })),
+          },
+        ],
+      },
+      [Environment]: environment,
+      [Cluster]: cluster,
+      ...values,
+      archived: formatLsn(this.#durable),
+      archivedAt: this.#durableAt === undefined ? null : new Date(this.#durableAt).toISOString(),
+      server: formatLsn(this.#server),
+    });
+  }
+
+  /** @returns ends it. */
+  tellRegularly(log: Log, environment: string, cluster: string): () => void {
+    const timer = setInterval(() => this.tell(log, environment, cluster), TELL_EVERY_MS);
+    return () => clearInterval(timer);
+  }
+}

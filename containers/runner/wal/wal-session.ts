@@ -1,0 +1,138 @@
+import { formatLsn } from '../../../contract/wal-segments.ts';
+import type { StreamPlan } from './plan-stream.ts';
+import type { ReplicationConnection } from './replication-connection.ts';
+import type { FromServer } from './replication-messages.ts';
+import { type TimelineEnd, WalStream } from './wal-stream.ts';
+import type { WalUploads } from './wal-uploads.ts';
+
+/** Received and not yet taken: beyond it nothing more is read from the socket. Bytes. */
+const HIGH_WATER = 1024 * 1024;
+const LOW_WATER = 256 * 1024;
+
+/**
+ * A server cuts off who is silent for `wal_sender_timeout`, a minute by default. Its question whether we
+ * live may lie behind WAL that we do not read yet, so we speak without being asked.
+ */
+const REPORT_MS = 1_000;
+
+export interface SessionOptions {
+  readonly connection: ReplicationConnection;
+  readonly slotName: string;
+  readonly plan: StreamPlan;
+  readonly uploads: WalUploads;
+  /** Seconds. */
+  readonly incrementSeconds: number;
+  /** How far the server has come, whenever it says so. */
+  readonly serverAt: (lsn: bigint) => void;
+  readonly signal: AbortSignal;
+}
+
+/** One stream from one server into the vault. */
+export class WalSession {
+  readonly #options: SessionOptions;
+  readonly #stream: WalStream;
+  readonly #queue: Buffer[] = [];
+  readonly #broken = Promise.withResolvers<never>();
+  #queued = 0;
+  #paused = false;
+  #expected: bigint;
+  #wake: () => void = () => undefined;
+
+  constructor(options: SessionOptions) {
+    const { connection, slotName, plan } = options;
+    this.#options = options;
+    this.#expected = plan.start;
+    this.#broken.promise.catch(() => undefined);
+    this.#stream = WalStream.start(connection, {
+      slot: slotName,
+      timeline: plan.timeline,
+      start: plan.start,
+      received: (message) => this.#received(message),
+    });
+  }
+
+  /** Tells the server what is in the vault. */
+  report(): void {
+    this.#stream.report(this.#options.uploads.durable);
+  }
+
+  /**
+   * Takes all that comes, until the timeline ends, the connection does, or the signal says so: then with
+   * the signal's reason.
+   */
+  async run(): Promise<TimelineEnd | undefined> {
+    const { uploads, signal, incrementSeconds } = this.#options;
+    const stop = Promise.withResolvers<never>();
+    const onAbort = (): void => stop.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    stop.promise.catch(() => undefined);
+    if (signal.aborted) onAbort();
+    const timers = [
+      setInterval(() => this.report(), REPORT_MS),
+      ...(incrementSeconds > 0
+        ? [setInterval(() => uploads.increment(), incrementSeconds * 1000)]
+        : []),
+    ];
+    let over = false;
+    const ended = this.#stream.ended.finally(() => {
+      over = true;
+      this.#wake();
+    });
+    const taking = this.#takeAll(() => over);
+    taking.catch(() => undefined);
+    try {
+      this.report();
+      const failures = [uploads.failed, stop.promise, this.#broken.promise];
+      const end = await Promise.race([ended, ...failures, taking.then(() => ended)]);
+      await Promise.race([taking, ...failures]);
+      return end;
+    } finally {
+      over = true;
+      this.#wake();
+      signal.removeEventListener('abort', onAbort);
+      for (const timer of timers) clearInterval(timer);
+    }
+  }
+
+  #received(message: FromServer): void {
+    const { serverAt } = this.#options;
+    serverAt(message.serverEnd);
+    if (message.is === 'keepalive') {
+      if (message.replyRequested) this.report();
+      return;
+    }
+    if (message.start !== this.#expected) {
+      const [sent, wanted] = [message.start, this.#expected].map(formatLsn);
+      this.#broken.reject(new Error(`The server sent WAL from ${sent} where ${wanted} was next.`));
+      return;
+    }
+    this.#expected += BigInt(message.data.length);
+    this.#queue.push(message.data);
+    this.#queued += message.data.length;
+    if (this.#queued > HIGH_WATER && !this.#paused) {
+      this.#paused = true;
+      this.#stream.pause();
+    }
+    this.#wake();
+  }
+
+  async #takeAll(over: () => boolean): Promise<void> {
+    for (;;) {
+      const data = this.#queue.shift();
+      if (data !== undefined) {
+        await this.#options.uploads.write(data);
+        this.#queued -= data.length;
+        if (this.#paused && this.#queued < LOW_WATER) {
+          this.#paused = false;
+          this.#stream.resume();
+        }
+      } else if (over()) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,275 @@
+import type { WalIndex } from '../../../contract/wal-object.ts';
+import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
+import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
+import type { WalVault } from '../../../vault/wal/wal-vault.ts';
+import {
+  beginSegment,
+  composeIncrement,
+  putIncrement,
+  putPartial,
+  putSegment,
+} from '../../../vault/wal/wal-writer.ts';
+import type { Log } from '../log.ts';
+import { BodyPool } from './body-pool.ts';
+import { DurableRange } from './durable-range.ts';
+import { OpenSegment } from './open-segment.ts';
+import { untilStored } from './until-stored.ts';
+import { WalIndexer } from './wal-indexer.ts';
+
+/** Encrypted segments in memory at once, the open one included. Bytes. */
+const BODIES_BYTES = 64 * 1024 * 1024;
+
+/** What one server's WAL needs of memory, whatever becomes of connections. */
+export interface WalMemory {
+  readonly segmentBytes: number;
+  /** Of the open segment, as it came. */
+  readonly plain: Buffer;
+  readonly bodies: BodyPool;
+}
+
+export function walMemory(segmentBytes: number): WalMemory {
+  // One is filled while at least another one is on its way.
+  const buffers = Math.max(2, Math.floor(BODIES_BYTES / segmentBytes));
+  return {
+    segmentBytes,
+    plain: Buffer.allocUnsafeSlow(segmentBytes),
+    bodies: new BodyPool(Math.min(buffers, 6), walBodyBytes(segmentBytes)),
+  };
+}
+
+export interface WalUploadsOptions {
+  readonly vault: WalVault;
+  readonly memory: WalMemory;
+  readonly timeline: number;
+  /** A segment's beginning: the first byte that will come. */
+  readonly start: bigint;
+  /** Up to where the vault has all of it. */
+  readonly durable: bigint;
+  /** Increments that end before say nothing new: the timeline's own WAL begins here. */
+  readonly incrementsFrom: bigint;
+  /** After so long, what came is put there as an increment; 0: as soon as the last is there. Seconds. */
+  readonly incrementSeconds: number;
+  readonly log: Log;
+  /** Called whenever more is in the vault without a gap. */
+  readonly stored: (durable: bigint) => void;
+}
+
+/**
+ * The WAL of one timeline on its way into the vault: whole segments when they are full, several at once,
+ * and increments of the open one meanwhile. `durable` is what the server may be told.
+ */
+export class WalUploads {
+  readonly #options: WalUploadsOptions;
+  readonly #abort = new AbortController();
+  readonly #indexer = new WalIndexer();
+  readonly #range: DurableRange;
+  readonly #uploads = new Set<Promise<void>>();
+  readonly #failed = Promise.withResolvers<never>();
+  #open: OpenSegment | undefined;
+  #next: bigint;
+  /** Settles when the increment on its way has let go of the plain text. */
+  #composing: Promise<unknown> = Promise.resolve();
+  #incrementing = false;
+  #due = false;
+
+  constructor(options: WalUploadsOptions) {
+    this.#options = options;
+    this.#range = new DurableRange(options.durable);
+    this.#next = options.start;
+    this.#failed.promise.catch(() => undefined);
+  }
+
+  /** Up to where the vault has all, without a gap. */
+  get durable(): bigint {
+    return this.#range.end;
+  }
+
+  /** Up to where WAL has come. */
+  get received(): bigint {
+    return this.#next;
+  }
+
+  get timeline(): number {
+    return this.#options.timeline;
+  }
+
+  /** Rejects with what waiting does not change, such as other WAL in the vault. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Takes what follows; waits for memory, and so for the vault. */
+  async write(data: Buffer): Promise<void> {
+    for (let done = 0; done < data.length; ) {
+      this.#abort.signal.throwIfAborted();
+      this.#open ??= await this.#begin();
+      const segment = this.#open;
+      const piece = data.subarray(done, done + segment.room);
+      await segment.write(piece);
+      this.#indexer.push(this.#next, piece);
+      this.#next += BigInt(piece.length);
+      done += piece.length;
+      if (segment.room === 0) await this.#finishSegment(segment);
+    }
+    if (this.#options.incrementSeconds === 0) this.increment();
+  }
+
+  /** Puts what came since the last increment there as another one, at once or when that one is there. */
+  increment(): void {
+    const segment = this.#open;
+    if (segment === undefined || !segment.hasNews || this.#next <= this.#options.incrementsFrom) {
+      return;
+    }
+    if (this.#incrementing) {
+      this.#due = true;
+      return;
+    }
+    this.#incrementing = true;
+    this.#due = false;
+    this.#track(this.#putIncrement(segment));
+  }
+
+  /** Puts all that came there; settles when it is. */
+  async flush(): Promise<void> {
+    const target = this.#next;
+    this.increment();
+    while (this.durable < target && this.#uploads.size > 0) {
+      await Promise.race([...this.#uploads, this.#failed.promise]);
+      this.increment();
+    }
+  }
+
+  /**
+   * The timeline ends here: what there is of its last segment is kept as partial. Settles when all of it
+   * is in the vault.
+   */
+  async finish(): Promise<void> {
+    const segment = this.#open;
+    if (segment !== undefined && segment.filled > 0) {
+      this.#open = undefined;
+      await this.#composing;
+      const body = await segment.message.finish();
+      const index = this.#indexer.take();
+      const { vault, log, timeline } = this.#options;
+      const stored = untilStored(() => putPartial(vault, segment.name, body, index), {
+        log,
+        signal: this.#abort.signal,
+        what: `${segment.name}.partial`,
+      });
+      const outcome = await stored.finally(() => this.#options.memory.bodies.release(segment.body));
+      log.info('timeline left', { timeline, partial: segment.name, bytes: body.bytes, outcome });
+      // Another one may be shorter; then increments, or the next timeline's segment, have to have it.
+      if (outcome !== 'other') this.#add(segment.start, segment.start + BigInt(body.bytes));
+    }
+    while (this.#uploads.size > 0) {
+      await Promise.race([Promise.all(this.#uploads), this.#failed.promise]);
+    }
+  }
+
+  /** Ends what is under way; what is not in the vault is asked for again. */
+  async drop(reason: unknown): Promise<void> {
+    this.#abort.abort(reason);
+    await Promise.allSettled([...this.#uploads, this.#composing]);
+    if (this.#open !== undefined) {
+      this.#open.message.drop();
+      this.#options.memory.bodies.release(this.#open.body);
+    }
+    this.#open = undefined;
+  }
+
+  async #begin(): Promise<OpenSegment> {
+    const { vault, memory, timeline, log } = this.#options;
+    const number = Number(this.#next / BigInt(memory.segmentBytes));
+    const name = segmentName({ timeline, number }, memory.segmentBytes);
+    const { signal } = this.#abort;
+    const body = await memory.bodies.acquire(signal);
+    try {
+      await this.#composing;
+      const begun = await untilStored(() => beginSegment(vault, name, body), {
+        log,
+        signal,
+        what: `data key of ${name}`,
+      });
+      if (begun === undefined) throw new Error('never pointless');
+      const start = segmentStart(number, memory.segmentBytes);
+      const sent = this.durable > start ? Number(this.durable - start) : 0;
+      return new OpenSegment({ name, start, message: begun, body, plain: memory.plain, sent });
+    } catch (error) {
+      memory.bodies.release(body);
+      throw error;
+    }
+  }
+
+  async #finishSegment(segment: OpenSegment): Promise<void> {
+    const body = await segment.message.finish();
+    const index = this.#indexer.take();
+    this.#open = undefined;
+    this.#track(this.#putSegment(segment, body, index));
+  }
+
+  async #putSegment(
+    { name, start, body: memory }: OpenSegment,
+    body: Parameters<typeof putSegment>[2],
+    index: WalIndex | undefined,
+  ): Promise<void> {
+    const { vault, log } = this.#options;
+    if (index === undefined) {
+      const effect = 'no recovery target will be found in it; everything else works';
+      log.warn('WAL not understood', { segment: name, reason: this.#indexer.trouble, effect });
+    }
+    try {
+      await untilStored(() => putSegment(vault, name, body, index), {
+        log,
+        signal: this.#abort.signal,
+        what: name,
+      });
+      this.#add(start, start + BigInt(body.bytes));
+    } finally {
+      this.#options.memory.bodies.release(memory);
+    }
+  }
+
+  async #putIncrement(segment: OpenSegment): Promise<void> {
+    const { vault, log } = this.#options;
+    const { signal } = this.#abort;
+    try {
+      const { from, to, plain } = segment.takeNews();
+      const [first, end] = [segment.start + BigInt(from), segment.start + BigInt(to)];
+      const options = {
+        log,
+        signal,
+        what: `increment of ${segment.name}`,
+        // The whole segment may be there by now.
+        pointless: () => this.durable >= end,
+      };
+      const composing = untilStored(() => composeIncrement(vault, plain), {
+        log,
+        signal,
+        what: options.what,
+      });
+      this.#composing = composing.catch(() => undefined);
+      const body = await composing;
+      if (body === undefined) return;
+      await untilStored(() => putIncrement(vault, segment.name, from, body), options);
+      this.#add(first, end);
+    } finally {
+      this.#incrementing = false;
+      if ((this.#due || this.#options.incrementSeconds === 0) && !signal.aborted) this.increment();
+    }
+  }
+
+  #add(from: bigint, to: bigint): void {
+    const before = this.durable;
+    this.#range.add(from, to);
+    if (this.durable > before) this.#options.stored(this.durable);
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) this.#failed.reject(error);
+      })
+      .finally(() => this.#uploads.delete(tracked));
+    this.#uploads.add(tracked);
+  }
+}
