@@ -1,5 +1,4 @@
 import { Chains } from '../contract/chains.ts';
-import { HoldfastError } from '../contract/errors.ts';
 import { parseLabel } from '../contract/label.ts';
 import type { BackupKind } from '../contract/names.ts';
 import type { ClusterState } from '../contract/parameters.ts';
@@ -10,6 +9,7 @@ import { formatBytes, formatInstant, formatSeconds, formatTable } from './format
 import type { Io } from './io.ts';
 import { physicalOf, type ReadBackup, readBackups } from './read-backups.ts';
 import { type BackupSummary, summarize, summarizeUnreadable } from './summarize.ts';
+import { unknownCluster } from './unknown-cluster.ts';
 
 export interface ListOptions {
   readonly environment: string;
@@ -46,7 +46,7 @@ export async function list(
   const configured = await io.services.configuredClusters(environment);
   if (cluster !== undefined && entries.length === 0 && !configured.has(cluster)) {
     const there = await listClusters(vault);
-    if (!there.includes(cluster)) throw unknown(cluster, [...configured.keys(), ...there]);
+    if (!there.includes(cluster)) throw unknownCluster(cluster, [...configured.keys(), ...there]);
   }
   const wanted = entries.filter(
     ({ label }) => kind === undefined || parseLabel(label)?.kind === kind,
@@ -101,16 +101,6 @@ function summaryOf(
   const problems = new Chains(physicalOf(read, entry.cluster)).problemsOf(manifest);
   const found = problems.map((one) => `${one.is}: ${one.found}`);
   return { ...summary, warnings: [...summary.warnings, ...found] };
-}
-
-/** A typing error must not look like a cluster without backups. */
-function unknown(cluster: string, names: readonly string[]): HoldfastError {
-  const known = [...new Set(names)].sort().join(', ');
-  return new HoldfastError(
-    'CLUSTER_UNKNOWN',
-    `There is no cluster "${cluster}": it is not configured, and the vault has nothing of it.`,
-    { hint: known === '' ? 'There is none here yet.' : `Use one of these: ${known}` },
-  );
 }
 
 const HEAD = [

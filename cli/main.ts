@@ -14,6 +14,7 @@ import { restore } from './restore.ts';
 import { addRestoreOptions } from './restore-options.ts';
 import { restorePhysicalBackup } from './restore-physical.ts';
 import { show } from './show.ts';
+import { verify } from './verify.ts';
 import { walFetch } from './wal-fetch.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
@@ -30,6 +31,15 @@ missing though other WAL comes after it, or could not be looked for: PostgreSQL 
 
 Example, in postgresql.conf:
   restore_command = 'holdfast wal-fetch --environment prod --cluster orders %f %p'`;
+
+const VERIFY_HELP = `
+Without --full it looks at listings and heads: what is missing, written over, unlocked, or rests on what is
+not there. It ends with 23 and VERIFY_FAILED when it finds an error (docs/errors.md has all findings).
+Only a restore proves a backup.
+
+Examples:
+  holdfast verify --environment prod
+  holdfast verify --environment prod --cluster orders --full`;
 
 const WHERE_EXIT_CODES = `
 Exit statuses: those of holdfast --help; each error's code tells more (docs/errors.md).`;
@@ -105,6 +115,15 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     )
     .action((label, options) =>
       untilStopped(io.signal, show({ ...options, label, ...environmentOf(options, io) }, io)),
+    );
+
+  common(program, io, 'verify', 'look whether everything in the vault is whole')
+    .option('--cluster <NAME>', 'of this cluster only', checkedBy(ClusterName))
+    .option('--label <LABEL>', 'of this backup only, and those that it rests on; needs --cluster')
+    .option('--full', 'also fetch, decrypt and hash everything', false)
+    .addHelpText('after', VERIFY_HELP)
+    .action((options) =>
+      untilStopped(io.signal, verify({ ...options, ...environmentOf(options, io) }, io)),
     );
 
   common(program, io, 'backup', 'take a backup now, and see it to its end')

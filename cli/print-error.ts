@@ -4,6 +4,16 @@ import { ExitCode } from '../contract/exit-codes.ts';
 import { isAboutCredentials } from '../vault/aws-errors.ts';
 import type { Io } from './io.ts';
 
+/** A failure that is the result of the work: with `--json` one document holds both. */
+export class Reported extends HoldfastError {
+  readonly report: object;
+
+  constructor(report: object, ...error: ConstructorParameters<typeof HoldfastError>) {
+    super(...error);
+    this.report = report;
+  }
+}
+
 /** Prints a failure for people, and with `json` one document for machines; returns the exit status. */
 export function printError(thrown: unknown, json: boolean, io: Io): ExitCode {
   // Help has been printed; asked for, that is success.
@@ -11,7 +21,8 @@ export function printError(thrown: unknown, json: boolean, io: Io): ExitCode {
     return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
   }
   const error = foreseen(thrown);
-  if (json) io.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  const report = thrown instanceof Reported ? thrown.report : {};
+  if (json) io.stdout.write(`${JSON.stringify({ ...report, error }, null, 2)}\n`);
   io.stderr.write(`error ${error.code}: ${error.message}\nhint: ${error.hint}\n`);
   return error.exitCode;
 }

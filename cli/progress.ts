@@ -1,5 +1,6 @@
 import type { Progress as LogicalProgress } from '../containers/runner/restore/restore-progress.ts';
 import type { PhysicalProgress } from '../containers/runner/restore-physical/physical-restore-request.ts';
+import type { VerifyProgress } from '../vault/verify/verification.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 
@@ -9,9 +10,10 @@ const LOG_PAUSE_MS = 5_000;
 const STAGE_NAMES = {
   ...{ fetch: 'fetch', restore: 'load', analyze: 'analyze', copy: 'copy' },
   ...{ verify: 'verify', combine: 'combine', recover: 'recover' },
+  ...{ check: 'check', read: 'read' },
 } as const;
 
-type Progress = LogicalProgress | PhysicalProgress;
+type Progress = LogicalProgress | PhysicalProgress | VerifyProgress;
 
 export interface ProgressDisplay {
   report(progress: Progress): void;

@@ -181,6 +181,11 @@ export const ERROR_CODES = {
     false,
     'WAL is missing from the vault, and other WAL comes after it.',
   ),
+  VERIFY_FAILED: entry(
+    ExitCode.VaultIntegrity,
+    false,
+    'holdfast verify found what cannot be restored, or what somebody laid hands on.',
+  ),
   MANIFEST_INVALID: entry(
     ExitCode.VaultIntegrity,
     false,

@@ -135,9 +135,11 @@ function gapsAfter(
   ranges: readonly WalRange[],
   segmentBytes: number,
 ): WalGap[] {
-  if (from === undefined) return [];
+  const first = ranges[0];
+  if (from === undefined || first === undefined) return [];
   const gaps: WalGap[] = [];
-  let end = reachFrom(ranges, from);
+  // Where archiving began after the oldest base backup, nothing is missing that ever was there.
+  let end = first.from > from ? first.to : reachFrom(ranges, from);
   for (const range of ranges) {
     if (range.to <= end) continue;
     if (range.from > end) {

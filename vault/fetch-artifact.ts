@@ -45,7 +45,7 @@ export async function* readArtifactStream(
 }
 
 /** @throws HoldfastError as `readArtifactStream` */
-async function* readArtifact(
+export async function* readArtifact(
   { vault, dataKeys, signal, onFetched }: ArtifactReader,
   manifest: Manifest,
   artifact: Artifact,

@@ -39,7 +39,12 @@ export class RestoreRole extends Construct {
       inlinePolicies: {
         restore: new PolicyDocument({
           statements: [
-            allow('ReadBackups', ['s3:GetObject', 's3:GetObjectVersion'], [objects]),
+            // `verify` looks whether everything is locked.
+            allow(
+              'ReadBackups',
+              ['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectRetention'],
+              [objects],
+            ),
             allow('ListBackups', ['s3:ListBucket', 's3:ListBucketVersions'], [props.bucketArn], {
               StringLike: { 's3:prefix': `${CLUSTERS_PREFIX}*` },
             }),

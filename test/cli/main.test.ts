@@ -143,7 +143,7 @@ test('help names every exit status that the command can end with', async () => {
   // Only functions end with it.
   const all = Object.values(ExitCode).filter((status) => status !== ExitCode.NotTold);
   expect(listed).toEqual(all);
-  for (const command of ['list', 'show', 'backup', 'restore']) {
+  for (const command of ['list', 'show', 'verify', 'backup', 'restore']) {
     expect((await run(command, '--help')).out).toContain('Exit statuses: those of holdfast --help');
   }
 });
@@ -158,7 +158,7 @@ test('the reference has every option, and help says what must be given', async (
   const reference = text.slice(text.indexOf('## The holdfast command'));
   const commands = buildProgram(testIo(fake)).commands;
   expect(commands.map((command) => command.name())).toEqual([
-    ...['list', 'show', 'backup', 'restore'],
+    ...['list', 'show', 'verify', 'backup', 'restore'],
     'wal-fetch',
   ]);
   for (const { flags, mandatory, description } of commands.flatMap(({ options }) => options)) {
@@ -206,7 +206,7 @@ test.each(['CredentialsProviderError', 'ExpiredToken'])(
 );
 
 test('shows help with an example for each command, and succeeds', async () => {
-  for (const command of ['list', 'show', 'backup', 'restore']) {
+  for (const command of ['list', 'show', 'verify', 'backup', 'restore']) {
     const { status, out } = await run(command, '--help');
     expect(status).toBe(0);
     expect(out).toMatch(/^Examples?:\n {2}holdfast /m);

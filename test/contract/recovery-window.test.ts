@@ -52,7 +52,17 @@ test('a base without WAL after it can be restored to its end and no further', ()
   const later = [covered(1, [0x40_0000n, 0x50_0000n])];
   const window = recoveryWindow(ONE, later, [base('a', '0/210000')], MIB);
   expect(window.spans[0]?.to.lsn).toBe(0x21_0000n);
-  expect(window.gaps).toMatchObject([{ first: '000000010000000000000002', segments: 2 }]);
+  // Archiving began after it.
+  expect(window.gaps).toEqual([]);
+});
+
+test('a base that ended within a gap counts from there', () => {
+  const coverage = [covered(1, [0x20_0000n, 0x30_0000n], [0x60_0000n, 0x70_0000n])];
+  const { gaps, spans } = recoveryWindow(ONE, coverage, [base('a', '0/480000')], MIB);
+  expect(spans).toMatchObject([{ from: { lsn: 0x48_0000n }, to: { lsn: 0x48_0000n } }]);
+  expect(gaps).toMatchObject([
+    { from: 0x48_0000n, first: '000000010000000000000004', segments: 2 },
+  ]);
 });
 
 test('without a base there is no window, whatever WAL there is', () => {

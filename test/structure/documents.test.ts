@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES } from '../../contract/error-codes.ts';
+import { FINDINGS } from '../../contract/findings.ts';
 import { STOP_CAUSES } from '../../contract/stop-causes.ts';
 import { projectFiles, ROOT } from './source-files.ts';
 
@@ -54,6 +55,15 @@ describe('documents', () => {
       exit,
       retryable,
     }));
+    expect(listed).toEqual(defined);
+  });
+
+  test('list every finding of verify, with how bad it is', () => {
+    const text = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
+    const listed = [...text.matchAll(/^\| `([A-Z_]+)` \| (error|warning) \|/gm)].map(
+      ([, code, severity]) => ({ code, severity }),
+    );
+    const defined = Object.entries(FINDINGS).map(([code, { severity }]) => ({ code, severity }));
     expect(listed).toEqual(defined);
   });
 

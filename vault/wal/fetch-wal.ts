@@ -9,10 +9,10 @@ import { decryptMessage } from '../decryption/decrypt.ts';
 import type { OpenDataKeys } from '../decryption/decryption-keyring.ts';
 import { PlainTextCheck } from '../decryption/verify-digest.ts';
 import { fetchObject } from '../fetch-object.ts';
+import { findObject, type ListedObject, listObjects } from '../listed-objects.ts';
 import type { VaultReader } from '../vault-reader.ts';
 import type { WalIncrement } from './wal-catalog.ts';
 import { headWal } from './wal-head.ts';
-import { findWalObject, listWalObjects, type WalObject } from './wal-listing.ts';
 import { PageCheck } from './wal-pages.ts';
 
 export interface WalReader {
@@ -54,7 +54,7 @@ export async function findWalFile(reader: WalReader, name: string): Promise<WalF
       hint: 'Ask for a segment (24 hexadecimal digits), with .partial or without, or for a .history.',
     });
   }
-  const object = await findWalObject(reader.vault, walFileKey(reader.cluster, name));
+  const object = await findObject(reader.vault, walFileKey(reader.cluster, name));
   if (object !== undefined) {
     return { name, from: 'object', reach: undefined, read: () => readWalObject(reader, object) };
   }
@@ -71,7 +71,10 @@ export async function findWalFile(reader: WalReader, name: string): Promise<WalF
  *
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
-export async function* readWalObject(reader: WalReader, object: WalObject): AsyncGenerator<Buffer> {
+export async function* readWalObject(
+  reader: WalReader,
+  object: ListedObject,
+): AsyncGenerator<Buffer> {
   const { metadata } = await headWal(reader.vault, object);
   const pages = pagesOf(object.key, metadata);
   for await (const piece of readPlain(reader, object, metadata)) {
@@ -91,7 +94,7 @@ export async function* readWalObject(reader: WalReader, object: WalObject): Asyn
 /** As `readWalObject`, without looking at pages. */
 async function* readPlain(
   { vault, dataKeys, cluster, signal }: WalReader,
-  { key, versionId, bytes }: WalObject,
+  { key, versionId, bytes }: ListedObject,
   metadata: WalMetadata,
 ): AsyncGenerator<Buffer> {
   const name = key.slice(key.lastIndexOf('/') + 1);
@@ -131,7 +134,7 @@ async function listIncrements(reader: WalReader, segment: string): Promise<WalIn
   const timeline = Number.parseInt(segment.slice(0, 8), 16);
   const prefix = walIncrementsPrefix(reader.cluster, timeline, segment);
   const found: WalIncrement[] = [];
-  for await (const object of listWalObjects(reader.vault, prefix, [])) {
+  for await (const object of listObjects(reader.vault, prefix, [])) {
     const key = parseWalKey(object.key);
     if (key?.is === 'increment') found.push({ ...object, from: key.from, to: key.to });
   }

@@ -4,10 +4,10 @@ import {
   parseSegmentName,
   segmentStart,
 } from '../../contract/wal-segments.ts';
+import { listObjects } from '../listed-objects.ts';
 import type { WalReader } from './fetch-wal.ts';
 import { readTimelineHistory } from './read-history.ts';
 import { headWal } from './wal-head.ts';
-import { listWalObjects } from './wal-listing.ts';
 
 /** WAL that comes after a segment. */
 export interface LaterWal {
@@ -45,7 +45,7 @@ export async function laterWal(reader: WalReader, segment: string): Promise<Late
 async function segmentBytesOf({ vault, cluster }: WalReader, segment: string): Promise<number> {
   const timeline = Number.parseInt(segment.slice(0, 8), 16);
   const prefix = walTimelinePrefix(cluster, timeline);
-  for await (const object of listWalObjects(vault, prefix, [], { onFolder: () => {} })) {
+  for await (const object of listObjects(vault, prefix, [], { onFolder: () => {} })) {
     if (parseWalKey(object.key)?.is !== 'segment') continue;
     return (await headWal(vault, object)).metadata.bytes;
   }
@@ -59,7 +59,7 @@ async function firstAfter(
   segment: string,
 ): Promise<string | undefined> {
   const after = walFileKey(cluster, segment);
-  for await (const { key } of listWalObjects(vault, walTimelinePrefix(cluster, timeline), [], {
+  for await (const { key } of listObjects(vault, walTimelinePrefix(cluster, timeline), [], {
     after,
   })) {
     const found = parseWalKey(key);
@@ -76,7 +76,7 @@ async function timelinesAfter({ vault, cluster }: WalReader, timeline: number): 
     const number = Number.parseInt(folder.slice(prefix.length, -1), 16);
     if (number > timeline) found.push(number);
   };
-  for await (const _ of listWalObjects(vault, prefix, [], { onFolder })) {
+  for await (const _ of listObjects(vault, prefix, [], { onFolder })) {
     // Only folders count.
   }
   return found.sort((a, b) => a - b);

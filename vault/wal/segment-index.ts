@@ -1,11 +1,11 @@
 import type { PathStep } from '../../contract/wal-coverage.ts';
 import type { WalIndex } from '../../contract/wal-object.ts';
 import { segmentAt, segmentName, segmentStart } from '../../contract/wal-segments.ts';
+import type { ListedObject } from '../listed-objects.ts';
 import type { VaultReader } from '../vault-reader.ts';
 import { parseIndexText } from './index-text.ts';
 import type { WalCatalog } from './wal-catalog.ts';
 import { headWal } from './wal-head.ts';
-import type { WalObject } from './wal-listing.ts';
 
 /** Heads that are asked for at a time. */
 const AT_ONCE = 32;
@@ -17,7 +17,7 @@ export interface PathSegment {
   readonly number: number;
   /** Where it begins. */
   readonly start: bigint;
-  readonly object: WalObject;
+  readonly object: ListedObject;
 }
 
 export interface IndexedSegment extends PathSegment {

@@ -10,11 +10,11 @@ import {
   parseSegmentName,
   segmentName,
 } from '../../contract/wal-segments.ts';
+import { type ListedObject, listObjects } from '../listed-objects.ts';
 import type { VaultReader } from '../vault-reader.ts';
 import { headWal } from './wal-head.ts';
-import { listWalObjects, type WalObject } from './wal-listing.ts';
 
-export interface WalIncrement extends WalObject {
+export interface WalIncrement extends ListedObject {
   /** Bytes within the segment; `to` is the one after the last. */
   readonly from: number;
   readonly to: number;
@@ -23,11 +23,11 @@ export interface WalIncrement extends WalObject {
 /** What the vault holds of one timeline. Segments are known by their numbers: see `segmentName`. */
 export interface WalTimeline {
   readonly timeline: number;
-  readonly history: WalObject | undefined;
+  readonly history: ListedObject | undefined;
   /** Whole ones. */
-  readonly segments: ReadonlyMap<number, WalObject>;
+  readonly segments: ReadonlyMap<number, ListedObject>;
   /** What was left of the last segment of a timeline that was left. */
-  readonly partials: ReadonlyMap<number, WalObject>;
+  readonly partials: ReadonlyMap<number, ListedObject>;
   /** Of segments that are not whole. */
   readonly increments: ReadonlyMap<number, readonly WalIncrement[]>;
   /** What is there without a gap, ascending: whole segments, and increments from a segment's start on. */
@@ -57,9 +57,9 @@ export interface WalCatalogOptions {
 /** A timeline's files as they are listed, by name. */
 interface Listed {
   readonly timeline: number;
-  history: WalObject | undefined;
-  readonly segments: Map<string, WalObject>;
-  readonly partials: Map<string, WalObject>;
+  history: ListedObject | undefined;
+  readonly segments: Map<string, ListedObject>;
+  readonly partials: Map<string, ListedObject>;
 }
 
 /**
@@ -116,7 +116,7 @@ export async function listWalTimelines(
     if (/^[0-9A-F]{8}$/.test(name)) found.push(Number.parseInt(name, 16));
     else warnings.push(unknownKey(folder));
   };
-  for await (const { key } of listWalObjects(vault, prefix, warnings, { onFolder })) {
+  for await (const { key } of listObjects(vault, prefix, warnings, { onFolder })) {
     warnings.push(unknownKey(key));
   }
   return found.sort((a, b) => a - b);
@@ -137,7 +137,7 @@ async function listTimeline(
   const onFolder = (folder: string) => {
     if (folder !== increments) warnings.push(unknownKey(folder));
   };
-  for await (const object of listWalObjects(vault, prefix, warnings, { onFolder })) {
+  for await (const object of listObjects(vault, prefix, warnings, { onFolder })) {
     const key = parseWalKey(object.key);
     if (key?.is === 'segment') listed.segments.set(key.segment, object);
     else if (key?.is === 'partial') listed.partials.set(key.segment, object);
@@ -161,8 +161,8 @@ async function withIncrements(
   segmentBytes: number,
   warnings: string[],
 ): Promise<WalTimeline> {
-  const numbered = (objects: ReadonlyMap<string, WalObject>): Map<number, WalObject> => {
-    const found = new Map<number, WalObject>();
+  const numbered = (objects: ReadonlyMap<string, ListedObject>): Map<number, ListedObject> => {
+    const found = new Map<number, ListedObject>();
     for (const [name, object] of objects) {
       const place = parseSegmentName(name, segmentBytes);
       if (place === undefined) warnings.push(unknownKey(object.key));
@@ -216,7 +216,7 @@ async function* listIncrements(
   const prefix = walIncrementsPrefix(cluster, timeline);
   // Sorts after everything below the segment's folder.
   const after = from === undefined ? undefined : `${prefix}${from}0`;
-  for await (const object of listWalObjects(vault, prefix, warnings, { after })) {
+  for await (const object of listObjects(vault, prefix, warnings, { after })) {
     const key = parseWalKey(object.key);
     if (until !== undefined && object.key >= `${prefix}${until}/`) break;
     if (key?.is === 'increment') {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import { walFileKey, walIncrementKey } from '../../../contract/wal-keys.ts';
 import { type WalIndex, type WalMetadata, walContext } from '../../../contract/wal-object.ts';
 import { parseSegmentName, segmentStart } from '../../../contract/wal-segments.ts';
@@ -54,6 +54,7 @@ export interface PutOptions {
   readonly metadata?: Partial<Record<keyof WalMetadata, string>>;
   /** Under the name of another file. */
   readonly context?: string;
+  readonly lock?: Pick<PutObjectCommandInput, 'ObjectLockMode' | 'ObjectLockRetainUntilDate'>;
 }
 
 /** As `putWal`, with an index of what is in it. */
@@ -105,13 +106,12 @@ async function putObject(
   cluster: string,
   key: string,
   bytes: Buffer,
-  { compression = 'zstd', metadata, context = '' }: PutOptions,
+  { compression = 'zstd', metadata, context = '', lock }: PutOptions,
 ): Promise<void> {
   const plain = compression === 'zstd' ? zstdCompressSync(bytes) : bytes;
   await s3.send(
     new PutObjectCommand({
-      Bucket: bucket,
-      Key: key,
+      ...{ Bucket: bucket, Key: key, ...lock },
       Body: await encryptExample(plain, { ...walContext(cluster, context) }, dataKeys, 65_536),
       Metadata: {
         sha256: createHash('sha256').update(bytes).digest('hex'),

@@ -1,12 +1,12 @@
-import { type ListOptions, listVersions, type ObjectVersion } from '../object-versions.ts';
-import type { VaultReader } from '../vault-reader.ts';
+import { type ListOptions, listVersions, type ObjectVersion } from './object-versions.ts';
+import type { VaultReader } from './vault-reader.ts';
 
-/** A key under `wal/` as the listing shows it. */
-export interface WalObject {
+/** A key as the listing shows it. */
+export interface ListedObject {
   readonly key: string;
   /** The oldest version, which is the one that counts. */
   readonly versionId: string;
-  /** Of the object as it is stored: compressed and encrypted. */
+  /** Of the object as it is stored. */
   readonly bytes: number;
   readonly lastModified: Date;
   readonly versions: number;
@@ -19,12 +19,12 @@ export interface WalObject {
  * @param warnings told of keys of which nothing is left but a delete marker.
  * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
  */
-export async function* listWalObjects(
+export async function* listObjects(
   vault: VaultReader,
   prefix: string,
   warnings: string[],
   options: ListOptions = {},
-): AsyncGenerator<WalObject> {
+): AsyncGenerator<ListedObject> {
   for await (const versions of byKey(listVersions(vault, prefix, options))) {
     const object = oldestOf(versions);
     if (object !== undefined) yield object;
@@ -33,11 +33,11 @@ export async function* listWalObjects(
 }
 
 /** The object under exactly this key; `undefined`: there is none. */
-export async function findWalObject(
+export async function findObject(
   vault: VaultReader,
   key: string,
-): Promise<WalObject | undefined> {
-  for await (const object of listWalObjects(vault, key, [])) {
+): Promise<ListedObject | undefined> {
+  for await (const object of listObjects(vault, key, [])) {
     if (object.key === key) return object;
     if (object.key > key) break;
   }
@@ -56,7 +56,7 @@ async function* byKey(versions: AsyncIterable<ObjectVersion>): AsyncGenerator<Ob
   if (group.length > 0) yield group;
 }
 
-function oldestOf(all: readonly ObjectVersion[]): WalObject | undefined {
+function oldestOf(all: readonly ObjectVersion[]): ListedObject | undefined {
   const versions = all.filter(({ deleteMarker }) => !deleteMarker);
   // A key's versions come newest first.
   const oldest = versions.at(-1);

@@ -1,0 +1,182 @@
+import type { Artifact } from '../../contract/artifacts.ts';
+import { Chains } from '../../contract/chains.ts';
+import { type Finding, finding } from '../../contract/findings.ts';
+import type { Manifest } from '../../contract/manifest.ts';
+import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
+import { artifactKey, backupsPrefix, catalogPrefix } from '../../contract/vault-keys.ts';
+import { type CatalogEntry, listBackups, readManifest } from '../catalog.ts';
+import { eachAtOnce } from '../each-at-once.ts';
+import { type ListedObject, listObjects } from '../listed-objects.ts';
+import { lockFindings, readLock } from './object-lock.ts';
+import {
+  AT_ONCE,
+  aboutContent,
+  tracesOn,
+  type Verification,
+  type Verified,
+} from './verification.ts';
+
+export interface VerifiedBackups extends Verified {
+  readonly manifests: readonly Manifest[];
+}
+
+/**
+ * Looks at a cluster's manifests, their artifacts and their chains, without reading any artifact: that
+ * each is there in the version and the length that was published, and locked for as long.
+ *
+ * @param label only this one, and those that it rests on.
+ * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function verifyBackups(
+  work: Verification,
+  label: string | undefined,
+): Promise<VerifiedBackups> {
+  const { vault, cluster } = work;
+  const findings: Finding[] = [];
+  const listing = await listBackups(vault, cluster);
+  const manifests = await readManifests(work, listing.entries, findings);
+  const chains = new Chains(manifests.filter(isPhysical));
+  const members = new Set(label === undefined ? manifests.map((one) => one.label) : [label]);
+  for (const one of manifests.filter(isPhysical)) {
+    if (one.label === label) for (const parent of one.chain) members.add(parent);
+  }
+  const wanted = manifests.filter((one) => members.has(one.label));
+  if (label === undefined) {
+    for (const found of listing.warnings) findings.push(finding('KEY_UNKNOWN', { cluster, found }));
+  }
+  for (const manifest of wanted.filter(isPhysical)) {
+    for (const { is, found } of chains.problemsOf(manifest)) {
+      findings.push(finding(is, { cluster, label: manifest.label, found }));
+    }
+    for (const { file, found } of manifest.damage) {
+      const what = { cluster, label: manifest.label, found: `${file}: ${found}` };
+      findings.push(finding('PAGES_DAMAGED', what));
+    }
+  }
+  const ofOthers = (found: Finding) =>
+    label !== undefined && found.label !== undefined && !members.has(found.label);
+  const manifestFindings = await traces(work, members, label);
+  const artifacts = await verifyArtifacts(work, wanted);
+  return {
+    manifests: wanted,
+    objects: artifacts.objects + wanted.length,
+    bytes: artifacts.bytes,
+    findings: [...findings, ...manifestFindings, ...artifacts.findings].filter(
+      (one) => !ofOthers(one),
+    ),
+  };
+}
+
+function isPhysical(manifest: Manifest): manifest is PhysicalManifest {
+  return manifest.kind === 'physical';
+}
+
+async function readManifests(
+  { vault, cluster, signal }: Verification,
+  entries: readonly CatalogEntry[],
+  findings: Finding[],
+): Promise<Manifest[]> {
+  const manifests: Manifest[] = [];
+  await eachAtOnce(entries, AT_ONCE, async (entry) => {
+    signal.throwIfAborted();
+    try {
+      manifests.push(await readManifest(vault, entry));
+    } catch (error) {
+      const { key, label } = entry;
+      const found = aboutContent(error).message;
+      findings.push(finding('MANIFEST_UNREADABLE', { cluster, label, key, found }));
+    }
+  });
+  return manifests.sort((a, b) => (a.label < b.label ? -1 : 1));
+}
+
+/** Of hands on manifests; and that these are locked, too. */
+async function traces(
+  { vault, cluster }: Verification,
+  members: ReadonlySet<string>,
+  label: string | undefined,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const manifests: ListedObject[] = [];
+  for await (const object of listObjects(vault, catalogPrefix(cluster), [])) {
+    const of = object.key.slice(catalogPrefix(cluster).length, -'.json'.length);
+    if (label !== undefined && !members.has(of)) continue;
+    manifests.push(object);
+    const about = { cluster, key: object.key, ...(members.has(of) ? { label: of } : {}) };
+    for (const { code, found } of tracesOn(object))
+      findings.push(finding(code, { ...about, found }));
+  }
+  await eachAtOnce(manifests, AT_ONCE, async (object) => {
+    const { key } = object;
+    findings.push(...lockFindings(await readLock(vault, object), undefined, { cluster, key }));
+  });
+  return findings;
+}
+
+async function verifyArtifacts(
+  work: Verification,
+  manifests: readonly Manifest[],
+): Promise<Verified> {
+  const { vault, cluster, signal } = work;
+  const listed = await listArtifacts(work, manifests);
+  const findings: Finding[] = [];
+  const all = manifests.flatMap((manifest) =>
+    manifest.artifacts.map((artifact) => ({ manifest, artifact })),
+  );
+  let [done, bytes] = [0, 0];
+  await eachAtOnce(all, AT_ONCE, async ({ manifest, artifact }) => {
+    signal.throwIfAborted();
+    const { label } = manifest;
+    const key = artifactKey(cluster, label, artifact.name);
+    const object = listed.get(key);
+    const about = { cluster, label, key };
+    findings.push(...compare(artifact, object, about));
+    if (object?.versionId === artifact.versionId) {
+      bytes += object.bytes;
+      const lock = await readLock(vault, object);
+      const needed = { until: manifest.lock.retainUntil, by: 'its manifest says' };
+      findings.push(...lockFindings(lock, needed, about));
+    }
+    done += 1;
+    work.onProgress({ stage: 'check', done, total: all.length, unit: 'objects' });
+  });
+  return { objects: all.length, bytes, findings };
+}
+
+/** Of one backup alone by its own prefix, of all of a cluster's in one go. */
+async function listArtifacts(
+  { vault, cluster }: Verification,
+  manifests: readonly Manifest[],
+): Promise<Map<string, ListedObject>> {
+  const all = backupsPrefix(cluster);
+  const few = manifests.length <= AT_ONCE;
+  const prefixes = few ? manifests.map(({ label }) => `${all}${label}/`) : [all];
+  const listed = new Map<string, ListedObject>();
+  for (const prefix of prefixes) {
+    for await (const object of listObjects(vault, prefix, [])) listed.set(object.key, object);
+  }
+  return listed;
+}
+
+function compare(
+  { key, versionId, cipher }: Artifact,
+  object: ListedObject | undefined,
+  about: { readonly cluster: string; readonly label: string; readonly key: string },
+): Finding[] {
+  if (key !== about.key) {
+    return [finding('ARTIFACT_OTHER', { ...about, found: `its manifest leads to ${key}` })];
+  }
+  if (object === undefined) {
+    return [finding('ARTIFACT_MISSING', { ...about, found: `nothing is under its key` })];
+  }
+  const findings = tracesOn(object).map(({ code, found }) => finding(code, { ...about, found }));
+  if (object.versionId !== versionId) {
+    const found = `the oldest version is ${object.versionId}, and its manifest names ${versionId}`;
+    return [...findings, finding('ARTIFACT_OTHER', { ...about, found })];
+  }
+  if (object.bytes !== cipher.bytes) {
+    const found = `it has ${object.bytes} bytes, and its manifest says ${cipher.bytes}`;
+    findings.push(finding('ARTIFACT_SIZE', { ...about, found }));
+  }
+  return findings;
+}
