@@ -12,9 +12,9 @@ import {
   segmentName,
   segmentStart,
 } from '../../contract/wal-segments.ts';
+import { type ListedObject, listObjects } from '../listed-objects.ts';
 import { listVersions } from '../object-versions.ts';
 import type { VaultReader } from '../vault-reader.ts';
-import { listWalObjects, type WalObject } from './wal-listing.ts';
 
 /**
  * More segments than were ever on their way at once: what an interrupted streamer left out lies among
@@ -27,7 +27,7 @@ export interface WalPosition {
   readonly timeline: number;
   readonly end: bigint;
   /** Some object of the timeline, whose metadata tell whose it is. */
-  readonly sample: WalObject;
+  readonly sample: ListedObject;
 }
 
 export interface PositionOptions {
@@ -85,14 +85,14 @@ async function wholeSegments(
   cluster: string,
   { timeline, segmentBytes }: PositionOptions,
   first: number | undefined,
-): Promise<{ whole: number[]; sample: WalObject | undefined }> {
+): Promise<{ whole: number[]; sample: ListedObject | undefined }> {
   const whole: number[] = [];
-  let sample: WalObject | undefined;
+  let sample: ListedObject | undefined;
   const after =
     first === undefined || first === 0
       ? undefined
       : walFileKey(cluster, segmentName({ timeline, number: first - 1 }, segmentBytes));
-  const objects = listWalObjects(vault, walTimelinePrefix(cluster, timeline), [], {
+  const objects = listObjects(vault, walTimelinePrefix(cluster, timeline), [], {
     after,
     onFolder: () => undefined,
   });
@@ -130,11 +130,11 @@ async function incrementsOf(
   timeline: number,
   number: number,
   segmentBytes: number,
-): Promise<{ reach: number; sample: WalObject | undefined }> {
+): Promise<{ reach: number; sample: ListedObject | undefined }> {
   const segment = segmentName({ timeline, number }, segmentBytes);
   const pieces: { from: number; to: number }[] = [];
-  let sample: WalObject | undefined;
-  for await (const object of listWalObjects(
+  let sample: ListedObject | undefined;
+  for await (const object of listObjects(
     vault,
     walIncrementsPrefix(cluster, timeline, segment),
     [],
