@@ -149,11 +149,19 @@ describe('from one major to another', () => {
     expect(stderr).toContain('Restore into a server of PostgreSQL 18 or later.');
   });
 
+  test('a backup of 15 is not restored into 15 with the programs of 18, which it would not understand', async () => {
+    const { primary } = backupOf('fifteen').servers;
+    const { exitCode, stderr } = await restore('fifteen', 'eighteen', primary, 'with_18');
+    expect(exitCode, stderr).toBe(ExitCode.Configuration);
+    expect(stderr).toContain('A pg_restore of PostgreSQL 15 to 16 is needed');
+    expect(stderr).toContain('Run the command in the backup image of PostgreSQL 15');
+  });
+
   test('a backup of 18 is not restored with the programs of 15', async () => {
     const { primary } = backupOf('eighteen').servers;
     const { exitCode, stderr } = await restore('eighteen', 'fifteen', primary, 'with_15');
     expect(exitCode).toBe(ExitCode.Configuration);
-    expect(stderr).toContain('run the command in the backup image of PostgreSQL 18');
+    expect(stderr).toContain('Run the command in the backup image of PostgreSQL 18');
   });
 });
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry } from '../../../contract/logical-manifest.ts';
-import { type ClientPrograms, findClientPrograms } from './client-programs.ts';
+import { type ClientPrograms, programsFor } from './client-programs.ts';
 import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
 import { makeGrants } from './delegated-grants.ts';
 import type { DumpToc } from './dump-toc.ts';
@@ -12,7 +12,6 @@ import { makeRoom } from './missing-parts.ts';
 import {
   checkDatabase,
   checkServer,
-  majorOf,
   refused,
   surveyTarget,
   type TargetFacts,
@@ -46,34 +45,19 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   const name = request.into ?? request.database;
   const entry = findDatabase(manifest, request.database);
   if (isTooLong(name)) throw refused(`"${name}" is too long.`, 'Use a name of at most 63 bytes.');
-  const programs = await programsFor(request);
   // A database cannot be renamed by a session that is connected to it.
   const home = homeBeside(target, [name]);
   return await withRestoreLocks(target, [name], async (session, assertHeld) => {
     const facts = await surveyTarget(session);
     checkServer(facts, manifest);
     checkDatabase(facts, entry, { name, replace: request.replace, chosen: request.chosen });
+    const programs = await programsFor({ ...request, entries: [entry], target: facts.major });
     const run = { request, entry, name, home, facts, programs, assertHeld };
     const built = await buildAside(session, run);
     const [published] = await publishDatabases({ ...request, assertHeld }, home, [built]);
     if (published === undefined) throw new Error('Nothing was published.');
     return published;
   });
-}
-
-/**
- * Programs that can read the backup.
- *
- * @param target major version of the target, where that is to be read as well.
- * @throws HoldfastError CLIENT_MISSING
- */
-export async function programsFor(
-  { manifest, pgBin }: Pick<RestoreRequest, 'manifest' | 'pgBin'>,
-  target = 0,
-): Promise<ClientPrograms> {
-  const { source, versions } = manifest;
-  const needed = Math.max(majorOf(source.serverVersion), majorOf(versions.pgDump), target);
-  return await findClientPrograms(needed, pgBin);
 }
 
 /** One database on its way into the target. */

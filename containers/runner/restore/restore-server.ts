@@ -1,4 +1,5 @@
 import { checkDatabases, findDatabases } from './check-databases.ts';
+import { programsFor } from './client-programs.ts';
 import { dropReplaced, emptyDatabases } from './empty-databases.ts';
 import { stagedBytes } from './fetch-progress.ts';
 import { applyGlobals, type RolesResult } from './globals/apply-globals.ts';
@@ -10,7 +11,7 @@ import {
   homeBeside,
   publishDatabases,
 } from './publish-databases.ts';
-import { buildAside, programsFor } from './restore-database.ts';
+import { buildAside } from './restore-database.ts';
 import { withRestoreLocks } from './restore-lock.ts';
 import type { ServerRequest, ServerResult } from './restore-request.ts';
 import { assertRoom } from './staging-directory.ts';
@@ -32,7 +33,6 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
   const { manifest, target, reader, replace, signal } = request;
   const entries = findDatabases(manifest, request.databases);
   const names = entries.map(({ name }) => name);
-  const programs = await programsFor(request);
   const home = homeBeside(target, names);
   return await withRestoreLocks(target, names, async (session, assertHeld) => {
     let facts = await surveyTarget(session);
@@ -40,6 +40,7 @@ export async function restoreServer(request: ServerRequest): Promise<ServerResul
     const there = names.filter((name) => facts.databases.has(name));
     const empty = await emptyDatabases(target, replace ? [] : there);
     checkDatabases(facts, entries, { replace, empty });
+    const programs = await programsFor({ ...request, entries, target: facts.major });
     // One after the other lies there.
     await assertRoom(request.staging, Math.max(0, ...entries.map(stagedBytes)));
     let roles: RolesResult | undefined;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -305,7 +305,16 @@ test('what cannot work is refused before anything is fetched', async () => {
   fake.requests.length = 0;
   const { source } = good;
   const newer = { ...good, source: { ...source, serverVersion: '18.1' } };
-  await expect(restore(newer, 'copy')).rejects.toMatchObject({ code: 'CLIENT_MISSING' });
+  await expect(restore(newer, 'copy')).rejects.toThrow(
+    'The backup is of PostgreSQL 18, the target is older',
+  );
+  const older = join(run.directory, 'older-bin');
+  await mkdir(older);
+  await writeFile(join(older, 'pg_restore'), '#!/bin/sh\necho pg_restore 15.20\n', { mode: 0o755 });
+  await expect(restore(good, 'copy', { pgBin: older })).rejects.toMatchObject({
+    code: 'CLIENT_MISSING',
+    message: expect.stringContaining('A pg_restore of PostgreSQL 17 or later is needed'),
+  });
   const standby = parseTargetUri(postgres.standby.uri, request.target.caFile);
   await expect(restore(good, 'copy', { target: standby })).rejects.toThrow('is a standby');
   const stranger = parseTargetUri(postgres.primary.uri);

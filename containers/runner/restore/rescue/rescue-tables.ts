@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { type ClientPrograms, programsFor } from '../client-programs.ts';
 import type { DumpToc, TocEntry } from '../dump-toc.ts';
 import { findDatabase } from '../find-database.ts';
 import { hideQuoted } from '../hide-values.ts';
 import { checkDatabase, checkServer, refused, surveyTarget } from '../preflight.ts';
 import { type BuiltDatabase, dropBuilt, homeBeside } from '../publish-databases.ts';
-import { buildAside, programsFor } from '../restore-database.ts';
+import { buildAside } from '../restore-database.ts';
 import { type AssertHeld, withRestoreLocks } from '../restore-lock.ts';
 import { withStagingDirectory } from '../staging-directory.ts';
 import { dropOwn } from '../swap-database.ts';
@@ -47,7 +48,12 @@ export async function rescueTables(request: RescueRequest): Promise<RescueResult
     const { extensions } = await withSession(target, into, (inUse) =>
       surveyDatabase(inUse, into, schema),
     );
-    const programs = await programsFor(request, facts.major);
+    const programs = await programsFor({
+      ...request,
+      entries: [entry],
+      target: facts.major,
+      isDumped: true,
+    });
     let wanted: readonly TocEntry[] = [];
     const check = (toc: DumpToc) => {
       wanted = assertOneSchemaHoldsAll(toc, chosen);
@@ -99,7 +105,7 @@ type Run = {
   readonly request: RescueRequest;
   readonly schema: string;
   readonly wanted: readonly TocEntry[];
-  readonly programs: Awaited<ReturnType<typeof programsFor>>;
+  readonly programs: ClientPrograms;
   readonly assertHeld: AssertHeld;
 };
 
