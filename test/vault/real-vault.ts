@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { CreateBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import type { BackupVault } from '../../vault/backup-vault.ts';
@@ -9,7 +9,7 @@ import { PartPool } from '../../vault/part-pool.ts';
 import { partBuffers } from '../../vault/part-size.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
-import { makeCertificates } from '../local-cloud/servers/certificates.ts';
+import { type Certificates, makeCertificates } from '../local-cloud/servers/certificates.ts';
 import { startRun } from '../local-cloud/servers/run.ts';
 import { startVersitygw } from '../local-cloud/servers/versitygw.ts';
 import { dataKeySource, rawDataKeys } from './example-message.ts';
@@ -38,6 +38,7 @@ export interface RealVault {
   readonly dataKeys: ReturnType<typeof rawDataKeys>;
   /** What another process needs to read it. */
   readonly access: VaultAccess;
+  readonly certificates: Certificates;
   /** A vault for one backup; a label is used once. */
   backup(label: string, s3?: Pick<S3Client, 'send'>, signal?: AbortSignal): BackupVault;
   /** Keys of multipart uploads that are still open. */
@@ -45,26 +46,32 @@ export interface RealVault {
   stop(): Promise<void>;
 }
 
-export async function startRealVault(): Promise<RealVault> {
-  const run = await startRun();
-  const certificates = await makeCertificates(run);
-  const server = await startVersitygw({ run, certificates });
+/** A vault that is there already, maybe through a proxy. */
+export function openVault(access: VaultAccess): Pick<RealVault, 's3' | 'bucket' | 'dataKeys'> {
+  const { endpoint, region, bucket, caFile, masterKey, accessKeyId, secretAccessKey } = access;
   const s3 = new S3Client({
-    endpoint: server.endpoint,
-    region: server.region,
-    credentials: server.root,
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
     // As the product's: an abort beside a part that is still on its way may be answered with a 500.
     maxAttempts: 5,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      httpsAgent: new Agent({ ca: await readFile(certificates.caFile), keepAlive: true }),
-    },
+    requestHandler: { httpsAgent: new Agent({ ca: readFileSync(caFile), keepAlive: true }) },
   });
-  const bucket = 'vault';
+  return { s3, bucket, dataKeys: rawDataKeys(Buffer.from(masterKey, 'hex')) };
+}
+
+export async function startRealVault(): Promise<RealVault> {
+  const run = await startRun();
+  const certificates = await makeCertificates(run);
+  const server = await startVersitygw({ run, certificates });
+  const access = {
+    ...{ endpoint: server.endpoint, region: server.region, bucket: 'vault', ...server.root },
+    ...{ caFile: certificates.caFile, masterKey: randomBytes(32).toString('hex') },
+  };
+  const { s3, bucket, dataKeys } = openVault(access);
   await s3.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
-  const masterKey = randomBytes(32);
-  const dataKeys = rawDataKeys(masterKey);
   const threads: EncryptionThreads[] = [];
   const places = (): { parts: PartPool; encryption: EncryptionThreads } => {
     const parts = new PartPool(PART_BYTES / FRAME_BYTES, partBuffers(2));
@@ -76,10 +83,8 @@ export async function startRealVault(): Promise<RealVault> {
     s3,
     bucket,
     dataKeys,
-    access: {
-      ...{ endpoint: server.endpoint, region: server.region, bucket, ...server.root },
-      ...{ caFile: certificates.caFile, masterKey: masterKey.toString('hex') },
-    },
+    certificates,
+    access,
     backup: (label, through = s3, signal = new AbortController().signal) => ({
       s3: through,
       bucket,

@@ -168,6 +168,9 @@ class WalStreamer {
       ...{ connection, slotName, plan, uploads, signal },
       incrementSeconds: wal.synchronous ? 0 : wal.incrementSeconds,
       serverAt: (lsn) => progress.serverAt(lsn),
+      received: (lsn) => {
+        progress.received = lsn;
+      },
     });
     const { timeline } = plan;
     const [start, durable] = [formatLsn(plan.start), formatLsn(plan.durable)];

@@ -17,6 +17,8 @@ export class WalProgress {
   #server = 0n;
   #durable = 0n;
   #durableAt: number | undefined;
+  /** Up to where WAL has come. */
+  received = 0n;
   streaming = false;
   gaps = 0;
 

@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly incrementSeconds: number;
   /** How far the server has come, whenever it says so. */
   readonly serverAt: (lsn: bigint) => void;
+  /** How far WAL has come. */
+  readonly received: (lsn: bigint) => void;
   readonly signal: AbortSignal;
 }
 
@@ -121,6 +123,7 @@ export class WalSession {
       const data = this.#queue.shift();
       if (data !== undefined) {
         await this.#options.uploads.write(data);
+        this.#options.received(this.#options.uploads.received);
         this.#queued -= data.length;
         if (this.#paused && this.#queued < LOW_WATER) {
           this.#paused = false;

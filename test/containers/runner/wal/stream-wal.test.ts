@@ -1,10 +1,15 @@
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { segmentAt } from '../../../../contract/wal-segments.ts';
+import { walIncrementsPrefix } from '../../../../contract/wal-keys.ts';
+import { parseLsn, segmentAt, segmentName } from '../../../../contract/wal-segments.ts';
+import { composeFile, putSegment } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
+import { startS3Proxy } from '../../../local-cloud/servers/s3-proxy.ts';
 import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
-import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import { openVault, type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import { walVault } from '../../../vault/wal/real-wal.ts';
 import {
   acknowledged,
   archivedUpTo,
@@ -44,7 +49,9 @@ afterEach(async () => {
     what: 'the connection to end',
     timeoutMs: 20_000,
   });
-  await server.query(`SELECT pg_drop_replication_slot('${SLOT}')`);
+  await server.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
+  );
 });
 
 function start(options: Partial<StreamerOptions> = {}): Streamer {
@@ -96,3 +103,230 @@ test('all that the server writes gets into the vault, and is never said to be th
   expect(segmentAt(to, SEGMENT_BYTES) - segmentAt(from, SEGMENT_BYTES)).toBeGreaterThan(2);
   expect(await differences(vault, cluster, server, { timeline: 1, from, to })).toEqual([]);
 });
+
+test('an idle server costs nothing; what was written last is there after an increment', async () => {
+  newCluster();
+  start();
+  await write(1);
+  const to = await archived();
+  const before = await increments();
+  expect(before.length).toBeGreaterThan(0);
+  // Several intervals; a standby's snapshot or a checkpoint may come in between.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const idle = await increments();
+  if ((await flushedUpTo(server)) === to) expect(idle).toEqual(before);
+  await server.query('CHECKPOINT');
+  await archived();
+  expect((await increments()).length).toBeGreaterThan(before.length);
+});
+
+test('told to stop, it brings what came last into the vault', async () => {
+  newCluster();
+  const streaming = start({ wal: { incrementSeconds: 60 } });
+  const from = await flushedUpTo(server);
+  await write(1);
+  const to = await flushedUpTo(server);
+  await waitUntil(() => streaming.progress.received >= to, {
+    what: 'the WAL to arrive',
+    timeoutMs: 20_000,
+  });
+  expect(await archivedUpTo(vault, cluster, 1, from)).toBeLessThan(to);
+  await streaming.stop();
+  expect(await archivedUpTo(vault, cluster, 1, from)).toBeGreaterThanOrEqual(to);
+  expect(await differences(vault, cluster, server, { timeline: 1, from, to })).toEqual([]);
+});
+
+test('while S3 is away nothing is acknowledged, and the connection lives; then it catches up', async () => {
+  newCluster();
+  await set({ wal_sender_timeout: '4s' });
+  const proxy = await startS3Proxy(vault.access.endpoint, vault.certificates);
+  const through = openVault({ ...vault.access, endpoint: proxy.endpoint });
+  try {
+    const streaming = start({ more: { s3: through.s3 } });
+    await write(1);
+    const before = await archived();
+    proxy.set({ operation: 'PutObject', fault: { kind: 'refuse', status: 503, code: 'SlowDown' } });
+    const pid = await walSender();
+    // More than memory takes: the server has to wait.
+    await write(120);
+    const to = await flushedUpTo(server);
+    await waitUntil(() => streaming.said('vault write failed'), {
+      what: 'a failure to be told',
+      timeoutMs: 60_000,
+    });
+    // Beyond the time after which the server cuts off who is silent.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const said = await acknowledged(server, SLOT);
+    expect(said).toBeLessThanOrEqual(await archivedUpTo(vault, cluster, 1, before));
+    expect(await walSender()).toBe(pid);
+    expect(streaming.progress.received).toBeLessThan(to);
+    proxy.clear();
+    await archived();
+    expect(await walSender()).toBe(pid);
+    expect(await differences(vault, cluster, server, { timeline: 1, from: before, to })).toEqual(
+      [],
+    );
+  } finally {
+    await streamer?.stop();
+    through.s3.destroy();
+    await proxy.stop();
+    await set({ wal_sender_timeout: undefined });
+  }
+});
+
+test('a slot that was lost is told, the gap is marked, and the WAL after it goes on', async () => {
+  newCluster();
+  const first = start();
+  await write(1);
+  await archived();
+  await first.stop();
+  await set({ wal_keep_size: '0', max_slot_wal_keep_size: '1MB' });
+  try {
+    for (let i = 0; i < 3; i += 1) {
+      await write(17);
+      await server.query('SELECT pg_switch_wal()');
+      await server.query('CHECKPOINT');
+    }
+    await waitUntil(async () => (await slotStatus()) === 'lost', {
+      what: 'the slot to be lost',
+      timeoutMs: 30_000,
+    });
+    await set({ wal_keep_size: '1GB', max_slot_wal_keep_size: undefined });
+    const second = start();
+    await write(1);
+    const to = await archived();
+    expect(second.said('slot lost')).toBe(true);
+    const gap = second.lines.find(({ event }) => event === 'wal gap');
+    expect(gap).toMatchObject({ level: 'error', hint: expect.stringContaining('base backup') });
+    expect(second.progress.gaps).toBe(1);
+    const from = parseLsn(String(gap?.to));
+    expect(await differences(vault, cluster, server, { timeline: 1, from, to })).toEqual([]);
+    // It is not told anew each time.
+    await second.stop();
+    const third = start();
+    await write(1);
+    await archived();
+    expect(third.progress.gaps).toBe(0);
+  } finally {
+    await set({ wal_keep_size: '1GB', max_slot_wal_keep_size: undefined });
+  }
+});
+
+test("another server's WAL under the cluster's name ends it", async () => {
+  newCluster();
+  const segment = segmentName({ timeline: 1, number: 3 }, SEGMENT_BYTES);
+  const theirs = walVault(vault, { cluster, systemIdentifier: '42' });
+  await putSegment(theirs, segment, await composeFile(theirs, segment, Buffer.alloc(100)));
+  const refused = start();
+  expect(await refused.ended).toMatchObject({
+    code: 'WAL_CONFLICT',
+    message: expect.stringContaining('the system 42'),
+  });
+});
+
+test('two at once write the same, and neither is hurt', async () => {
+  newCluster();
+  const from = await flushedUpTo(server);
+  const first = start();
+  await write(20);
+  await archived();
+  // The slot is taken: the second gets in through another, and sends what is there already.
+  const [other, ca] = [`${SLOT}_2`, certificates.caPem];
+  const second = startStreamer({ uris: [server.uri], ca, vault, cluster, slot: other });
+  await write(20);
+  const to = await archived();
+  await waitForVault(server, other);
+  await second.stop();
+  await waitUntil(async () => (await acknowledged(server, other)) === 0n, {
+    what: 'the connection to end',
+    timeoutMs: 20_000,
+  });
+  await server.query(`SELECT pg_drop_replication_slot('${other}')`);
+  expect(first.said('stream broken')).toBe(false);
+  expect(await differences(vault, cluster, server, { timeline: 1, from, to })).toEqual([]);
+});
+
+test('a commit that waits for the vault comes back with it', async () => {
+  newCluster();
+  start({ wal: { synchronous: true, incrementSeconds: 60 } });
+  const from = await flushedUpTo(server);
+  await write(1);
+  await archived();
+  await set({ synchronous_standby_names: SLOT });
+  try {
+    for (let i = 0; i < 5; i += 1) {
+      const { rows } = await server.query(
+        `INSERT INTO t VALUES (${i}, 'synchronous') RETURNING pg_current_wal_insert_lsn()::text AS lsn`,
+      );
+      const reach = await archivedUpTo(vault, cluster, 1, from);
+      expect(reach).toBeGreaterThan(parseLsn(String(rows[0].lsn)));
+    }
+  } finally {
+    await set({ synchronous_standby_names: undefined });
+  }
+});
+
+test('servers that must not be streamed from are refused, and asked again', async () => {
+  newCluster();
+  await server.query(`CREATE ROLE plain LOGIN PASSWORD 'plain'`);
+  const plain = server.uriFor({ user: 'plain', password: 'plain' });
+  expect(await refusal(plain)).toMatchObject({
+    code: 'SOURCE_RIGHTS',
+    hint: expect.stringContaining('ALTER ROLE plain REPLICATION'),
+  });
+  await set({ max_slot_wal_keep_size: '-1', synchronous_commit: 'remote_apply' });
+  try {
+    expect(await refusal(server.uri)).toMatchObject({
+      code: 'SOURCE_SETTINGS',
+      message: expect.stringContaining('max_slot_wal_keep_size'),
+    });
+    const wal = { synchronous: true, acceptUnlimitedRetention: true };
+    expect(await refusal(server.uri, wal)).toMatchObject({
+      code: 'SOURCE_SETTINGS',
+      message: expect.stringContaining('remote_apply'),
+    });
+  } finally {
+    await set({ max_slot_wal_keep_size: undefined, synchronous_commit: undefined });
+  }
+});
+
+async function refusal(uri: string, wal: StreamerOptions['wal'] = {}): Promise<unknown> {
+  const refused = start({ uris: [uri], wal });
+  await waitUntil(() => refused.lines.filter(({ event }) => event === 'stream broken').length > 1, {
+    what: 'two refusals',
+    timeoutMs: 20_000,
+  });
+  await refused.stop();
+  return refused.lines.find(({ event }) => event === 'stream broken');
+}
+
+/** Settings that need no restart; `undefined`: as they were. */
+async function set(settings: Readonly<Record<string, string | undefined>>): Promise<void> {
+  for (const [name, value] of Object.entries(settings)) {
+    await server.query(
+      value === undefined ? `ALTER SYSTEM RESET ${name}` : `ALTER SYSTEM SET ${name} = '${value}'`,
+    );
+  }
+  await server.query('SELECT pg_reload_conf()');
+}
+
+async function walSender(): Promise<number> {
+  const { rows } = await server.query(
+    `SELECT pid FROM pg_stat_replication WHERE application_name = '${SLOT}'`,
+  );
+  return Number(rows[0]?.pid ?? 0);
+}
+
+async function slotStatus(): Promise<string> {
+  const { rows } = await server.query(
+    `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
+  );
+  return String(rows[0]?.wal_status);
+}
+
+async function increments(): Promise<string[]> {
+  const { Contents = [] } = await vault.s3.send(
+    new ListObjectsV2Command({ Bucket: vault.bucket, Prefix: walIncrementsPrefix(cluster, 1) }),
+  );
+  return Contents.map(({ Key }) => Key ?? '');
+}

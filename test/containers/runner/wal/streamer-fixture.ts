@@ -23,6 +23,8 @@ export interface StreamerOptions {
   readonly vault: Pick<RealVault, 's3' | 'bucket' | 'dataKeys'>;
   readonly cluster: string;
   readonly wal?: Partial<WalOptions>;
+  /** @default SLOT */
+  readonly slot?: string;
   readonly more?: Partial<StreamWalOptions['vault']>;
 }
 
@@ -40,7 +42,7 @@ export interface Streamer {
 
 /** A streamer in this process. */
 export function startStreamer(options: StreamerOptions): Streamer {
-  const { uris, ca, vault, cluster, wal, more } = options;
+  const { uris, ca, vault, cluster, wal, more, slot = SLOT } = options;
   const lines: Streamer['lines'][number][] = [];
   const log: Log = createLog((line) => lines.push(JSON.parse(line)));
   const abort = new AbortController();
@@ -49,8 +51,8 @@ export function startStreamer(options: StreamerOptions): Streamer {
     candidates: uris.flatMap((uri, uriIndex) =>
       parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
     ),
-    access: { ca, caFile: '', applicationName: SLOT },
-    slotName: SLOT,
+    access: { ca, caFile: '', applicationName: slot },
+    slotName: slot,
     wal: { ...WAL_OPTIONS, ...wal },
     vault: { ...walVault(vault, { cluster }), ...more },
     log,
