@@ -55,6 +55,7 @@ Exit statuses:
   11  backup: the source was refused
   12  backup: the dump failed, or the task had no exit status
   13  backup: it took too long, or stood still
+  14  backup: it was published, and the server's own pages are damaged
   20  the vault or KMS refused an action
   21  the vault or KMS could not be reached
   22  backup: its label was taken by another task

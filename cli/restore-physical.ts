@@ -2,16 +2,25 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { defaultStaging } from '../containers/runner/restore-physical/combine-chain.ts';
 import type { PhysicalRestoreResult } from '../containers/runner/restore-physical/physical-restore-request.ts';
-import { describeTarget } from '../containers/runner/restore-physical/recovery-target.ts';
+import {
+  planRecovery,
+  type RecoveryPlan,
+} from '../containers/runner/restore-physical/plan-recovery.ts';
+import {
+  describeTarget,
+  type RecoveryGoal,
+} from '../containers/runner/restore-physical/recovery-target.ts';
 import { restorePhysical } from '../containers/runner/restore-physical/restore-physical.ts';
+import { findServerPrograms } from '../containers/runner/restore-physical/server-programs.ts';
+import { parseLabel } from '../contract/label.ts';
 import { manifestOfKind } from '../contract/manifest.ts';
-import type { PhysicalManifest } from '../contract/physical-manifest.ts';
-import { findBackup, readManifest } from '../vault/catalog.ts';
-import type { VaultReader } from '../vault/vault-reader.ts';
+import { findBackup, listBackups, readManifest } from '../vault/catalog.ts';
+import type { WalReader } from '../vault/wal/fetch-wal.ts';
 import { describePhysicalRestore, describeServerUp } from './describe-restore-physical.ts';
 import type { Io } from './io.ts';
 import { directoryOf, goalOf, type PhysicalRestoreOptions } from './physical-options.ts';
 import { createProgressDisplay } from './progress.ts';
+import { physicalOf, readBackups } from './read-backups.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 /** `holdfast restore --kind physical` */
@@ -19,16 +28,17 @@ export async function restorePhysicalBackup(
   options: RestoreOptions & PhysicalRestoreOptions,
   io: Io,
 ): Promise<void> {
-  const goal = goalOf(options);
+  const asked = goalOf(options);
   const directory = directoryOf(options);
   const { environment, cluster } = options;
   const vault = await io.services.openVault(environment);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
-  const members = await chainOf(vault, cluster, options.label, io);
+  const reader = { vault, dataKeys, cluster, signal: io.signal };
+  const { members, goal, reach, warnings } = await planOf(reader, asked, options, io);
   const display = createProgressDisplay(io);
   const keepRunning = options.keepRunning || goal.action === 'pause';
   io.stderr.write(
-    `Restoring ${cluster}, ${members.at(-1)?.label}, into ${directory}, up to ${describeTarget(goal.target)}.\n`,
+    `Restoring ${cluster}, ${members.at(-1)?.label}, into ${directory}, up to ${describeTarget(asked.target)}.\n`,
   );
   let result: PhysicalRestoreResult;
   try {
@@ -39,6 +49,8 @@ export async function restorePhysicalBackup(
       tablespaces: options.tablespaceMapping ?? new Map(),
       staging: options.staging ?? defaultStaging(directory),
       goal,
+      until: reach,
+      warnings,
       port: options.port ?? (await freePort()),
       pgBin: options.pgBin,
       walFetch: [
@@ -67,25 +79,39 @@ export async function restorePhysicalBackup(
   );
 }
 
-/** The backup with what it rests on, the full one first. */
-async function chainOf(
-  vault: VaultReader,
-  cluster: string,
-  label: string | undefined,
+/** From which backup the target is reached: all are looked at, but for those that cannot be read. */
+async function planOf(
+  reader: WalReader,
+  goal: RecoveryGoal,
+  options: RestoreOptions & PhysicalRestoreOptions,
   io: Io,
-): Promise<PhysicalManifest[]> {
-  const entry = await findBackup(vault, cluster, label, 'physical');
-  for (const warning of entry.warnings) io.stderr.write(`warning: ${warning}\n`);
-  const newest = manifestOfKind(await readManifest(vault, entry), 'physical');
-  const parents = await Promise.all(
-    newest.chain.map(async (one) =>
-      manifestOfKind(
-        await readManifest(vault, await findBackup(vault, cluster, one, 'physical')),
-        'physical',
-      ),
-    ),
+): Promise<RecoveryPlan> {
+  const { vault, cluster } = reader;
+  const { entries, warnings } = await listBackups(vault, cluster);
+  const physical = entries.filter(({ label }) => parseLabel(label)?.kind === 'physical');
+  const read = await readBackups(vault, physical, io);
+  const problems = read.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
+  for (const warning of [
+    ...warnings,
+    ...problems,
+    ...physical.flatMap((entry) => entry.warnings.map((found) => `${entry.label}: ${found}`)),
+  ]) {
+    io.stderr.write(`warning: ${warning}\n`);
+  }
+  const all = physicalOf(read, cluster);
+  const entry = await findBackup(vault, cluster, options.label, 'physical');
+  const newest =
+    all.find(({ label }) => label === entry.label) ??
+    manifestOfKind(await readManifest(vault, entry), 'physical');
+  const major = Number.parseInt(newest.source.serverVersion, 10);
+  const programs = await findServerPrograms(major, options.pgBin);
+  return await planRecovery(
+    reader,
+    all,
+    goal,
+    options.label === undefined ? undefined : newest,
+    programs,
   );
-  return [...parents, newest];
 }
 
 async function freePort(): Promise<number> {

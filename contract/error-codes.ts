@@ -129,11 +129,20 @@ export const ERROR_CODES = {
     true,
     'The server was restarted, promoted or replaced during the backup.',
   ),
-  DUMP_FAILED: entry(ExitCode.DumpFailed, true, 'pg_dump or pg_dumpall ended with an error.'),
+  SOURCE_DAMAGED: entry(
+    ExitCode.SourceDamaged,
+    false,
+    'Pages of the server have wrong checksums; the base backup was published, marked as damaged.',
+  ),
+  DUMP_FAILED: entry(
+    ExitCode.DumpFailed,
+    true,
+    'pg_dump, pg_dumpall or pg_basebackup ended with an error.',
+  ),
   DUMP_INCOMPLETE: entry(
     ExitCode.DumpFailed,
     true,
-    "The dump's files are not all that its table of contents names.",
+    "The dump's files are not all that its table of contents, or its backup_manifest, names.",
   ),
   BACKUP_FAILED: entry(
     ExitCode.DumpFailed,

@@ -21,6 +21,8 @@ export const ExitCode = {
   DumpFailed: 12,
   /** The run took too long, or stood still for too long. */
   Deadline: 13,
+  /** The backup was published, and the server's own data is damaged. */
+  SourceDamaged: 14,
   /** The vault or KMS refused what the role tried. */
   VaultDenied: 20,
   /** The vault or KMS could not be reached, or kept failing. */

@@ -19,8 +19,8 @@ export const COMPRESS_ON = ['client', 'server'] as const;
 export const PhysicalOptions = z.strictObject({
   checkpoint: z.enum(CHECKPOINTS),
   wal: z.enum(BASE_WAL),
-  /** Compression of the tars: `zstd:1`, `gzip:1`, `lz4` or `none`. */
-  compression: z.string().regex(/^(zstd|gzip|lz4|none)(:\d+)?$/),
+  /** Compression of the tars: `zstd:1` or `none`, which the task can read along, to prove them whole. */
+  compression: z.string().regex(/^(zstd(:\d+)?|none)$/),
   compressOn: z.enum(COMPRESS_ON),
   /** How many backups an incremental may rest on; the next one after that is a full one. */
   maxChainLength: z.int().min(1).max(100),

@@ -24,7 +24,7 @@ export function checkPhysical(where: string, cluster: ResolvedCluster, problems:
     PhysicalOptions.shape.compression.safeParse(physical.compression).success,
     `${owner}.compression`,
     physical.compression,
-    "Give 'zstd:1', 'gzip:1', 'lz4' or 'none'.",
+    "Give 'zstd', with a level such as 'zstd:1', or 'none'.",
   );
   problems.requireInteger(`${owner}.maxChainLength`, physical.maxChainLength, 1, 100);
   problems.require(

@@ -19,6 +19,10 @@ await build({
       out: 'spool-guard-thread',
     },
     {
+      in: `${root}containers/runner/physical/check/base-check-thread.ts`,
+      out: 'base-check-thread',
+    },
+    {
       in: `${root}vault/encryption/encryption-thread.ts`,
       out: 'encryption-thread',
     },

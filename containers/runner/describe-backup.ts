@@ -1,58 +1,56 @@
-import type { LogicalManifest } from '../../contract/logical-manifest.ts';
+import type { z } from 'zod';
+import type { ManifestBase } from '../../contract/manifest-base.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
-import { VERSION } from '../../contract/version.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { ALGORITHM_SUITE_NAME } from '../../vault/encryption/message-format.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import type { Spool } from './spool.ts';
-import type { TakenBackup } from './take-logical-backup.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
 
-/** All that is known of a backup once its artifacts are complete. */
+type Base = z.infer<typeof ManifestBase>;
+
+/** What a kind adds to what every manifest says. */
+export type KindsPart = Pick<Base, 'server' | 'notIncluded'> & {
+  readonly warnings: readonly string[];
+};
+
+/** What every manifest says, but for what its kind knows. */
+export type ManifestParts = Omit<Base, keyof KindsPart> & {
+  /** Of the run itself. */
+  readonly warnings: readonly string[];
+};
+
+/** All that is known of a backup of any kind once its artifacts are complete. */
 export interface FinishedBackup {
   readonly task: TaskConfiguration;
   readonly source: ChosenSource;
-  readonly backup: TakenBackup;
+  readonly durations: Readonly<Record<string, number>>;
   readonly attempts: number;
   readonly tried: readonly Tried[];
   /** Of the run itself. */
   readonly warnings: readonly string[];
-  readonly artifacts: LogicalManifest['artifacts'];
-  readonly pgDumpVersion: string;
+  readonly artifacts: Base['artifacts'];
   readonly vault: BackupVault;
   readonly spool: Spool;
   readonly startedAt: Date;
 }
 
-/** The manifest of a finished backup. */
-export function describeBackup(finished: FinishedBackup): LogicalManifest {
-  const { task, backup, vault, spool, startedAt } = finished;
+/** What the manifest of any finished backup says. */
+export function describeBackup(finished: FinishedBackup): ManifestParts {
+  const { task, vault, spool, startedAt } = finished;
   const finishedAt = new Date();
   return {
     version: 1,
     label: task.request.label,
     environment: task.environment,
     cluster: task.cluster,
-    kind: 'logical',
-    type: 'full',
     request: task.request,
     startedAt: startedAt.toISOString(),
     finishedAt: finishedAt.toISOString(),
     attempts: finished.attempts,
     source: describeSource(finished.source),
-    server: backup.server,
-    commonPoint: backup.commonPoint,
     tried: [...finished.tried],
-    versions: {
-      holdfast: VERSION,
-      pgDump: finished.pgDumpVersion,
-      node: process.versions.node,
-    },
-    globals: backup.globals,
-    databases: backup.databases,
-    dumpAll: backup.dumpAll,
-    notIncluded: backup.notIncluded,
-    warnings: [...finished.warnings, ...backup.warnings],
+    warnings: finished.warnings,
     encryption: {
       format: 'aws-encryption-sdk',
       algorithmSuite: ALGORITHM_SUITE_NAME,
@@ -61,7 +59,7 @@ export function describeBackup(finished: FinishedBackup): LogicalManifest {
     lock: { mode: vault.lock.mode, retainUntil: vault.lock.retainUntil.toISOString() },
     artifacts: finished.artifacts,
     durations: {
-      ...backup.durations,
+      ...finished.durations,
       total: (finishedAt.getTime() - startedAt.getTime()) / 1000,
     },
     // libuv reports kibibytes.
@@ -70,7 +68,7 @@ export function describeBackup(finished: FinishedBackup): LogicalManifest {
   };
 }
 
-function describeSource({ server, survey }: ChosenSource): LogicalManifest['source'] {
+function describeSource({ server, survey }: ChosenSource): Base['source'] {
   return {
     role: survey.inRecovery ? 'replica' : 'primary',
     host: server.target.host,

@@ -18,6 +18,7 @@ import { preflightWarnings } from './source/preflight-warnings.ts';
 import type { ReplayPause } from './source/replay-pause.ts';
 import { surveyServerFacts } from './source/server-facts.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
+import { stopwatch } from './stopwatch.ts';
 
 export interface LogicalBackupOptions extends DumpOptions {
   readonly log: Log;
@@ -182,10 +183,4 @@ async function dumpAll(
   run.durations.everything = lap();
   log.info('dump of everything uploaded', { seconds: lap(), bytes: dumped.stream.bytes });
   return dumped.entry;
-}
-
-/** Seconds since it was made, to the millisecond. */
-export function stopwatch(): () => number {
-  const start = performance.now();
-  return () => Math.round(performance.now() - start) / 1000;
 }

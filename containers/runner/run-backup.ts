@@ -3,6 +3,7 @@ import { ECSClient } from '@aws-sdk/client-ecs';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
+import type { BackupKind } from '../../contract/names.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
 import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
@@ -16,23 +17,19 @@ import { createS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { type AttemptOptions, tryOnSources } from './attempts.ts';
+import type { BackupKindWork, BackupRun, TakenBackup } from './backup-run.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
-import { stopwatch } from './logical-backup.ts';
-import { readPreviousBackup } from './previous-backup.ts';
-import { findProgram } from './process/program.ts';
+import { preparePhysical } from './physical/prepare-physical.ts';
+import { prepareLogical } from './prepare-logical.ts';
 import { settleWithin } from './settle-within.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
 import { trustFor } from './source/trust.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
-import { openSpool, type Spool } from './spool.ts';
-import {
-  type TakeBackupOptions,
-  type TakenBackup,
-  takeLogicalBackup,
-} from './take-logical-backup.ts';
+import { openSpool } from './spool.ts';
+import { stopwatch } from './stopwatch.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
 import { findTaskStates } from './task-states.ts';
 import { watch } from './watchdog.ts';
@@ -53,14 +50,11 @@ const IMPATIENT = {
 const NO_HOLES =
   'A file is freed once it is uploaded whole: half the cap must hold the largest table.';
 
-/** What all parts of one run share. */
-interface Run {
-  readonly task: TaskConfiguration;
-  readonly spool: Spool;
-  readonly vault: BackupVault;
-  readonly log: Log;
-  readonly startedAt: Date;
-}
+/** How each kind is taken. */
+const KINDS: Readonly<Record<BackupKind, (run: BackupRun) => Promise<BackupKindWork>>> = {
+  logical: prepareLogical,
+  physical: preparePhysical,
+};
 
 /**
  * Takes one backup: chooses the source, dumps, uploads, proves, commits. It either writes a manifest
@@ -78,7 +72,7 @@ export async function runBackup(
 ): Promise<Manifest> {
   const startedAt = new Date();
   const { maxDurationMinutes, stallMinutes } = task.options;
-  const spool = await openSpool(task.spoolDirectory, task.options);
+  const spool = await openSpool(task.spoolDirectory, spoolOptions(task));
   if (!spool.punchHole) log.warn('spool cannot free the start of a file', { effect: NO_HOLES });
   const vault = openVault(task, startedAt, abort.signal);
   const stopWatching = watch({
@@ -105,9 +99,16 @@ export async function runBackup(
   }
 }
 
+/** The server of a base backup keeps to a rate by itself. */
+function spoolOptions({ options, request }: TaskConfiguration): Parameters<typeof openSpool>[1] {
+  return request.kind === 'physical' ? { ...options, maxRateMiBPerSecond: 0 } : options;
+}
+
 function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal): BackupVault {
   const { options, request } = task;
-  const parts = new PartPool(PART_FRAMES, partBuffers(options.jobs));
+  // A server sends one base tar at a time, whatever is set for dumps.
+  const jobs = request.kind === 'physical' ? 1 : options.jobs;
+  const parts = new PartPool(PART_FRAMES, partBuffers(jobs));
   return {
     s3: createS3Client(),
     bucket: task.bucket,
@@ -124,17 +125,18 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
 }
 
 /** Takes the backup unless it is there, or another task has been faster. */
-async function backUpOnce(run: Run): Promise<Manifest> {
+async function backUpOnce(run: BackupRun): Promise<Manifest> {
   const { vault, log } = run;
   // Ahead of all else: whatever has become of the source since is no failure of this backup.
   const before = await findPublished(vault);
   if (before !== undefined) return alreadyThere(before, log);
   try {
-    const manifest = await backUp(run);
+    const { manifest, afterwards } = await backUp(run);
     log.info('backup published', {
       artifacts: manifest.artifacts.length,
       seconds: manifest.durations.total,
     });
+    if (afterwards !== undefined) throw afterwards;
     return manifest;
   } catch (error) {
     const taken = asHoldfastError(error).code === 'LABEL_TAKEN' && !vault.signal.aborted;
@@ -151,76 +153,55 @@ function alreadyThere(manifest: Manifest, log: Log): Manifest {
   return manifest;
 }
 
-async function backUp(run: Run): Promise<Manifest> {
+async function backUp(
+  run: BackupRun,
+): Promise<{ manifest: Manifest; afterwards: HoldfastError | undefined }> {
   const { task, spool, vault, log, startedAt } = run;
   // At once: each of them mostly waits.
-  const [programs, previous, { candidates, choose }] = await Promise.all([
-    findPrograms(task.options.postgresMajor),
-    readPreviousBackup(vault, task.cluster),
+  const [work, { candidates, choose }] = await Promise.all([
+    KINDS[task.request.kind](run),
     findCandidates(run),
     assertLabelFree(vault),
     abortStale(run),
   ]);
-  for (const warning of previous.warnings) log.warn('preflight warning', { warning });
+  for (const warning of work.warnings) log.warn('preflight warning', { warning });
   const { source, result, attempts, tried } = await tryOnSources({
     candidates,
-    choose,
-    work: (chosen) => attempt(run, chosen, { programs, previous: previous.manifest }),
+    choose: (among, refused) => choose(among, refused, work.refuse),
+    work: (chosen) => attempt(run, chosen, work),
     log,
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,
   });
   const { backup, attemptVault } = result;
+  const { durations } = backup;
   vault.signal.throwIfAborted();
   const clock = stopwatch();
   const artifacts = await completeArtifacts(attemptVault, backup.pending);
-  backup.durations.completion = clock();
-  const pgDumpVersion = programs.pgDump.version;
-  const manifest = describeBackup({
-    ...{
-      task,
-      source,
-      backup,
-      attempts,
-      tried,
-      artifacts,
-      warnings: previous.warnings,
-      pgDumpVersion,
-      vault,
-      spool,
-      startedAt,
-    },
+  durations.completion = clock();
+  await backup.beforeManifest?.(artifacts);
+  const { warnings } = work;
+  const parts = describeBackup({
+    ...{ task, source, durations, attempts, tried, artifacts, warnings, vault, spool, startedAt },
   });
+  const manifest = backup.describe(parts);
   vault.signal.throwIfAborted();
   await writeManifest(vault, manifest);
-  return manifest;
-}
-
-async function findPrograms(major: number): Promise<TakeBackupOptions['programs']> {
-  const [pgDump, pgDumpall, pgRestore] = await Promise.all([
-    findProgram('pg_dump', major),
-    findProgram('pg_dumpall', major),
-    findProgram('pg_restore', major),
-  ]);
-  return { pgDump, pgDumpall, pgRestore };
+  return { manifest, afterwards: backup.afterwards };
 }
 
 /** One try on one source, with uploads of its own, which are gone when it fails. */
 async function attempt(
-  { task, spool, vault, log }: Run,
+  { vault, log }: BackupRun,
   source: ChosenSource,
-  more: Pick<TakeBackupOptions, 'programs' | 'previous'>,
+  work: BackupKindWork,
 ): Promise<{ backup: TakenBackup; attemptVault: BackupVault }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([vault.signal, failed.signal]);
   // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
   const attemptVault = { ...vault, signal };
   try {
-    const { jobs, compression, logical, pauseReplay } = task.options;
-    const backup = await takeLogicalBackup({
-      ...{ source, jobs, compression, logical, pauseReplay, spool, vault: attemptVault, log },
-      ...more,
-    });
+    const backup = await work.take(source, attemptVault);
     await verifyUnchanged(source);
     return { backup, attemptVault };
   } catch (error) {
@@ -230,9 +211,11 @@ async function attempt(
   }
 }
 
-async function findCandidates({ task, spool, log }: Run): Promise<{
+async function findCandidates({ task, spool, log }: BackupRun): Promise<{
   candidates: Candidate[];
-  choose: AttemptOptions<unknown>['choose'];
+  choose: (
+    ...among: [...Parameters<AttemptOptions<unknown>['choose']>, BackupKindWork['refuse']]
+  ) => Promise<ChosenSource>;
 }> {
   const secret = await readSecret(new SecretsManagerClient(), task.secretId);
   for (const uri of secret.uris) log.hide(uri);
@@ -246,9 +229,10 @@ async function findCandidates({ task, spool, log }: Run): Promise<{
   };
   return {
     candidates,
-    choose: async (among, refused) => {
+    choose: async (among, refused, refuse) => {
       const source = await chooseSource({
         ...{ candidates: among, access, options: task.options, refused },
+        ...(refuse === undefined ? {} : { refuse }),
       });
       const { server, survey } = source;
       log.info('source chosen', {
@@ -263,7 +247,7 @@ async function findCandidates({ task, spool, log }: Run): Promise<{
 }
 
 /** What a killed run left open costs money and is visible to nobody. */
-async function abortStale({ task, vault, log }: Run): Promise<void> {
+async function abortStale({ task, vault, log }: BackupRun): Promise<void> {
   const { aborted, failures } = await abortStaleUploads(vault, {
     kind: task.request.kind,
     maxDurationMinutes: task.options.maxDurationMinutes,

@@ -10,13 +10,13 @@ export interface TakeBackupOptions extends LogicalBackupOptions {
   readonly pauseReplay: boolean;
 }
 
-export type TakenBackup = LogicalBackup & Pick<LogicalManifest, 'commonPoint'>;
+export type TakenLogicalBackup = LogicalBackup & Pick<LogicalManifest, 'commonPoint'>;
 
 /**
  * Takes a logical backup from its source, which other backups are told of meanwhile, and whose replay
  * stands still if that was asked for.
  */
-export async function takeLogicalBackup(options: TakeBackupOptions): Promise<TakenBackup> {
+export async function takeLogicalBackup(options: TakeBackupOptions): Promise<TakenLogicalBackup> {
   const { source, vault, pauseReplay, log } = options;
   const lock = await takeBackupLock(source.server);
   try {

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import type { ArtifactStream } from '../../contract/artifacts.ts';
-import type { LogicalManifest } from '../../contract/logical-manifest.ts';
+import type { Manifest } from '../../contract/manifest.ts';
 import { kmsDataKeys } from '../../vault/decryption/decryption-keyring.ts';
 import { readArtifactStream } from '../../vault/fetch-artifact.ts';
 import { collect } from '../vault/example-message.ts';
@@ -9,7 +9,7 @@ import type { LocalCloud } from './local-cloud.ts';
 /** The plain bytes of one of a backup's streams, fetched and decrypted under the restore role. */
 export async function readStream(
   cloud: LocalCloud,
-  manifest: LogicalManifest,
+  manifest: Manifest,
   stream: ArtifactStream,
 ): Promise<Buffer> {
   for (const [name, value] of Object.entries(cloud.principals.restore.environment)) {

@@ -11,6 +11,16 @@ export interface FileTailOptions {
   readonly upload: StreamUpload;
   /** Bytes after which the file's start is freed; `undefined` where the file system cannot. */
   readonly punchEvery: number | undefined;
+  /** Reads the same bytes, before they are freed. */
+  readonly alongside?: Alongside;
+}
+
+/** Somebody else who reads a file that is followed. */
+export interface Alongside {
+  /** Reads on by so many bytes. */
+  take(bytes: number): Promise<void>;
+  /** Told that there is no more. */
+  end(): Promise<void>;
 }
 
 /**
@@ -47,7 +57,7 @@ export class FileTail {
         await this.#change(signal);
       }
       const rest = { fd: file.fd, offset: this.#offset, bytes: this.#size - this.#offset };
-      const stream = await upload.finish(rest);
+      const stream = await both(upload.finish(rest), this.#endAlongside(rest.bytes));
       await unlink(path);
       return stream;
     } finally {
@@ -61,10 +71,16 @@ export class FileTail {
       const there = Math.min(TAKE_BYTES, this.#size - this.#offset);
       const bytes = there - (there % FRAME_BYTES);
       if (bytes === 0) return;
-      await this.#options.upload.writeFile(file.fd, this.#offset, bytes);
+      const uploading = this.#options.upload.writeFile(file.fd, this.#offset, bytes);
+      await both(uploading, this.#options.alongside?.take(bytes));
       this.#offset += bytes;
       await this.#free();
     }
+  }
+
+  async #endAlongside(bytes: number): Promise<void> {
+    await this.#options.alongside?.take(bytes);
+    await this.#options.alongside?.end();
   }
 
   async #free(): Promise<void> {
@@ -86,4 +102,11 @@ export class FileTail {
     });
     this.#wake = () => {};
   }
+}
+
+/** What the first comes to, once neither needs the file any more, whichever of them fails. */
+async function both<T>(first: Promise<T>, second: Promise<void> | undefined): Promise<T> {
+  await Promise.allSettled([first, second]);
+  await second;
+  return await first;
 }

@@ -21,15 +21,15 @@ const { directory, limits, totals } = workerData as GuardSettings;
 const report = new Float64Array(totals);
 const throttle = new Throttle(limits);
 const use = new SpoolUse(directory);
-const watched = new Set<number>();
+const watched = new Map<number, string | undefined>();
 let ended = false;
 let wake: () => void = () => {};
 
 parentPort?.on('message', (order: GuardOrder) => {
   if (order.kind === 'end') ended = true;
   else if (order.kind === 'watch') {
-    watched.add(order.group);
-    throttle.watch(order.group);
+    watched.set(order.group, order.apart);
+    throttle.watch(order.group, order.writers);
   } else {
     watched.delete(order.group);
     throttle.release(order.group);
@@ -40,8 +40,10 @@ parentPort?.on('message', (order: GuardOrder) => {
 /** @returns how long to wait before the next look, ms. */
 function look(): number {
   const began = performance.now();
-  const { usedBytes, writtenBytes } = use.look();
-  throttle.update(usedBytes, writtenBytes);
+  // A run with such a file has one dump.
+  const [apart] = [...watched.values()].filter((path) => path !== undefined);
+  const { usedBytes, apartBytes, writtenBytes } = use.look(apart);
+  throttle.update(usedBytes, writtenBytes, apartBytes);
   report.set([throttle.peakBytes, throttle.pausedSeconds]);
   const untilFull = throttle.room(usedBytes) / 2 / FASTEST_WRITER;
   return Math.max(

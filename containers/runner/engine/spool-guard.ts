@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { SpoolLimits } from './throttle.ts';
+import type { SpoolLimits, Writers } from './throttle.ts';
 
 /** What the thread is made with. */
 export interface GuardSettings {
@@ -14,8 +14,17 @@ export interface GuardSettings {
 
 /** What the thread is told. */
 export type GuardOrder =
-  | { readonly kind: 'watch' | 'release'; readonly group: number }
+  | ({ readonly kind: 'watch'; readonly group: number } & Watched)
+  | { readonly kind: 'release'; readonly group: number }
   | { readonly kind: 'end' };
+
+/** How a dump is watched. */
+export interface Watched {
+  /** @default 'workers' */
+  readonly writers?: Writers;
+  /** Absolute path of a file in the spool that stopping the writers makes no smaller. */
+  readonly apart?: string;
+}
 
 /** What the thread says when it fails. */
 export interface GuardReport {
@@ -78,8 +87,8 @@ export class SpoolGuard {
    * @param group the dump's process group.
    * @returns what ends the watch and lets the dump go on.
    */
-  watch(group: number): () => void {
-    this.#tell({ kind: 'watch', group });
+  watch(group: number, watched: Watched = {}): () => void {
+    this.#tell({ kind: 'watch', group, ...watched });
     return () => this.#tell({ kind: 'release', group });
   }
 

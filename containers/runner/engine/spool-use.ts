@@ -11,20 +11,25 @@ export class SpoolUse {
     this.#directory = directory;
   }
 
-  /** @returns blocks that are taken, and how much longer files have become since the last look. Bytes. */
-  look(): { usedBytes: number; writtenBytes: number } {
+  /**
+   * @param apart path of a file that is counted by itself.
+   * @returns blocks that are taken, and how much longer files have become since the last look. Bytes.
+   */
+  look(apart?: string): { usedBytes: number; apartBytes: number; writtenBytes: number } {
     let usedBytes = 0;
+    let apartBytes = 0;
     let writtenBytes = 0;
     const sizes = new Map<string, number>();
     for (const path of filesBelow(this.#directory)) {
       const found = statSync(path, { throwIfNoEntry: false });
       if (found === undefined) continue;
-      usedBytes += found.blocks * 512;
+      if (path === apart) apartBytes += found.blocks * 512;
+      else usedBytes += found.blocks * 512;
       writtenBytes += found.size - (this.#sizes.get(path) ?? 0);
       sizes.set(path, found.size);
     }
     this.#sizes = sizes;
-    return { usedBytes, writtenBytes };
+    return { usedBytes, apartBytes, writtenBytes };
   }
 }
 

@@ -13,6 +13,12 @@ export const MAX_PAUSE_SECONDS = 300;
 /** What should stay free for what is written between two looks, bytes. */
 const ROOM = 64 * 1024 * 1024;
 
+/**
+ * Who in a dump's process group is held back. `workers`: the leader's children, or the leader where it has
+ * none; `leader`: it alone, because its children receive what must not be held up.
+ */
+export type Writers = 'workers' | 'leader';
+
 export interface SpoolLimits {
   /** What the spool may hold, bytes. */
   readonly capBytes: number;
@@ -27,7 +33,7 @@ export interface SpoolLimits {
  * because they write on between two looks.
  */
 export class Throttle {
-  readonly #groups = new Set<number>();
+  readonly #groups = new Map<number, Writers>();
   readonly #high: number;
   readonly #low: number;
   readonly #maxPauseMs: number;
@@ -64,8 +70,8 @@ export class Throttle {
   }
 
   /** @param group a dump's process group, watched until `release`. */
-  watch(group: number): void {
-    this.#groups.add(group);
+  watch(group: number, writers: Writers = 'workers'): void {
+    this.#groups.set(group, writers);
   }
 
   /** Lets a dump go on, whatever the spool holds, and watches it no more. */
@@ -79,10 +85,11 @@ export class Throttle {
    *
    * @param usedBytes what the spool holds now.
    * @param writtenBytes what has been written since the last look.
+   * @param apartBytes what the spool holds besides, which no stop makes less.
    * @throws HoldfastError SPOOL_STALLED when it has been full for too long.
    */
-  update(usedBytes: number, writtenBytes: number): void {
-    this.#peak = Math.max(this.#peak, usedBytes);
+  update(usedBytes: number, writtenBytes: number, apartBytes = 0): void {
+    this.#peak = Math.max(this.#peak, usedBytes + apartBytes);
     const now = performance.now();
     this.#tooFast = (this.#rate?.count(writtenBytes) ?? 0) > 0;
     if (usedBytes >= this.#high) this.#fullSince ??= now;
@@ -96,7 +103,7 @@ export class Throttle {
     }
     this.#stoppedAt ??= now;
     // Each time anew: a worker that was between two files when the others were stopped has opened one.
-    for (const group of this.#groups) stopWriters(group);
+    for (const [group, writers] of this.#groups) stopWriters(group, writers);
   }
 
   /** Lets all dumps go on, whatever the spool holds. */
@@ -104,7 +111,7 @@ export class Throttle {
     if (this.#stoppedAt === undefined) return;
     this.#pausedMs += performance.now() - this.#stoppedAt;
     this.#stoppedAt = undefined;
-    for (const group of this.#groups) signalGroup(group, 'SIGCONT');
+    for (const group of this.#groups.keys()) signalGroup(group, 'SIGCONT');
   }
 
   #stalled(usedBytes: number): HoldfastError {
@@ -119,7 +126,11 @@ export class Throttle {
   }
 }
 
-function stopWriters(group: number): void {
+function stopWriters(group: number, writers: Writers): void {
+  if (writers === 'leader') {
+    sendSignal(group, 'SIGSTOP');
+    return;
+  }
   const members = groupMembers(group);
   const workers = members.filter(({ pid }) => pid !== group);
   // The leader only waits for its workers; where it has none, it is the one that writes.

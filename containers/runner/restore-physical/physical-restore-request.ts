@@ -22,8 +22,10 @@ export interface PhysicalRestoreRequest {
   /** Directory for the members of a chain until they are combined. */
   readonly staging: string;
   readonly goal: RecoveryGoal;
-  /** How far the WAL in the vault reaches, for the progress alone. */
-  readonly until?: bigint | undefined;
+  /** Where the WAL that leads on from the backup ends: recovery to `latest` has to get there. */
+  readonly until: bigint;
+  /** Of the plan; the result has them, too. */
+  readonly warnings: readonly string[];
   /** Of the server on 127.0.0.1. */
   readonly port: number;
   readonly pgBin: string | undefined;

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { parseLsn } from '../../../contract/wal-segments.ts';
+import { formatLsn, parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
 import type { ControlData } from './control-data.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
-import { writeQuarantineSettings } from './quarantine.ts';
+import { QUARANTINE, writeQuarantineSettings } from './quarantine.ts';
 import { followRecovery, type Recovery } from './recover.ts';
 import { recoverySettings } from './recovery-target.ts';
 import { ServerProcess } from './server-process.ts';
@@ -46,6 +46,7 @@ export async function recoverServer(
     try {
       const found = await followRecovery(server, goal.action, onReplay, signal);
       if ('state' in found) {
+        assertReached(request, control, found);
         const seconds = (Date.now() - began) / 1000;
         const result = describe({ ...found, logFile: server.logFile }, seconds);
         if (found.state !== 'stopped') await whileRunning?.(result);
@@ -72,12 +73,36 @@ function replayed(
   from: bigint,
 ): ((lsn: string) => void) | undefined {
   const end = goal.target.is === 'lsn' ? parseLsn(goal.target.lsn) : until;
-  if (onProgress === undefined || end === undefined) return undefined;
+  if (onProgress === undefined) return undefined;
   const total = Math.max(1, Number(end - from));
   return (lsn) => {
     const done = Math.min(total, Math.max(0, Number(parseLsn(lsn) - from)));
     onProgress({ stage: 'recover', done, total, unit: 'bytes' });
   };
+}
+
+/**
+ * Without a target PostgreSQL takes whatever its restore_command fails with, up to 125, for the end of
+ * WAL: also that of a program that cannot be started.
+ */
+function assertReached(
+  { goal, until }: PhysicalRestoreRequest,
+  { walSegmentBytes }: ControlData,
+  { redoneLsn }: Recovery,
+): void {
+  if (goal.target.is !== 'latest' || redoneLsn === undefined) return;
+  const [last, wanted] = [parseLsn(redoneLsn), until - 1n].map((lsn) =>
+    segmentAt(lsn, walSegmentBytes),
+  ) as [number, number];
+  // The last segment may hold nothing but the rest of a record that never ended.
+  if (last >= wanted - 1) return;
+  throw new HoldfastError(
+    'RESTORE_FAILED',
+    `Recovery ended at ${redoneLsn}, though the vault has WAL up to ${formatLsn(until)}.`,
+    {
+      hint: `What was restored is kept. Look at the server's log, and at what ${QUARANTINE}/fetch-wal.sh says.`,
+    },
+  );
 }
 
 /** Nothing of ours that PostgreSQL takes for its own: PGPORT, PGDATA, PGOPTIONS. */

@@ -65,7 +65,7 @@ export async function restorePhysical(
         port: request.port,
         socketDirectory: socketDirectory(directory),
         logFile: recovery.logFile,
-        warnings: prepared.warnings,
+        warnings: [...request.warnings, ...prepared.warnings],
         seconds: { ...seconds, recover, total: (Date.now() - began) / 1000 },
       }),
     });

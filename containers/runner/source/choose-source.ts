@@ -31,6 +31,8 @@ export interface ChooseOptions {
   readonly options: Refusal & Pick<ClusterOptions, 'allowPrimary' | 'pauseReplay'>;
   /** Told of each server that will not do, and why. */
   readonly refused: (candidate: Candidate, why: HoldfastError) => void;
+  /** Why a source that would do may still not serve. @default - it may */
+  readonly refuse?: (source: ChosenSource) => Promise<HoldfastError | undefined>;
   /** @default - asks the system's resolver */
   readonly resolve?: typeof addressesOf;
 }
@@ -54,7 +56,9 @@ export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource>
     const refusal =
       answer instanceof HoldfastError
         ? answer
-        : (refuse(answer.survey, answer.server, options) ?? (await refuseShared(answer)));
+        : (refuse(answer.survey, answer.server, options) ??
+          (await refuseShared(answer)) ??
+          (await refuseForKind(answer, choice)));
     if (refusal !== undefined) refuseCandidate(candidate, refusal);
     else if (!(answer instanceof HoldfastError)) {
       if (answer.survey.inRecovery) return answer;
@@ -97,6 +101,15 @@ async function refuseShared(source: ChosenSource): Promise<HoldfastError | undef
   } catch (error) {
     return connectionError(error, source.server);
   }
+}
+
+async function refuseForKind(
+  source: ChosenSource,
+  { options, refuse }: ChooseOptions,
+): Promise<HoldfastError | undefined> {
+  // That it is a primary says more.
+  if (!source.survey.inRecovery && !options.allowPrimary) return undefined;
+  return await refuse?.(source).catch((error: unknown) => connectionError(error, source.server));
 }
 
 function refuse(found: Survey, server: Server, options: Refusal): HoldfastError | undefined {

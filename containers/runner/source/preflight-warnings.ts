@@ -18,11 +18,15 @@ export interface Preflight {
 export function preflightWarnings(preflight: Preflight): string[] {
   return [
     ...standbyDelay(preflight),
-    ...integrity(preflight),
-    ...archiving(preflight),
+    ...surveyWarnings(preflight.source, preflight.server),
     ...collations(preflight),
     ...newlySkipped(preflight),
   ];
+}
+
+/** The same, of the server itself, whatever is taken from it. */
+export function surveyWarnings(source: ChosenSource, server: ServerSurvey): string[] {
+  return [...integrity(source, server), ...archiving(source, server)];
 }
 
 /** A dump holds one snapshot for as long as its database takes: longer than replay waits, and it is cancelled. */
@@ -45,14 +49,14 @@ function longestDump({ durations }: LogicalManifest): number {
   return Math.max(0, ...dumps.map(([, seconds]) => seconds));
 }
 
-function integrity({ source, server: { facts } }: Preflight): string[] {
+function integrity(source: ChosenSource, { facts }: ServerSurvey): string[] {
   if (facts.dataChecksums) return [];
   return [
     `${whereabouts(source.server)} has data_checksums off: a page that rots on disk is dumped without notice. pg_checksums --enable turns them on, with the server stopped.`,
   ];
 }
 
-function archiving({ source, server: { settings } }: Preflight): string[] {
+function archiving(source: ChosenSource, { settings }: ServerSurvey): string[] {
   const { archives, archiveTimeoutSeconds, archivingFails } = settings;
   if (!archives) return [];
   const where = whereabouts(source.server);

@@ -142,11 +142,11 @@ export function libpqEnvironment(server: Server): Record<string, string> {
   };
 }
 
-/**
- * The conninfo string for `--dbname`: the database, and keep-alives that hold the connection open
- * while the dump stands still. Holds nothing secret.
- */
+/** Parameters of a conninfo string that hold a connection open while a dump stands still. */
+export const KEEP_ALIVES = `keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
+
+/** The conninfo string for `--dbname`: the database, and keep-alives. Holds nothing secret. */
 export function conninfo(database: string): string {
   const quoted = database.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
-  return `dbname='${quoted}' keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
+  return `dbname='${quoted}' ${KEEP_ALIVES}`;
 }

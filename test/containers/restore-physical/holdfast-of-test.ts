@@ -6,9 +6,15 @@ import { terminated } from '../../../cli/print-error.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
 import type { VaultAccess } from '../../vault/real-vault.ts';
 
+export type TestAccess = VaultAccess & {
+  /** Part of keys that are not listed: to a server that recovers, or to everyone. */
+  readonly hidden?: { readonly key: string; readonly from: 'server' | 'everyone' };
+};
+
 /** The `holdfast` command on a vault of a test: as `cli/holdfast.ts`, but for AWS's services. */
 const { VAULT = '{}' } = process.env;
-const access = JSON.parse(VAULT) as VaultAccess & { readonly refuses?: string };
+const access = JSON.parse(VAULT) as TestAccess;
+
 const s3 = new S3Client({
   endpoint: access.endpoint,
   region: access.region,
@@ -18,6 +24,20 @@ const s3 = new S3Client({
   responseChecksumValidation: 'WHEN_REQUIRED',
   requestHandler: { httpsAgent: new Agent({ ca: readFileSync(access.caFile), keepAlive: true }) },
 });
+const { hidden } = access;
+if (hidden !== undefined && (hidden.from === 'everyone' || process.argv[2] === 'wal-fetch')) {
+  s3.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const output = result.output as { Versions?: { Key?: string }[] };
+      if (output.Versions !== undefined) {
+        output.Versions = output.Versions.filter(({ Key = '' }) => !Key.includes(hidden.key));
+      }
+      return result;
+    },
+    { step: 'initialize' },
+  );
+}
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => stop.abort(terminated(name)));

@@ -10,7 +10,8 @@ import {
 } from '../../local-cloud/servers/container.ts';
 import { freePort } from '../../local-cloud/servers/free-port.ts';
 import type { Run } from '../../local-cloud/servers/run.ts';
-import type { RealVault, VaultAccess } from '../../vault/real-vault.ts';
+import type { RealVault } from '../../vault/real-vault.ts';
+import type { TestAccess } from './holdfast-of-test.ts';
 
 const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
 const COMMAND = fileURLToPath(new URL('./holdfast-of-test.ts', import.meta.url));
@@ -25,7 +26,7 @@ export interface Answer {
 
 export interface HostOptions {
   /** Changes what the command is told of the vault. */
-  readonly access?: Partial<VaultAccess>;
+  readonly access?: Partial<TestAccess>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -76,7 +77,7 @@ export async function startRestoreHost(
   const inside: RestoreHost['run'] = async (command, { access = {}, env = {} } = {}) => {
     const variables = {
       ...{ VAULT: JSON.stringify({ ...vault.access, ...access }), HOLDFAST_ENVIRONMENT: 'test' },
-      ...{ HOME, ...env },
+      ...{ HOME, NODE_COMPILE_CACHE: '/tmp/compiled', ...env },
     };
     const { exitCode, stdout, stderr } = await execa(
       'podman',

@@ -1,0 +1,65 @@
+import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import { reachFrom } from '../../../contract/wal-coverage.ts';
+import { parseLsn } from '../../../contract/wal-segments.ts';
+import type { WalReader } from '../../../vault/wal/fetch-wal.ts';
+import { type ReachedTarget, reachTarget } from './reach-target.ts';
+import { type RecoveryPath, readRecoveryPath } from './recovery-path.ts';
+import type { RecoveryGoal } from './recovery-target.ts';
+import type { ServerPrograms } from './server-programs.ts';
+import { BaseTooLate, unreachable } from './target-unreachable.ts';
+
+/** From which backup, and how, a target is reached. */
+export interface RecoveryPlan extends ReachedTarget {
+  /** The full one first, the one to begin with last. */
+  readonly members: readonly PhysicalManifest[];
+  /** Where WAL that hangs together ends. */
+  readonly reach: bigint;
+}
+
+/**
+ * Chooses the newest backup from which the target can be reached, and makes sure, before anything is
+ * fetched, that WAL leads from there to it without a gap.
+ *
+ * @param all the cluster's physical backups.
+ * @param named the one to begin with, where somebody has said so.
+ * @throws HoldfastError TARGET_UNREACHABLE with what can be reached; VAULT_INTEGRITY, VAULT_DENIED,
+ * VAULT_UNAVAILABLE
+ */
+export async function planRecovery(
+  reader: WalReader,
+  all: readonly PhysicalManifest[],
+  goal: RecoveryGoal,
+  named: PhysicalManifest | undefined,
+  programs: ServerPrograms,
+): Promise<RecoveryPlan> {
+  const path = await readRecoveryPath(reader, all, goal, named);
+  const candidates = path.bases.filter(({ label }) => named === undefined || label === named.label);
+  let tooLate: BaseTooLate | undefined;
+  for (const base of candidates.toReversed()) {
+    const reach = reachOf(path, base);
+    try {
+      const reached = await reachTarget(reader, path, { base, reach, goal, programs });
+      return { ...reached, members: membersOf(base, path), reach };
+    } catch (error) {
+      if (!(error instanceof BaseTooLate)) throw error;
+      tooLate = error;
+    }
+  }
+  throw unreachable(path, goal, tooLate?.message ?? notUsable(path, named));
+}
+
+function notUsable({ window }: RecoveryPath, named: PhysicalManifest | undefined): string {
+  const found = window.unusable.find(({ label }) => label === named?.label);
+  return found === undefined ? 'there is no base backup for it' : `of ${found.label}, ${found.why}`;
+}
+
+/** How far WAL leads from a backup's end on. */
+function reachOf({ ranges }: RecoveryPath, { stop }: PhysicalManifest): bigint {
+  return reachFrom(ranges, parseLsn(stop.lsn));
+}
+
+function membersOf(base: PhysicalManifest, { all }: RecoveryPath): PhysicalManifest[] {
+  // Those that lack one are not among the usable.
+  const parents = base.chain.map((label) => all.find((one) => one.label === label));
+  return [...parents.filter((one) => one !== undefined), base];
+}

@@ -1,0 +1,111 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import { timelineAt } from '../../../contract/recovery-window.ts';
+import { formatLsn, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
+import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
+import type { RecoveryPath } from './recovery-path.ts';
+import type { ServerPrograms } from './server-programs.ts';
+
+/** A commit or rollback that is in the WAL. */
+export interface WalEnd {
+  readonly xid: number;
+  /** Where its record begins. */
+  readonly lsn: string;
+  readonly at: Date;
+  readonly commits: boolean;
+}
+
+/** What the last WAL that hangs together holds: of the open segment nobody has made an index. */
+export interface WalTail {
+  /** Where the last whole record begins; `undefined`: there is none. */
+  readonly lastRecord: string | undefined;
+  readonly ends: readonly WalEnd[];
+  readonly restorePoints: readonly { readonly name: string; readonly lsn: string }[];
+}
+
+/** The tail and, because its first record may have begun there, the segment before it. */
+const SEGMENTS = 2;
+/** What pg_waldump may print of a segment, characters: its shortest records make some tens of MB. */
+const MAX_DUMP = 512 * 1024 * 1024;
+
+/**
+ * Reads the end of what is there.
+ *
+ * @param reach where WAL that hangs together ends.
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function readWalTail(
+  reader: WalReader,
+  { path, catalog }: Pick<RecoveryPath, 'path' | 'catalog'>,
+  reach: bigint,
+  programs: ServerPrograms,
+): Promise<WalTail> {
+  const { segmentBytes } = catalog;
+  const last = segmentAt(reach - 1n, segmentBytes);
+  const timeline = timelineAt(path, reach);
+  const numbers = Array.from({ length: SEGMENTS }, (_, at) => last - SEGMENTS + 1 + at);
+  const names = numbers
+    .filter((number) => number >= 0)
+    .map((number) => segmentName({ timeline, number }, segmentBytes));
+  return await readSegments(reader, names, programs);
+}
+
+/**
+ * Reads segments with pg_waldump; those that the vault lacks are passed over.
+ *
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function readSegments(
+  reader: WalReader,
+  names: readonly string[],
+  { directory: bin }: ServerPrograms,
+): Promise<WalTail> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-wal-'));
+  try {
+    let text = '';
+    for (const name of names) {
+      const file = await findWalFile(reader, name);
+      if (file === undefined) continue;
+      await pipeline(
+        Readable.from(file.read(), { objectMode: false }),
+        createWriteStream(join(directory, name), { mode: 0o600 }),
+      );
+      // It ends with an error where WAL does, which in an open segment is before the file's end.
+      const { stdout } = await execa(join(bin, 'pg_waldump'), [join(directory, name)], {
+        ...{ reject: false, extendEnv: false, stderr: 'ignore', maxBuffer: MAX_DUMP },
+        env: { LC_ALL: 'C', TZ: 'UTC' },
+      });
+      text += `${stdout}\n`;
+    }
+    return parseWalDump(text);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** What pg_waldump prints, in UTC. */
+export function parseWalDump(text: string): WalTail {
+  const ends: WalEnd[] = [];
+  const restorePoints: { name: string; lsn: string }[] = [];
+  let lastRecord: string | undefined;
+  for (const line of text.split('\n')) {
+    const [, tx, lsn, rest = ''] =
+      /tx: +(\d+), lsn: ([0-9A-F]+\/[0-9A-F]+), prev [0-9A-F/]+, desc: (.*)$/.exec(line) ?? [];
+    if (tx === undefined || lsn === undefined) continue;
+    lastRecord = formatLsn(parseLsn(lsn.replace(/\/0+(?=.)/, '/')));
+    const [, kind, at] =
+      /^(COMMIT|ABORT)\w* (?:\d+: )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC/.exec(rest) ?? [];
+    if (at !== undefined) {
+      const time = new Date(`${at.replace(' ', 'T').replace(/(\.\d{3})\d*$/, '$1')}Z`);
+      ends.push({ xid: Number(tx), lsn: lastRecord, at: time, commits: kind === 'COMMIT' });
+    }
+    const name = /^RESTORE_POINT (.*)$/.exec(rest)?.[1];
+    if (name !== undefined) restorePoints.push({ name, lsn: lastRecord });
+  }
+  return { lastRecord, ends, restorePoints };
+}

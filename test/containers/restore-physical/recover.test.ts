@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ExitCode } from '../../../contract/exit-codes.ts';
+import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import { nextSegment, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
+import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
+import { walVault } from '../../vault/wal/real-wal.ts';
+import { WalArchive } from './archive-wal.ts';
+import { HOME, type HostOptions, type RestoreHost, startRestoreHost } from './restore-host.ts';
+import { takeBase } from './take-base.ts';
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+let run: Run;
+let vault: RealVault;
+let server: PostgresServer;
+let host: RestoreHost;
+let older: PhysicalManifest;
+let newer: PhysicalManifest;
+/** Names of whole segments, oldest first. */
+const segments: string[] = [];
+/** Name of the one that is not whole. */
+let open: string;
+/** What the story was at its turns. */
+const points: Record<'dropped' | 'quiet', { at: string; lsn: string; xid: string }> = {} as never;
+
+beforeAll(async () => {
+  [run, vault] = await Promise.all([startRun(), startRealVault()]);
+  const certificates = await makeCertificates(run);
+  server = await startLoneServer({ run, certificates }, 'source');
+  host = await startRestoreHost(run, vault);
+  await server.query('CREATE TABLE invoice (id int)');
+  older = await takeBase(server, vault, { label: '20261120T040000Z-physical-full-8a4b0d' });
+  const archive = new WalArchive(
+    server,
+    walVault(vault, { systemIdentifier: older.source.systemIdentifier }),
+  );
+  await server.query('INSERT INTO invoice SELECT generate_series(1, 1000)');
+  await server.query("SELECT pg_create_restore_point('before the drop')");
+  segments.push(...(await archive.whole()));
+  points.dropped = await now();
+  const { rows } = await server
+    .query('DROP TABLE invoice; SELECT 1', {})
+    .then(() => server.query('SELECT (txid_current() - 1)::text AS xid'));
+  points.dropped.xid = (rows[0] as { xid: string }).xid;
+  segments.push(...(await archive.whole()));
+  newer = await takeBase(server, vault, { label: '20261120T050000Z-physical-full-8a4b0e' });
+  segments.push(...(await archive.whole()));
+  await server.query('CREATE TABLE late AS SELECT 7 AS id');
+  points.quiet = await now();
+  // Bytes of the open segment after the last commit's: recovery to a quiet time ends with them.
+  open = await archive.open();
+});
+afterAll(async () => {
+  await host?.stop();
+  await server?.stop();
+  await vault?.stop();
+  await run?.stop();
+});
+
+async function now() {
+  const { rows } = await server.query(
+    `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
+       pg_current_wal_insert_lsn()::text AS lsn, '0' AS xid, pg_sleep(0.01)`,
+  );
+  return rows[0] as { at: string; lsn: string; xid: string };
+}
+
+function restore(directory: string, args: readonly string[], options?: HostOptions) {
+  return host.holdfast(
+    [
+      ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--json'],
+      ...['--directory', `${HOME}/${directory}`, ...args],
+    ],
+    options,
+  );
+}
+
+/** The first that recovery from the older base needs and that base does not hold. */
+function segmentAfterBase(): string {
+  return nextSegment(segments.findLast((name) => name <= baseSegment()) ?? '', SEGMENT_BYTES);
+}
+
+function baseSegment(): string {
+  const number = segmentAt(parseLsn(older.stop.lsn), SEGMENT_BYTES);
+  return segmentName({ timeline: 1, number }, SEGMENT_BYTES);
+}
+
+const COUNT = 'SELECT count(*) FROM invoice';
+
+describe('recovery', () => {
+  test('to a time begins with the newest base before it, and has what was dropped right after', async () => {
+    const { exitCode, stdout } = await restore('time', ['--target-time', points.dropped.at]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ label: older.label, state: 'promoted', timeline: 2 },
+      stoppedAt: expect.stringContaining('before commit'),
+    });
+    expect(exitCode).toBe(0);
+    expect(await host.ask(`${HOME}/time`, COUNT)).toBe('1000');
+  });
+
+  test('to a time after the last commit ends with the WAL that was there then', async () => {
+    const { exitCode, stdout } = await restore('quiet', ['--target-time', points.quiet.at]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ label: newer.label, state: 'promoted' },
+      stoppedAt: expect.stringContaining('after WAL location (LSN)'),
+    });
+    expect(exitCode).toBe(0);
+    expect(await host.ask(`${HOME}/quiet`, 'SELECT id FROM late')).toBe('7');
+  });
+
+  test('to right before a transaction may shut the server down there', async () => {
+    const { stdout } = await restore('xid', [
+      ...['--target-xid', points.dropped.xid, '--target-exclusive'],
+      ...['--target-action', 'shutdown'],
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ label: older.label, state: 'stopped' },
+      stoppedAt: expect.stringContaining(`before commit of transaction ${points.dropped.xid}`),
+    });
+  });
+
+  test('to a restore point waits there to be looked at, until it is told to end', async () => {
+    const words = [
+      ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--directory', `${HOME}/paused`],
+      ...['--target-name', 'before the drop', '--target-action', 'pause'],
+    ];
+    const script = `node /opt/holdfast.mjs "$@" >/tmp/out 2>/tmp/err & pid=$!
+until grep -q 'SIGTERM' /tmp/err; do kill -0 $pid || { cat /tmp/err >&2; exit 1; }; sleep 0.1; done
+psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -U postgres -XAtc "SELECT pg_is_in_recovery(), count(*) FROM invoice"
+kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
+    const { stdout, stderr } = await host.run(['sh', '-c', script, 'sh', ...words]);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('t|1000\nstatus 0\n');
+    expect(stdout).toContain('Recovery is paused at the target, and the server is read-only');
+    // Still in recovery: released, it would come up somewhere else.
+    const released = await host.holdfast(['restore', '--release', `${HOME}/paused`]);
+    expect(released.exitCode).toBe(ExitCode.RestoreRefused);
+    expect(released.stderr).toContain('is still in recovery');
+  });
+
+  test('stops where a segment is missing, and does not promote', async () => {
+    const missing = segmentAfterBase();
+    const { exitCode, stderr } = await restore('gap', ['--label', older.label], {
+      access: { hidden: { key: missing, from: 'server' } },
+    });
+    expect(stderr).toContain(`WAL_GAP: The vault has nothing of the WAL segment ${missing}`);
+    expect(exitCode).toBe(ExitCode.RestoreFailed);
+    const control = await host.run([
+      ...['/usr/lib/postgresql/17/bin/pg_controldata', `${HOME}/gap`],
+    ]);
+    expect(control.stdout).toMatch(/cluster state: +in archive recovery/);
+    expect((await host.run(['ls', `${HOME}/gap/pg_wal`])).stdout).not.toMatch(/^00000002/m);
+  });
+});
+
+describe('a target that cannot be reached is refused, with the range that can', () => {
+  test.each([
+    [
+      'before the first base',
+      ['--target-time', '2026-01-01T00:00:00Z'],
+      'no base backup ends before it',
+    ],
+    ['after the last WAL', ['--target-time', '2099-01-01T00:00:00Z'], 'WAL ends at'],
+    ['beyond the end', ['--target-lsn', 'FF/0'], 'WAL ends at'],
+    ['that nobody made', ['--target-name', 'nope'], 'no WAL after a base backup'],
+  ] as const)('%s', async (_, args, why) => {
+    const { exitCode, stdout, stderr } = await restore('never', args);
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    expect(JSON.parse(stdout).error.code).toBe('TARGET_UNREACHABLE');
+    expect(stderr).toContain(why);
+    expect(stderr).toContain(`What can be reached: from ${older.stop.at} (${older.stop.lsn}) to `);
+    expect((await host.run(['ls', HOME])).stdout).not.toContain('never');
+  });
+
+  test('behind a gap', async () => {
+    const missing = segmentAfterBase();
+    const { exitCode, stderr } = await restore('never', ['--label', older.label], {
+      access: { hidden: { key: missing, from: 'everyone' } },
+    });
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    expect(stderr).toMatch(new RegExp(`WAL has a gap at 0/[0-9A-F]+: ${missing}`));
+  });
+});
+
+describe('wal-fetch', () => {
+  const fetch = (name: string, options?: HostOptions) =>
+    host.holdfast(['wal-fetch', '--cluster', CLUSTER, name, `${HOME}/fetched`], options);
+
+  test('puts whole files where the server wants them, open ones filled up with zeros', async () => {
+    for (const name of [segments[0] ?? '', open]) {
+      expect(await fetch(name)).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+      const { stdout } = await host.run([
+        'sh',
+        '-c',
+        `cd ${HOME}; stat -c %s fetched*; rm fetched`,
+      ]);
+      expect(stdout).toBe(String(SEGMENT_BYTES));
+    }
+  });
+
+  test('says that WAL ends only where nothing comes after', async () => {
+    for (const name of [nextSegment(open, SEGMENT_BYTES), '00000002.history']) {
+      expect(await fetch(name)).toEqual({ exitCode: 1, stdout: '', stderr: '' });
+    }
+  });
+
+  test('answers 126 for what is missing in between, and for all that it cannot look for', async () => {
+    const [first = '', second = ''] = segments;
+    const asked: [string, HostOptions][] = [
+      [second, { access: { hidden: { key: second, from: 'server' } } }],
+      [first, { access: { secretAccessKey: 'wrong' } }],
+      ['00000002.history', { access: { secretAccessKey: 'wrong' } }],
+      ['00000002.history', { access: { endpoint: 'https://127.0.0.1:1' } }],
+      ['anything', {}],
+    ];
+    for (const [name, options] of asked) {
+      const { exitCode, stderr } = await fetch(name, options);
+      expect(stderr).toContain(`holdfast wal-fetch ${name}: error`);
+      expect(exitCode).toBe(ExitCode.RecoveryMustStop);
+    }
+    expect((await host.holdfast(['wal-fetch', first])).exitCode).toBe(ExitCode.RecoveryMustStop);
+    expect((await host.run(['ls', HOME])).stdout).not.toContain('fetched');
+  });
+});
