@@ -37,16 +37,18 @@ export interface RestoreHost {
   run(command: readonly string[], options?: HostOptions): Promise<Answer>;
   /** The same of the `holdfast` command, on the cluster `orders`. */
   holdfast(args: readonly string[], options?: HostOptions): Promise<Answer>;
-  /** Starts a data directory as it lies there, asks it, and stops it. */
-  ask(directory: string, sql: string, database?: string): Promise<string>;
+  /** Starts a data directory as it lies there, runs one of PostgreSQL's programs against it, and stops it. */
+  serve(directory: string, command: readonly string[]): Promise<string>;
+  /** The same with a query. */
+  ask(directory: string, sql: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function startRestoreHost(
-  run: Pick<Run, 'id' | 'directory'>,
-  vault: Pick<RealVault, 'access'>,
-  { major = 17, name = 'restore-host' }: { readonly major?: number; readonly name?: string } = {},
-): Promise<RestoreHost> {
+/** What a container needs to be such a machine, as `--volume` takes it. */
+export async function hostVolumes(
+  run: Pick<Run, 'directory'>,
+  { access: { caFile } }: Pick<RealVault, 'access'>,
+): Promise<string[]> {
   const bundle = join(run.directory, 'holdfast.mjs');
   await build({
     entryPoints: [COMMAND],
@@ -61,18 +63,36 @@ export async function startRestoreHost(
     },
     logLevel: 'warning',
   });
+  return [
+    `${NODE}:/usr/local/bin/node:ro`,
+    `${bundle}:/opt/holdfast.mjs:ro`,
+    `${caFile}:${caFile}:ro`,
+  ];
+}
+
+/** Starts a machine on which there is nothing but the programs. */
+export async function startRestoreHost(
+  run: Pick<Run, 'id' | 'directory'>,
+  vault: Pick<RealVault, 'access'>,
+  { major = 17, name = 'restore-host' }: { readonly major?: number; readonly name?: string } = {},
+): Promise<RestoreHost> {
   const container = `holdfast-${run.id}-${name}`;
-  const { caFile } = vault.access;
+  const volumes = await hostVolumes(run, vault);
   await podman([
     ...containerArguments(run),
     ...['--detach', '--name', container],
-    ...[
-      `${NODE}:/usr/local/bin/node:ro`,
-      `${bundle}:/opt/holdfast.mjs:ro`,
-      `${caFile}:${caFile}:ro`,
-    ].flatMap((mount) => ['--volume', mount]),
+    ...volumes.flatMap((volume) => ['--volume', volume]),
     ...[postgresBaseImage(major), 'sleep', 'infinity'],
   ]);
+  return restoreHostIn(container, vault, major);
+}
+
+/** Makes a machine of a container with these volumes, whatever else runs in it. */
+export function restoreHostIn(
+  container: string,
+  vault: Pick<RealVault, 'access'>,
+  major = 17,
+): RestoreHost {
   const bin = `/usr/lib/postgresql/${major}/bin`;
   const inside: RestoreHost['run'] = async (command, { access = {}, env = {} } = {}) => {
     const variables = {
@@ -90,33 +110,24 @@ export async function startRestoreHost(
     );
     return { exitCode: exitCode ?? 255, stdout, stderr };
   };
-  const holdfast: RestoreHost['holdfast'] = (args, options) =>
-    inside(['node', '/opt/holdfast.mjs', ...args], options);
+  const serve: RestoreHost['serve'] = async (directory, command) => {
+    const port = await freePort();
+    // By itself, as a person would start it: what keeps it quarantined lies in the directory.
+    const script = `export PATH=${bin}:$PATH PGPORT=$2 PGUSER=postgres; data=$1; shift 2
+pg_ctl -D "$data" -w -t 60 -o "-p $PGPORT" -l /tmp/served.log start >/tmp/served.out 2>&1 || { cat /tmp/served.log >&2; exit 1; }
+PGHOST=$(sed -n 5p "$data/postmaster.pid") "$@"; status=$?
+pg_ctl -D "$data" -w -m fast stop >/tmp/served.out 2>&1
+exit $status`;
+    const answer = await inside(['sh', '-c', script, 'sh', directory, String(port), ...command]);
+    if (answer.exitCode !== 0) throw new Error(`${command.join(' ')}: ${answer.stderr}`);
+    return answer.stdout.trim();
+  };
   return {
     container,
     run: inside,
-    holdfast,
-    ask: async (directory, sql, database = 'postgres') => {
-      const port = await freePort();
-      // By itself, as a person would start it: what keeps it quarantined lies in the directory.
-      const script = `${bin}/pg_ctl -D "$1" -w -t 60 -o "-p $2" -l /tmp/asked.log start >/tmp/asked.out 2>&1 || { cat /tmp/asked.log >&2; exit 1; }
-socket=$(sed -n 5p "$1/postmaster.pid")
-psql -h "$socket" -p "$2" -U postgres -XAtc "$3" "$4"; status=$?
-${bin}/pg_ctl -D "$1" -w -m fast stop >/tmp/asked.out 2>&1
-exit $status`;
-      const answer = await inside([
-        'sh',
-        '-c',
-        script,
-        'sh',
-        directory,
-        String(port),
-        sql,
-        database,
-      ]);
-      if (answer.exitCode !== 0) throw new Error(`${sql}: ${answer.stderr}`);
-      return answer.stdout.trim();
-    },
+    holdfast: (args, options) => inside(['node', '/opt/holdfast.mjs', ...args], options),
+    serve,
+    ask: (directory, sql) => serve(directory, ['psql', '-XAtc', sql, 'postgres']),
     stop: () => removeContainer(container),
   };
 }

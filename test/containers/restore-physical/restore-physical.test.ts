@@ -1,63 +1,101 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { assertDiskRoom } from '../../../containers/runner/restore-physical/disk-need.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { TABLESPACES } from '../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
-import { HOME, type RestoreHost, startRestoreHost } from './restore-host.ts';
+import {
+  HOME,
+  type HostOptions,
+  hostVolumes,
+  type RestoreHost,
+  restoreHostIn,
+} from './restore-host.ts';
 import { takeBase } from './take-base.ts';
 
 let run: Run;
 let vault: RealVault;
 let server: PostgresServer;
+/** The very machine that the source runs on. */
 let host: RestoreHost;
-let full: PhysicalManifest;
+/** Full, and two incremental ones on it. */
+const taken: PhysicalManifest[] = [];
+/** Sums of all tables, when the last one was taken. */
+let sums: string;
+
+const COLD = `${TABLESPACES}/cold`;
+const SUMS = `SELECT concat_ws(' ', ${['here', 'cold', 'warm', 'later']
+  .map((table) => `(SELECT sum(id) FROM ${table})`)
+  .join(', ')})`;
 
 beforeAll(async () => {
   [run, vault] = await Promise.all([startRun(), startRealVault()]);
   const certificates = await makeCertificates(run);
-  server = await startLoneServer({ run, certificates }, 'source');
-  host = await startRestoreHost(run, vault);
-  await server.query(
-    'CREATE TABLE invoice AS SELECT g AS id, g * 3 AS amount FROM generate_series(1, 5000) g',
-  );
-  full = await takeBase(server, vault, { label: '20261120T040000Z-physical-full-8a4b0d' });
+  const volumes = await hostVolumes(run, vault);
+  server = await startLoneServer({ run, certificates }, 'source', volumes);
+  host = restoreHostIn(server.container, vault);
+  for (const name of ['cold', 'warm']) {
+    await server.exec(['mkdir', '-m', '700', `${TABLESPACES}/${name}`]);
+    await server.query(`CREATE TABLESPACE ${name} LOCATION '${TABLESPACES}/${name}'`);
+  }
+  for (const [table, space] of Object.entries({ here: 'pg_default', cold: 'cold', warm: 'warm' })) {
+    await server.query(
+      `CREATE TABLE ${table} TABLESPACE ${space} AS SELECT generate_series(1, 20000) AS id`,
+    );
+    await server.query(`CREATE INDEX ON ${table} (id) TABLESPACE ${space}`);
+  }
+  for (const [at, type] of ['full', 'incremental', 'incremental'].entries()) {
+    const parent = taken.at(-1);
+    const label = `20261120T04000${at}Z-physical-${type}-8a4b0d`;
+    taken.push(await takeBase(server, vault, { label, ...(parent && { parent }) }));
+    for (const table of ['here', 'cold', 'warm']) {
+      await server.query(`UPDATE ${table} SET id = id + 1 WHERE id % 1000 = ${at}`);
+    }
+    if (at === 0) {
+      await server.query(
+        'CREATE TABLE later TABLESPACE warm AS SELECT generate_series(1, 9) AS id',
+      );
+    }
+    if (at === 1) sums = await live(SUMS);
+  }
 });
 afterAll(async () => {
-  await host?.stop();
   await server?.stop();
   await vault?.stop();
   await run?.stop();
 });
 
-function restore(directory: string, ...more: string[]) {
-  return host.holdfast([
-    'restore',
-    '--kind',
-    'physical',
-    '--cluster',
-    CLUSTER,
-    '--directory',
-    `${HOME}/${directory}`,
-    ...more,
-  ]);
+/** Asks the source. */
+async function live(sql: string): Promise<string> {
+  const { rows } = await server.query(sql);
+  return Object.values(rows[0] as object).join('|');
+}
+
+function restore(directory: string, args: readonly string[], options?: HostOptions) {
+  return host.holdfast(
+    [
+      ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--target', 'immediate'],
+      ...['--directory', `${HOME}/${directory}`, ...args],
+    ],
+    options,
+  );
 }
 
 describe('a base backup', () => {
-  test('is restored to its own end, promoted, shut down, and quarantined until it is released', async () => {
-    const directory = `${HOME}/immediate`;
-    const { exitCode, stdout, stderr } = await restore(
-      'immediate',
-      ...['--target', 'immediate', '--json'],
-    );
+  test('is restored to its own end, and quarantined until it is released', async () => {
+    const directory = `${HOME}/full`;
+    const [full] = taken;
+    const { exitCode, stdout, stderr } = await restore('full', [
+      ...['--label', full?.label ?? '', '--json'],
+    ]);
     expect(stderr).toContain('fetch: ');
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      ...{ label: full.label, state: 'promoted', timeline: 2 },
+      ...{ label: full?.label, state: 'promoted', timeline: 2 },
     });
-    const count = 'SELECT count(*), sum(amount) FROM invoice';
-    expect(await host.ask(directory, count)).toBe('5000|37507500');
     const settings = `SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings
       WHERE name IN ('archive_mode', 'listen_addresses', 'max_connections', 'primary_conninfo')`;
     expect(await host.ask(directory, settings)).toBe('off 127.0.0.1 60');
@@ -65,24 +103,83 @@ describe('a base backup', () => {
     expect(released).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('timeline 2') });
     const own = await host.run(['cat', `${directory}/postgresql.conf`]);
     expect(own.stdout).toContain("max_slot_wal_keep_size = '2GB'");
-    expect((await host.run(['ls', directory])).stdout).not.toContain('holdfast');
+    const { stdout: files } = await host.run(['ls', directory]);
+    expect(files).not.toContain('holdfast-quarantine');
+    expect(files).not.toContain('tablespace_map');
   });
 
   test('goes into no directory that holds anything, and leaves what is there', async () => {
     await host.run(['sh', '-c', `mkdir ${HOME}/used && echo mine >${HOME}/used/file`]);
-    const { exitCode, stderr } = await restore('used', '--target', 'immediate');
-    expect(stderr).toContain('is not empty: file.');
-    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    const places = [
+      ['used', []],
+      ['fresh', ['--tablespace-mapping', `${COLD}=${HOME}/used`]],
+      // The source's own, in use.
+      ['fresh', ['--tablespace-mapping', `${COLD}=${COLD}`]],
+    ] as const;
+    for (const [directory, args] of places) {
+      const { exitCode, stderr } = await restore(directory, args);
+      expect(stderr).toContain('is not empty: ');
+      expect(exitCode).toBe(ExitCode.RestoreRefused);
+    }
     expect((await host.run(['cat', `${HOME}/used/file`])).stdout).toBe('mine');
+    expect((await host.run(['ls', HOME])).stdout).not.toContain('fresh');
   });
 
   test('that fails on the way leaves nothing behind', async () => {
-    const { exitCode, stderr } = await host.holdfast(
-      ['restore', '--kind', 'physical', '--cluster', CLUSTER, '--directory', `${HOME}/other-key`],
-      { access: { masterKey: 'ab'.repeat(32) } },
+    const other = { access: { masterKey: 'ab'.repeat(32) } };
+    const { exitCode, stderr } = await restore(
+      ...(['other-key', ['--tablespace-mapping', `${COLD}=${HOME}/cold-key`], other] as const),
     );
     expect(stderr).toContain('error VAULT_INTEGRITY');
     expect(exitCode).toBe(ExitCode.VaultIntegrity);
-    expect((await host.run(['ls', HOME])).stdout).not.toContain('other-key');
+    expect((await host.run(['ls', HOME])).stdout).not.toMatch(/-key|holdfast-chain/);
+  });
+
+  test('that there is no room for is refused before anything is fetched', async () => {
+    const needs = [
+      { path: '/nowhere/at/all', bytes: 2 ** 60 },
+      { path: '/nowhere', bytes: 1 },
+    ];
+    await expect(assertDiskRoom(needs)).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: expect.stringContaining('/nowhere/at/all, /nowhere together need'),
+    });
+  });
+});
+
+describe('a chain with two tablespaces, on the machine of its source', () => {
+  test('is combined, with every row, and the source stays untouched', async () => {
+    await server.query('CHECKPOINT');
+    const files = `find ${TABLESPACES} -type f -printf '%p %i %s %T@\\n' | sort`;
+    const before = await host.run(['sh', '-c', files]);
+    const { exitCode, stdout } = await restore('chain', [
+      ...['--tablespace-mapping', `${COLD}=${HOME}/cold-restored`, '--json'],
+    ]);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      members: taken.map(({ label }) => label),
+      tablespaces: [
+        { name: 'cold', path: `${HOME}/cold-restored` },
+        { name: 'warm', path: expect.stringMatching(/\/chain\/holdfast-tablespaces\/\d+$/) },
+      ],
+    });
+    expect(await host.run(['sh', '-c', files])).toEqual(before);
+    const links = await host.run(['sh', '-c', `readlink ${HOME}/chain/pg_tblspc/*`]);
+    expect(links.stdout).not.toContain(TABLESPACES);
+    expect(await host.ask(`${HOME}/chain`, SUMS)).toBe(sums);
+    const check = ['pg_amcheck', '--all', '--install-missing', '--heapallindexed', '--no-password'];
+    expect(await host.serve(`${HOME}/chain`, check)).toBe('');
+    expect((await host.run(['ls', HOME])).stdout).not.toContain('holdfast-chain');
+  });
+
+  test('that lacks a member is not begun with', async () => {
+    const [full, first, second] = taken.map(({ label }) => label);
+    const hidden = { key: `catalog/${first}`, from: 'everyone' } as const;
+    const { exitCode, stderr } = await restore('never', ['--label', second ?? ''], {
+      access: { hidden },
+    });
+    expect(stderr).toContain(`rests on ${first}, which is not in the vault`);
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    expect(full).toBeDefined();
   });
 });
