@@ -12,13 +12,13 @@ import type { WalVault } from './wal-vault.ts';
 /** Below it, compressing saves nothing that S3 would charge for. Bytes. */
 const TINY_BYTES = 4 * 1024;
 
-/** Begins the message of a segment, or of what there is of it: `finish` it, then `putSegment` or `putPartial`. */
+/** Begins the message of a segment that is yet to come: `finish` it, then `putSegment`. */
 export async function beginSegment(
   vault: WalVault,
-  file: string,
+  segment: string,
   into: Buffer,
 ): Promise<WalMessage> {
-  return new WalMessage(await dataKey(vault, vault.dataKeys.file(file)), 'zstd', into);
+  return new WalMessage(await dataKey(vault, vault.dataKeys.file(segment)), 'zstd', into);
 }
 
 /** Encrypts a segment, a partial or a history that is in memory as a whole. */
@@ -54,6 +54,7 @@ export async function putSegment(
  * Writes what a timeline that was left had of its last segment. Two servers may differ in it, because
  * what one of them had not yet received is lost with the timeline: the first that is written stays.
  *
+ * @param body `composeFile` of the name with `.partial`.
  * @returns `other` if the vault holds another one.
  * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
  */

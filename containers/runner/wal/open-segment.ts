@@ -36,6 +36,11 @@ export class OpenSegment {
     return this.#filled;
   }
 
+  /** What has come. */
+  get plain(): Buffer {
+    return this.#plain.subarray(0, this.#filled);
+  }
+
   /** Bytes that are missing. */
   get room(): number {
     return this.#plain.length - this.#filled;

@@ -4,6 +4,7 @@ import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
 import {
   beginSegment,
+  composeFile,
   composeIncrement,
   putIncrement,
   putPartial,
@@ -145,36 +146,40 @@ export class WalUploads {
    */
   async finish(): Promise<void> {
     const segment = this.#open;
-    if (segment !== undefined && segment.filled > 0) {
-      this.#open = undefined;
-      await this.#composing;
-      const body = await segment.message.finish();
-      const index = this.#indexer.take();
-      const { vault, log, timeline } = this.#options;
-      const stored = untilStored(() => putPartial(vault, segment.name, body, index), {
-        log,
-        signal: this.#abort.signal,
-        what: `${segment.name}.partial`,
-      });
-      const outcome = await stored.finally(() => this.#options.memory.bodies.release(segment.body));
-      log.info('timeline left', { timeline, partial: segment.name, bytes: body.bytes, outcome });
-      // Another one may be shorter; then increments, or the next timeline's segment, have to have it.
-      if (outcome !== 'other') this.#add(segment.start, segment.start + BigInt(body.bytes));
-    }
+    if (segment !== undefined && segment.filled > 0) await this.#finishPartial(segment);
     while (this.#uploads.size > 0) {
       await Promise.race([Promise.all(this.#uploads), this.#failed.promise]);
     }
+  }
+
+  async #finishPartial(segment: OpenSegment): Promise<void> {
+    const { vault, log, timeline } = this.#options;
+    const file = `${segment.name}.partial`;
+    const options = { log, signal: this.#abort.signal, what: file };
+    await this.#composing;
+    const index = this.#indexer.take();
+    // Encrypted anew: what was begun is bound to the whole segment's name.
+    const compose = () => composeFile(vault, file, segment.plain);
+    const body = await untilStored(compose, options);
+    if (body === undefined) throw new Error('never pointless');
+    const outcome = await untilStored(() => putPartial(vault, segment.name, body, index), options);
+    log.info('timeline left', { timeline, partial: segment.name, bytes: body.bytes, outcome });
+    // Another one may be shorter; then increments, or the next timeline's segment, have to have it.
+    if (outcome !== 'other') this.#add(segment.start, segment.start + BigInt(body.bytes));
+    this.#close(segment);
+  }
+
+  #close(segment: OpenSegment): void {
+    segment.message.drop();
+    this.#options.memory.bodies.release(segment.body);
+    this.#open = undefined;
   }
 
   /** Ends what is under way; what is not in the vault is asked for again. */
   async drop(reason: unknown): Promise<void> {
     this.#abort.abort(reason);
     await Promise.allSettled([...this.#uploads, this.#composing]);
-    if (this.#open !== undefined) {
-      this.#open.message.drop();
-      this.#options.memory.bodies.release(this.#open.body);
-    }
-    this.#open = undefined;
+    if (this.#open !== undefined) this.#close(this.#open);
   }
 
   async #begin(): Promise<OpenSegment> {

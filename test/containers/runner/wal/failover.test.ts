@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { walFileKey } from '../../../../contract/wal-keys.ts';
+import {
+  parseLsn,
+  segmentAt,
+  segmentName,
+  segmentStart,
+} from '../../../../contract/wal-segments.ts';
+import { findObject } from '../../../../vault/listed-objects.ts';
+import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
+import {
+  type Postgres,
+  type PostgresServer,
+  startPostgres,
+} from '../../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
+import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
+import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import {
+  archivedSegment,
+  archivedUpTo,
+  differences,
+  flushedUpTo,
+  SEGMENT_BYTES,
+  waitForVault,
+} from './archived-wal.ts';
+import { SLOT, type Streamer, startStreamer } from './streamer-fixture.ts';
+
+const CLUSTER = 'orders';
+
+let run: Run;
+let certificates: Certificates;
+let vault: RealVault;
+let postgres: Postgres;
+let streamer: Streamer;
+
+beforeAll(async () => {
+  run = await startRun();
+  certificates = await makeCertificates(run);
+  vault = await startRealVault();
+  postgres = await startPostgres({ run, certificates });
+  await postgres.primary.query('CREATE TABLE t (i int, x text)');
+  streamer = start();
+});
+afterAll(async () => {
+  await streamer.stop();
+  await postgres.stop();
+  await vault.stop();
+  await run.stop();
+});
+
+function start(): Streamer {
+  return startStreamer({
+    uris: [postgres.standby.uri, postgres.primary.uri],
+    ca: certificates.caPem,
+    vault,
+    cluster: CLUSTER,
+    // What is archived by increments alone is told from what whole segments bring.
+    wal: { incrementSeconds: 0.5 },
+  });
+}
+
+const lines = (): string => streamer.lines.map((line) => JSON.stringify(line)).join('\n');
+
+async function write(server: PostgresServer, megabytes: number): Promise<void> {
+  await server.query(
+    `INSERT INTO t SELECT g, repeat(md5(g::text), 30) FROM generate_series(1, ${megabytes * 950}) g`,
+  );
+}
+
+async function slotOn(server: PostgresServer): Promise<bigint> {
+  const { rows } = await server.query(
+    `SELECT restart_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
+  );
+  return parseLsn(String(rows[0]?.lsn ?? '0/0'));
+}
+
+test('the primary is streamed from, and the standby holds what the vault has not', async () => {
+  const { primary, standby } = postgres;
+  await write(primary, 20);
+  const to = await waitForVault(primary, SLOT, lines);
+  // Not past its own replay.
+  await standby.waitForReplay();
+  await waitUntil(async () => (await slotOn(standby)) >= to, {
+    what: "the standby's slot to follow",
+    timeoutMs: 30_000,
+    explain: lines,
+  });
+  expect(await slotOn(standby)).toBeLessThanOrEqual(
+    await archivedUpTo(vault, CLUSTER, 1, 0x3000000n),
+  );
+});
+
+test('a failover in mid-segment is followed, and nothing is lost', async () => {
+  const { primary, standby } = postgres;
+  const from = segmentStart(segmentAt(await flushedUpTo(primary), SEGMENT_BYTES), SEGMENT_BYTES);
+  await write(primary, 20);
+  await primary.query('CREATE TABLE before_failover AS SELECT 1 AS i');
+  await standby.waitForReplay();
+  await primary.stop();
+  await standby.query('SELECT pg_promote()');
+  await write(standby, 20);
+  await waitForVault(standby, SLOT, lines);
+  const to = await flushedUpTo(standby);
+  expect(streamer.said('timeline left')).toBe(true);
+  const switched = parseLsn(await switchPoint(standby));
+  const number = segmentAt(switched, SEGMENT_BYTES);
+  // On the old timeline what was before, on the new one all from the segment's beginning.
+  const old = segmentName({ timeline: 1, number }, SEGMENT_BYTES);
+  const partial = await archivedSegment(vault, CLUSTER, `${old}.partial`);
+  const kept = await archivedSegment(
+    vault,
+    CLUSTER,
+    segmentName({ timeline: 2, number }, SEGMENT_BYTES),
+  );
+  const length = Number(switched - segmentStart(number, SEGMENT_BYTES));
+  expect(length).toBeGreaterThan(0);
+  expect(partial?.subarray(0, length).equals(kept?.subarray(0, length) ?? Buffer.alloc(0))).toBe(
+    true,
+  );
+  expect(await findObject(vault, walFileKey(CLUSTER, '00000002.history'))).toBeDefined();
+  const second = { timeline: 2, from: segmentStart(number, SEGMENT_BYTES), to };
+  expect(await differences(vault, CLUSTER, standby, second)).toEqual([]);
+  expect(await archivedUpTo(vault, CLUSTER, 1, from)).toBeGreaterThanOrEqual(
+    segmentStart(number, SEGMENT_BYTES),
+  );
+});
+
+test('a streamer that starts on an empty disk after it goes on where the vault ends', async () => {
+  const { standby } = postgres;
+  await streamer.stop();
+  await write(standby, 20);
+  streamer = start();
+  const to = await waitForVault(standby, SLOT, lines);
+  expect(streamer.progress.gaps).toBe(0);
+  const switched = parseLsn(await switchPoint(standby));
+  const from = segmentStart(segmentAt(switched, SEGMENT_BYTES), SEGMENT_BYTES);
+  expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
+});
+
+async function switchPoint(server: PostgresServer): Promise<string> {
+  const { stdout } = await server.exec(['cat', '/var/lib/postgresql/data/pg_wal/00000002.history']);
+  return /^1\t(\S+)/.exec(stdout)?.[1] ?? '';
+}
