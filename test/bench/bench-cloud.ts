@@ -17,7 +17,7 @@ import { StartTaskAnswer } from '../../contract/request.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
 import { type LocalCloud, startLocalCloud, type TaskView } from '../local-cloud/local-cloud.ts';
 import { type PostgresServer, startLoneServer } from '../local-cloud/servers/postgres.ts';
-import { type Dataset, openDataset } from './dataset.ts';
+import { copyDataset, type Dataset, openDataset } from './dataset.ts';
 
 const run = promisify(execFile);
 
@@ -36,16 +36,25 @@ export interface BenchCloud {
   stop(): Promise<void>;
 }
 
+export interface BenchCloudOptions {
+  /** Whether rows are to change: then it serves a copy. @default false */
+  readonly changes?: boolean;
+}
+
 export async function startBenchCloud(
   dataset: Dataset,
   log: (line: string) => void,
+  { changes = false }: BenchCloudOptions = {},
 ): Promise<BenchCloud> {
-  const { directory, release } = await openDataset(dataset, log);
+  const open = changes ? copyDataset : openDataset;
+  const { directory, release } = await open(dataset, log);
   try {
     await run(process.execPath, [
       fileURLToPath(new URL('../../scripts/build.ts', import.meta.url)),
     ]);
-    const cloud = await startLocalCloud({ environment: 'bench', dataDirectory: directory });
+    const cloud = await startLocalCloud({
+      ...{ environment: 'bench', dataDirectory: directory, streamers: false },
+    });
     const tools = join(cloud.directory, 'bench-tools');
     const stop = async (): Promise<void> => {
       await cloud.stop();

@@ -4,11 +4,11 @@ import {
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { barmanCloudBackup, pgBackRest } from './base-contenders.ts';
 import { type BenchCloud, PLAIN_BUCKET, startBenchCloud } from './bench-cloud.ts';
 import { rowsDataset } from './dataset.ts';
-import { fallsShort, inTurn, ratio, table } from './figures.ts';
+import { fallsShort, inTurn, percentile, ratio, table } from './figures.ts';
 import { measureBackup } from './measure.ts';
+import { measureBase } from './measure-base.ts';
 
 const silent = (): void => undefined;
 
@@ -31,10 +31,12 @@ describe('the benchmark', () => {
     expect(Object.values(measured.rounds).map(({ length }) => length)).toEqual([1, 1, 1, 1, 1]);
   });
 
-  test('takes whole base backups with those that it compares with', async () => {
-    for (const contender of [pgBackRest, barmanCloudBackup]) {
-      const { backup } = await contender(bench, silent);
-      expect(await backup()).toBeGreaterThan(0);
+  test('measures a base backup and each alternative to it', async () => {
+    const measured = await measureBase(bench, { rounds: 1, log: silent });
+    expect(measured.figures).toHaveLength(6);
+    for (const { name, value } of measured.figures) {
+      expect(value, name).toBeGreaterThan(0);
+      expect(Number.isFinite(value), name).toBe(true);
     }
     // pgBackRest writes this last, and here encrypted.
     const [manifest = ''] = await plainKeys(/^pgbackrest-.*\/\d{8}-\d{6}F\/backup\.manifest$/);
@@ -71,6 +73,20 @@ describe('figures', () => {
     expect(fallsShort({ name: 'size', unit: '×', value: 9 })).toBe(false);
   });
 
+  test('fall short below their least', () => {
+    const figure = { name: 'rate', unit: 'MB/s', atLeast: 80 } as const;
+    expect(fallsShort({ ...figure, value: 80 })).toBe(false);
+    expect(fallsShort({ ...figure, value: 79.9 })).toBe(true);
+  });
+
+  test('take percentiles from what was measured', () => {
+    const values = [5, 1, 4, 2, 3];
+    expect(percentile(values, 50)).toBe(3);
+    expect(percentile(values, 99)).toBe(5);
+    expect(percentile(values, 0)).toBe(1);
+    expect(percentile([], 50)).toBeNaN();
+  });
+
   test('compare the best of each', () => {
     expect(ratio([3, 2, 4], [5, 4, 8])).toBe(0.5);
   });
@@ -87,6 +103,10 @@ describe('figures', () => {
     const figures = [{ name: 'size', value: 2, unit: '×', atMost: 1 }] as const;
     expect(table([{ title: 'Title', figures, rounds: {}, notes: {} }])).toBe(
       'Title\n  size  2.00 ×  ≤ 1 ×  FALLS SHORT',
+    );
+    const rate = [{ name: 'rate', value: 90, unit: 'MB/s', atLeast: 80 }] as const;
+    expect(table([{ title: 'Title', figures: rate, rounds: {}, notes: {} }])).toBe(
+      'Title\n  rate  90.00 MB/s  ≥ 80 MB/s  ok',
     );
   });
 });

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchCloud, startBenchCloud } from './bench-cloud.ts';
+import { type BenchCloud, type BenchCloudOptions, startBenchCloud } from './bench-cloud.ts';
 import { type Dataset, rowsDataset, tablesDataset } from './dataset.ts';
 import { fallsShort, type Measurement, table } from './figures.ts';
 import {
@@ -16,15 +16,23 @@ import {
   measureRestore,
   measureTables,
 } from './measure.ts';
+import { measureBase } from './measure-base.ts';
 
-const FIGURES = ['backup', 'memory', 'tables', 'restore'] as const;
-type FigureName = (typeof FIGURES)[number];
+/** What each kind of backup is measured by. */
+const FIGURES = {
+  logical: ['backup', 'memory', 'tables', 'restore'],
+  physical: ['base'],
+} as const;
+type Kind = keyof typeof FIGURES;
+type FigureName = (typeof FIGURES)[Kind][number];
 
-const HELP = `npm run bench [-- OPTIONS]
+const HELP = `npm run bench [-- KIND OPTIONS]
 
+  KIND           logical or physical  [logical]
   --scale N      size of the data; 1 is about 2 GB, and 8 GB and 10,000 tables for the figures
                  that ask for those; 0.02 is a smoke run  [1]
-  --only FIGURE  one of ${FIGURES.join(', ')}; may be given several times  [all]
+  --only FIGURE  one of ${FIGURES.logical.join(', ')};
+                 physical: ${FIGURES.physical.join(', ')}; may be given several times  [all]
   --rounds N     of which the best counts  [3]
   --json FILE    where the numbers go  [bench.json]
   --help
@@ -32,7 +40,8 @@ const HELP = `npm run bench [-- OPTIONS]
 The data is loaded once and kept in the cache. Nothing else should run on the machine.
 `;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     scale: { type: 'string', default: '1' },
     only: { type: 'string', multiple: true },
@@ -47,7 +56,8 @@ if (values.help) {
 }
 const scale = positive('--scale', values.scale);
 const rounds = positive('--rounds', values.rounds);
-const only = (values.only ?? FIGURES).map(figureName);
+const kind = kindNamed(positionals);
+const only = (values.only ?? FIGURES[kind]).map(figureName);
 
 const log = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
 const measurements: Measurement[] = [];
@@ -63,6 +73,7 @@ await on(rowsDataset(scale), 'rows', [
 ]);
 await on(rowsDataset(4 * scale), 'four times the rows', [['memory', measureMemory]]);
 await on(tablesDataset(scale), 'tables', [['tables', measureTables]]);
+await on(rowsDataset(scale), 'rows', [['base', measureBase]]);
 
 const short = measurements.flatMap(({ figures }) => figures).filter(fallsShort);
 const [cpu] = cpus();
@@ -84,11 +95,12 @@ async function on(
     FigureName,
     (bench: BenchCloud, options: MeasureOptions) => Promise<Measurement>,
   ])[],
+  cloud: BenchCloudOptions = {},
 ): Promise<void> {
   const asked = wanted.filter(([name]) => only.includes(name));
   if (asked.length === 0) return;
   log(`starting the local cloud with ${what}`);
-  const bench = await startBenchCloud(dataset, log);
+  const bench = await startBenchCloud(dataset, log, cloud);
   try {
     for (const [name, measure] of asked) {
       log(`measuring: ${name}`);
@@ -105,9 +117,19 @@ function positive(option: string, text: string): number {
   return wrong(`${option} is ${JSON.stringify(text)}: give a number above 0.`);
 }
 
+function kindNamed([text = 'logical', ...more]: readonly string[]): Kind {
+  const kinds = Object.keys(FIGURES) as Kind[];
+  const named = more.length === 0 ? kinds.find((each) => each === text) : undefined;
+  return (
+    named ??
+    wrong(`KIND is ${JSON.stringify([text, ...more].join(' '))}: give one of ${kinds.join(', ')}.`)
+  );
+}
+
 function figureName(text: string): FigureName {
-  const name = FIGURES.find((each) => each === text);
-  return name ?? wrong(`--only is ${JSON.stringify(text)}: give one of ${FIGURES.join(', ')}.`);
+  const names: readonly FigureName[] = FIGURES[kind];
+  const name = names.find((each) => each === text);
+  return name ?? wrong(`--only is ${JSON.stringify(text)}: give one of ${names.join(', ')}.`);
 }
 
 function wrong(message: string): never {

@@ -10,10 +10,11 @@ const IMAGE = 'localhost/holdfast-bench-contenders:17';
 /** As scripts/setup/images.sh marks its images. */
 const RECIPE_LABEL = 'holdfast.recipe';
 
-// boto3 is what barman-cloud talks to S3 with, and only recommended by its package.
+// boto3 is what barman-cloud talks to S3 with, and only recommended by its package; tar unpacks
+// with zstd.
 const CONTAINERFILE = `FROM ${POSTGRES_IMAGE}
 RUN apt-get update && \\
-    apt-get install --yes --no-install-recommends pgbackrest barman-cli-cloud python3-boto3 && \\
+    apt-get install --yes --no-install-recommends pgbackrest barman-cli-cloud python3-boto3 zstd && \\
     rm -rf /var/lib/apt/lists/*
 `;
 

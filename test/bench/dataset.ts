@@ -29,14 +29,49 @@ export function tablesDataset(scale: number): Dataset {
   return { script: 'tables.sql', variables: { tables: Math.max(1, Math.round(10_000 * scale)) } };
 }
 
+/** A data directory that belongs to this process until it is released. */
+export interface OpenDataset {
+  readonly directory: string;
+  release(): Promise<void>;
+}
+
+/** A copy of a dataset, for what changes the rows: it goes when it is released. */
+export async function copyDataset(
+  dataset: Dataset,
+  log: (line: string) => void,
+): Promise<OpenDataset> {
+  const { directory, release } = await openDataset(dataset, log);
+  const copy = join(directory, 'copy');
+  const remove = (): Promise<void> => rm(copy, { recursive: true, force: true });
+  try {
+    // What a process left that was killed.
+    await remove();
+    await mkdir(copy);
+    for (const server of ['primary', 'standby']) {
+      await execa('cp', ['--archive', '--reflink=auto', join(directory, server), copy]);
+    }
+  } catch (error) {
+    await remove();
+    await release();
+    throw error;
+  }
+  return {
+    directory: copy,
+    release: async () => {
+      await remove();
+      await release();
+    },
+  };
+}
+
 /**
  * A data directory that holds the dataset, from the cache where it lies already: loading takes
- * minutes. It belongs to this process until `release`.
+ * minutes.
  */
 export async function openDataset(
   dataset: Dataset,
   log: (line: string) => void,
-): Promise<{ readonly directory: string; release(): Promise<void> }> {
+): Promise<OpenDataset> {
   const script = fileURLToPath(new URL(dataset.script, import.meta.url));
   const sql = await readFile(script, 'utf8');
   const { stdout: image } = await execa('podman', [

@@ -2,9 +2,11 @@
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: '×' | 's' | 'MiB' | 'objects';
-  /** The most that it may be. @default it is only reported */
+  readonly unit: '×' | 's' | 'MiB' | 'MB/s' | 'objects' | 'looks';
+  /** The most that it may be. @default it is only reported, unless it has a least */
   readonly atMost?: number;
+  /** The least. @default none */
+  readonly atLeast?: number;
 }
 
 /** What one measurement found. */
@@ -17,8 +19,12 @@ export interface Measurement {
   readonly notes: Readonly<Record<string, unknown>>;
 }
 
-export function fallsShort({ value, atMost }: Figure): boolean {
-  return !Number.isFinite(value) || (atMost !== undefined && value > atMost);
+export function fallsShort({ value, atMost, atLeast }: Figure): boolean {
+  return (
+    !Number.isFinite(value) ||
+    (atMost !== undefined && value > atMost) ||
+    (atLeast !== undefined && value < atLeast)
+  );
 }
 
 /**
@@ -51,28 +57,41 @@ export function ratio(one: readonly number[], other: readonly number[]): number 
   return Math.min(...one) / Math.min(...other);
 }
 
+/** The least value that so many of a hundred do not exceed; not a number where there are none. */
+export function percentile(values: readonly number[], ofHundred: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((sorted.length * ofHundred) / 100) - 1)] ?? Number.NaN;
+}
+
 /** The figures as a table. */
 export function table(measurements: readonly Measurement[]): string {
   const rows = measurements.flatMap(({ title, figures }) => [
     [title, '', '', ''],
     ...figures.map((figure) => [
       `  ${figure.name}`,
-      `${figure.value.toFixed(figure.unit === 'objects' ? 0 : 2)} ${figure.unit}`,
-      figure.atMost === undefined ? '' : `≤ ${figure.atMost} ${figure.unit}`,
+      `${figure.value.toFixed(COUNTED.has(figure.unit) ? 0 : 2)} ${figure.unit}`,
+      limit(figure),
       verdict(figure),
     ]),
   ]);
   const width = (column: number): number =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const [name, value, limit] = [width(0), width(1), width(2)];
+  const [name, value, bound] = [width(0), width(1), width(2)];
   return rows
     .map(([a = '', b = '', c = '', d = '']) =>
-      `${a.padEnd(name)}  ${b.padStart(value)}  ${c.padEnd(limit)}  ${d}`.trimEnd(),
+      `${a.padEnd(name)}  ${b.padStart(value)}  ${c.padEnd(bound)}  ${d}`.trimEnd(),
     )
     .join('\n');
 }
 
+const COUNTED: ReadonlySet<Figure['unit']> = new Set(['objects', 'looks']);
+
+function limit({ atMost, atLeast, unit }: Figure): string {
+  if (atMost !== undefined) return `≤ ${atMost} ${unit}`;
+  return atLeast === undefined ? '' : `≥ ${atLeast} ${unit}`;
+}
+
 function verdict(figure: Figure): string {
   if (fallsShort(figure)) return 'FALLS SHORT';
-  return figure.atMost === undefined ? '' : 'ok';
+  return limit(figure) === '' ? '' : 'ok';
 }

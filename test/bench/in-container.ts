@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { taskFamily } from '../../contract/environment-names.ts';
 import {
   type ContainerOptions,
   createVolume,
@@ -9,7 +10,7 @@ import {
 } from '../local-cloud/platform/container.ts';
 import { CA_PATH } from '../local-cloud/platform/tasks.ts';
 import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
-import type { BenchCloud } from './bench-cloud.ts';
+import { type BenchCloud, CLUSTER } from './bench-cloud.ts';
 
 /** What a script may have that is not the task's. */
 export interface ContainerExtras {
@@ -31,8 +32,9 @@ export async function inContainer(
   environment: Readonly<Record<string, string>>,
   extras: ContainerExtras = {},
 ): Promise<number> {
-  const [definition] = cloud.model.taskDefinitions.values();
-  if (definition === undefined) throw new Error('The templates have no task definition.');
+  const family = taskFamily(cloud.environment, CLUSTER);
+  const definition = [...cloud.model.taskDefinitions.values()].find((one) => one.family === family);
+  if (definition === undefined) throw new Error(`The templates have no task ${family}.`);
   const { image = cloud.image, user, volume: kept, mounts = [] } = extras;
   const name = `holdfast-${cloud.run}-bench-${randomBytes(4).toString('hex')}`;
   const logFile = join(cloud.directory, `${name}.log`);

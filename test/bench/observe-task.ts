@@ -14,15 +14,18 @@ export interface Observed {
   readonly peakSpoolBytes: number;
 }
 
-/** Watches a task's runner and its spool until it ends. */
-export async function observeTask({ pid, spoolPath }: TaskView): Promise<Observed> {
+/** Watches a task's runner, and its spool where it is named, until it ends. */
+export async function observeTask({
+  pid,
+  spoolPath,
+}: Pick<TaskView, 'pid'> & Partial<TaskView>): Promise<Observed> {
   let peakRssBytes = 0;
   let peakSpoolBytes = 0;
   for (;;) {
     const status = ifThere(() => readFileSync(`/proc/${pid}/status`, 'utf8'));
     if (status === undefined) return { peakRssBytes, peakSpoolBytes };
     peakRssBytes = Math.max(peakRssBytes, ...runnersOf(pid).map(highWaterMark));
-    peakSpoolBytes = Math.max(peakSpoolBytes, bytesIn(spoolPath));
+    if (spoolPath !== undefined) peakSpoolBytes = Math.max(peakSpoolBytes, bytesIn(spoolPath));
     await sleep(LOOK_EVERY_MS);
   }
 }
