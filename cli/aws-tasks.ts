@@ -4,13 +4,15 @@ import { startTaskFunctionName } from '../contract/environment-names.ts';
 import { RUNNER_CONTAINER } from '../contract/environment-variables.ts';
 import { HoldfastError } from '../contract/errors.ts';
 import type { StartTaskEvent } from '../contract/request.ts';
+import { isDenied } from '../vault/aws-errors.ts';
 import type { FunctionAnswer, TaskState } from './io.ts';
 
 /**
  * Invokes an environment's start-task, once: a repeated call without a request id would be another
  * request.
  *
- * @throws HoldfastError ENVIRONMENT_INVALID when there is no such function, TASK_NOT_STARTED
+ * @throws HoldfastError ENVIRONMENT_INVALID when there is no such function, TASK_REFUSED when it may
+ * not be invoked, TASK_NOT_STARTED
  */
 export async function invokeStartTask(
   environment: string,
@@ -38,8 +40,14 @@ function notInvoked(name: string, cause: Error): HoldfastError {
       cause,
     });
   }
+  if (isDenied(cause)) {
+    return new HoldfastError('TASK_REFUSED', `${name} may not be invoked: ${cause.message}`, {
+      hint: "It takes lambda:InvokeFunction on it, which the restore role does not have: use another role. If a role should have it, look at the environment's name, too.",
+      cause,
+    });
+  }
   return new HoldfastError('TASK_NOT_STARTED', `${name} cannot be invoked: ${cause.message}`, {
-    hint: 'It takes lambda:InvokeFunction on it, which the restore role does not have. See with holdfast list whether it was started nevertheless.',
+    hint: 'See with holdfast list whether it was started nevertheless.',
     cause,
   });
 }
@@ -52,7 +60,7 @@ export async function describeEcsTask(arn: string): Promise<TaskState | undefine
     .send(new DescribeTasksCommand({ cluster, tasks: [arn] }))
     .catch((cause: unknown) => {
       throw new HoldfastError(
-        'TASK_NOT_STARTED',
+        isDenied(cause) ? 'TASK_REFUSED' : 'TASK_NOT_STARTED',
         `The task ${arn} was started, but ECS does not tell of it: ${(cause as Error).message}`,
         { hint: 'It takes ecs:DescribeTasks. Without it: holdfast backup --no-wait', cause },
       );

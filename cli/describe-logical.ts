@@ -4,7 +4,7 @@ import {
   type LogicalManifest,
   streamsOf,
 } from '../contract/logical-manifest.ts';
-import { formatBytes, formatInstant } from './format.ts';
+import { formatBytes, formatCount, formatInstant } from './format.ts';
 import { sum } from './summarize.ts';
 
 /** What `show` tells of a logical backup alone. */
@@ -48,7 +48,7 @@ function describeDatabase(database: DatabaseEntry): string {
 function contentsOf(database: DatabaseEntry): string {
   if (database.format === 'plain') return '';
   const { tableData, largeObjects } = database.contents;
-  return `${tableData} tables with data, ${largeObjects} large objects; `;
+  return `${formatCount(tableData, 'table')} with data, ${formatCount(largeObjects, 'large object')}; `;
 }
 
 function describeAll(dumpAll: DumpAll): string {

@@ -2,12 +2,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { BACKUP_KINDS, ClusterName } from '../contract/names.ts';
 import { checkedBy } from './checked-by.ts';
-import { RESTORE_URI_VARIABLE } from './target-uri.ts';
+import { PASSWORD_VARIABLE, RESTORE_URI_VARIABLE } from './target-uri.ts';
 
 const MAX_JOBS = 64;
 
 const MORE = `
-The URI may also stand in ${RESTORE_URI_VARIABLE}. TLS is verify-full unless its sslmode says otherwise.
+The URI may also stand in ${RESTORE_URI_VARIABLE}. Its password, percent-encoded, belongs into that variable or
+the file of --to-file, or, as it is, into ${PASSWORD_VARIABLE}: others on the machine see what --to says. TLS is verify-full unless its sslmode says otherwise.
 A database is built under a temporary name and renamed when it is complete; several get their names
 together, once the last is complete. With --replace, sessions on the old ones are ended at that moment.
 A table comes with its rows, indexes, constraints, sequences, triggers, policies and grants, and with the
@@ -53,7 +54,7 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option(
       '--to <URI>',
-      `the target server's URI, without its password; this, --to-file or ${RESTORE_URI_VARIABLE} is required`,
+      `the target server's URI, with its password in ${PASSWORD_VARIABLE}; this, --to-file or ${RESTORE_URI_VARIABLE} is required`,
     )
     .option('--to-file <FILE>', 'a file that holds that URI')
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")

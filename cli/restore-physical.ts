@@ -14,10 +14,11 @@ import { restorePhysical } from '../containers/runner/restore-physical/restore-p
 import { findServerPrograms } from '../containers/runner/restore-physical/server-programs.ts';
 import { parseLabel } from '../contract/label.ts';
 import { manifestOfKind } from '../contract/manifest.ts';
-import { findBackup, listBackups, readManifest } from '../vault/catalog.ts';
+import { type CatalogEntry, listBackups, readManifest } from '../vault/catalog.ts';
 import type { WalReader } from '../vault/wal/fetch-wal.ts';
 import { describePhysicalRestore, describeServerUp } from './describe-restore-physical.ts';
 import type { Io } from './io.ts';
+import { findKnownBackup } from './known-backup.ts';
 import { directoryOf, goalOf, type PhysicalRestoreOptions } from './physical-options.ts';
 import { createProgressDisplay } from './progress.ts';
 import { physicalOf, readBackups } from './read-backups.ts';
@@ -32,9 +33,10 @@ export async function restorePhysicalBackup(
   const directory = directoryOf(options);
   const { environment, cluster } = options;
   const vault = await io.services.openVault(environment);
+  const entry = await findKnownBackup(vault, { ...options, kind: 'physical' }, io);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
   const reader = { vault, dataKeys, cluster, signal: io.signal };
-  const { members, goal, reach, warnings } = await planOf(reader, asked, options, io);
+  const { members, goal, reach, warnings } = await planOf(reader, asked, options, entry, io);
   const display = createProgressDisplay(io);
   const keepRunning = options.keepRunning || goal.action === 'pause';
   io.stderr.write(
@@ -84,6 +86,7 @@ async function planOf(
   reader: WalReader,
   goal: RecoveryGoal,
   options: RestoreOptions & PhysicalRestoreOptions,
+  entry: CatalogEntry,
   io: Io,
 ): Promise<RecoveryPlan> {
   const { vault, cluster } = reader;
@@ -99,7 +102,6 @@ async function planOf(
     io.stderr.write(`warning: ${warning}\n`);
   }
   const all = physicalOf(read, cluster);
-  const entry = await findBackup(vault, cluster, options.label, 'physical');
   const newest =
     all.find(({ label }) => label === entry.label) ??
     manifestOfKind(await readManifest(vault, entry), 'physical');

@@ -7,24 +7,26 @@ import { parseTargetUri, whereabouts } from '../containers/runner/restore/target
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import type { LogicalManifest } from '../contract/logical-manifest.ts';
 import { manifestOfKind } from '../contract/manifest.ts';
-import { findBackup, readManifest } from '../vault/catalog.ts';
+import { readManifest } from '../vault/catalog.ts';
 import { describeRescue } from './describe-rescue.ts';
 import { describeDatabase, describeServer, notIncludedOf } from './describe-restore.ts';
 import { formatCount } from './format.ts';
 import type { Io } from './io.ts';
+import { findKnownBackup } from './known-backup.ts';
 import { createProgressDisplay } from './progress.ts';
-import { findTargetUri } from './target-uri.ts';
+import { findTargetUri, PASSWORD_VARIABLE } from './target-uri.ts';
 import { type RestoreOptions, type WhatToRestore, whatToRestore } from './what-to-restore.ts';
 
 /** `holdfast restore` */
 export async function restore(options: RestoreOptions, io: Io): Promise<void> {
   const wanted = whatToRestore(options);
   const { role } = options;
-  const server = parseTargetUri(await findTargetUri(options, io), options.ca);
+  const uri = await findTargetUri(options, io);
+  const server = parseTargetUri(uri, options.ca, io.env[PASSWORD_VARIABLE]);
   const target = role === undefined ? server : { ...server, role };
   const { environment, cluster } = options;
   const vault = await io.services.openVault(environment);
-  const entry = await findBackup(vault, cluster, options.label);
+  const entry = await findKnownBackup(vault, options, io);
   for (const warning of entry.warnings) io.stderr.write(`warning: ${warning}\n`);
   const manifest = manifestOfKind(await readManifest(vault, entry), 'logical');
   const dataKeys = await io.services.dataKeysFor(environment, cluster);

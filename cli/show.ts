@@ -1,9 +1,10 @@
 import type { Manifest } from '../contract/manifest.ts';
-import { findBackup, readManifest } from '../vault/catalog.ts';
+import { readManifest } from '../vault/catalog.ts';
 import { describeDatabases, logicalFacts } from './describe-logical.ts';
 import { describePhysicalDatabases, physicalFacts } from './describe-physical.ts';
 import { formatBytes, formatInstant, formatSeconds, formatTable } from './format.ts';
 import type { Io } from './io.ts';
+import { findKnownBackup } from './known-backup.ts';
 import { relativesOf } from './relatives.ts';
 import { databasesOf, sum } from './summarize.ts';
 
@@ -17,7 +18,7 @@ export interface ShowOptions {
 /** `holdfast show` */
 export async function show(options: ShowOptions, io: Io): Promise<void> {
   const vault = await io.services.openVault(options.environment);
-  const entry = await findBackup(vault, options.cluster, options.label);
+  const entry = await findKnownBackup(vault, options, io);
   const manifest = await readManifest(vault, entry);
   const relatives = manifest.kind === 'physical' ? await relativesOf(vault, manifest, io) : null;
   const warnings = [...entry.warnings, ...manifest.warnings, ...(relatives?.warnings ?? [])];

@@ -4,6 +4,8 @@ import { usageError } from './print-error.ts';
 
 /** Environment variable that may hold the target's URI. */
 export const RESTORE_URI_VARIABLE = 'HOLDFAST_RESTORE_URI';
+/** libpq's own, for a URI without a password. */
+export const PASSWORD_VARIABLE = 'PGPASSWORD';
 
 /**
  * Finds the target's URI: the option, a file, or the environment, in this order. Other users of the
@@ -21,7 +23,7 @@ export async function findTargetUri(
   if (to !== undefined) {
     if (/^postgres(ql)?:\/\/[^/?]*:[^/?]*@/.test(to)) {
       io.stderr.write(
-        `warning: the password in --to is visible to others on this machine; use --to-file or ${RESTORE_URI_VARIABLE}.\n`,
+        `warning: the password in --to is visible to others on this machine; use ${PASSWORD_VARIABLE}, --to-file or ${RESTORE_URI_VARIABLE}.\n`,
       );
     }
     return to;

@@ -37,7 +37,7 @@ export const ERROR_CODES = {
   TASK_REFUSED: entry(
     ExitCode.Configuration,
     false,
-    'ECS refused to start the task, for a reason that does not pass by itself.',
+    'The task may not be started or looked at, or ECS refused it, for a reason that does not pass by itself.',
   ),
   ENVIRONMENT_INVALID: entry(
     ExitCode.Configuration,

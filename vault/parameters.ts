@@ -27,7 +27,7 @@ type Ssm = Pick<SSMClient, 'send'>;
  */
 export async function findVault(ssm: Ssm, environment: string): Promise<VaultParameter> {
   const name = vaultParameterName(environment);
-  const text = await readParameter(ssm, name);
+  const text = await readParameter(ssm, environment, name);
   if (text !== undefined) return parseParameter(VaultParameter, name, text);
   throw new HoldfastError(
     'ENVIRONMENT_INVALID',
@@ -48,7 +48,7 @@ export async function findCluster(
   cluster: string,
 ): Promise<ClusterParameter> {
   const name = clusterParameterName(environment, cluster);
-  const text = await readParameter(ssm, name);
+  const text = await readParameter(ssm, environment, name);
   if (text !== undefined) return parseParameter(ClusterParameter, name, text);
   throw new HoldfastError(
     'CLUSTER_UNKNOWN',
@@ -75,7 +75,7 @@ export async function findConfiguredClusters(
     const page = await ssm
       .send(new GetParametersByPathCommand({ Path, NextToken }))
       .catch((error: unknown) => {
-        throw awsError(error, 'ssm:GetParametersByPath', Path);
+        throw parameterError(error, 'ssm:GetParametersByPath', Path, environment);
       });
     for (const { Name = '', Value = '' } of page.Parameters ?? []) {
       found.set(Name.slice(Path.length + 1), parseParameter(ClusterState, Name, Value));
@@ -85,12 +85,31 @@ export async function findConfiguredClusters(
   return found;
 }
 
-async function readParameter(ssm: Ssm, name: string): Promise<string | undefined> {
+async function readParameter(
+  ssm: Ssm,
+  environment: string,
+  name: string,
+): Promise<string | undefined> {
   try {
     const answer = await ssm.send(new GetParameterCommand({ Name: name }));
     return answer.Parameter?.Value;
   } catch (error) {
     if ((error as { name?: string }).name === 'ParameterNotFound') return undefined;
-    throw awsError(error, 'ssm:GetParameter', name);
+    throw parameterError(error, 'ssm:GetParameter', name, environment);
   }
+}
+
+/** A role may read the parameters of its own environment alone: a wrong name looks like a missing right. */
+function parameterError(
+  error: unknown,
+  action: string,
+  name: string,
+  environment: string,
+): HoldfastError {
+  const { code, message, hint, cause } = awsError(error, action, name);
+  const first =
+    code === 'VAULT_DENIED'
+      ? `Look whether "${environment}" is the environment's name: a role reads the parameters of its own environment alone. If it is: `
+      : '';
+  return new HoldfastError(code, message, { hint: `${first}${hint}`, cause });
 }

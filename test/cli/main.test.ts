@@ -125,7 +125,7 @@ test.each([
   [
     ['restore', '--cluster', 'none', '--database', 'shop', '--to', 'postgresql://u@h/'],
     2,
-    'no logical backup',
+    'There is no cluster "none"',
   ],
 ])('refuses %j', async (argv, status, message) => {
   const found = await run(...argv);
@@ -173,6 +173,7 @@ test('the reference has every option, and help says what must be given', async (
   const { out } = await run('restore', '--help');
   // A name like that of a database that --replace keeps would be taken for one.
   expect(out).not.toMatch(/--into \S+_before/);
+  expect(out).toContain('PGPASSWORD');
   expect(out).toContain('1 to 64');
   expect(out).toContain('HOLDFAST_SPOOL_DIRECTORY');
 });
@@ -186,6 +187,20 @@ test('a cluster that is neither configured nor in the vault is refused with thos
   expect(await main(['list', '--cluster', 'fresh'], io)).toBe(ExitCode.Ok);
   expect(io.out()).toBe('The vault holds no backup of the cluster "fresh".\n');
   expect(await main(['list', '--cluster', 'orders'], io)).toBe(ExitCode.Ok);
+});
+
+test.each([
+  ['restore', '--database', 'shop', '--to', 'postgresql://u@h/'],
+  ['restore', '--kind', 'physical', '--directory', '/nowhere'],
+  ['show', LABEL],
+])('%s tells a wrong name from a cluster without backups', async (command, ...more) => {
+  const io = testIo(fake, {}, { fresh: { version: 1, retired: false } });
+  expect(await main([command, '--cluster', 'nope', ...more], io)).toBe(ExitCode.Usage);
+  expect(io.err()).toContain('error CLUSTER_UNKNOWN: There is no cluster "nope"');
+  expect(io.err()).toContain('hint: Use one of these: fresh, orders\n');
+  const fresh = testIo(fake, {}, { fresh: { version: 1, retired: false } });
+  expect(await main([command, '--cluster', 'fresh', ...more], fresh)).toBe(ExitCode.Usage);
+  expect(fresh.err()).toContain('error BACKUP_UNKNOWN: The cluster "fresh" has no backup yet.');
 });
 
 test.each(['CredentialsProviderError', 'ExpiredToken'])(

@@ -26,6 +26,10 @@ describe('loading', () => {
       /"local". Give one of (?!.*local).*example/,
     );
     await expect(loadEnvironment(undefined)).rejects.toThrow(/is missing. Give one of .*example/);
+    const askedBy = { what: 'The environment', option: '--environment ' };
+    await expect(loadEnvironment('no', undefined, askedBy)).rejects.toThrow(
+      /The environment is "no"\. Give one of .*example.*: --environment example, or write/,
+    );
   });
 });
 

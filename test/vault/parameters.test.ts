@@ -36,6 +36,9 @@ test('tells an unknown environment, an unknown cluster, a malformed value and a 
   await expect(findVault(ssmWith({}, 'AccessDeniedException'), 'prod')).rejects.toMatchObject({
     code: 'VAULT_DENIED',
     message: expect.stringContaining('ssm:GetParameter on /holdfast/prod/vault'),
+    hint: expect.stringMatching(
+      /^Look whether "prod" is the environment's name: .* Allow ssm:GetPar/,
+    ),
   });
 });
 

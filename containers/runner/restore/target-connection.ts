@@ -6,6 +6,7 @@ import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { liftTimeLimits, setAsideDefaults } from '../session-settings.ts';
 import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
+import { connectionRefused } from './connection-refused.ts';
 
 const KNOWN_PARAMETERS = [
   'sslmode',
@@ -23,6 +24,7 @@ export interface TargetServer {
   readonly host: string;
   readonly port: number;
   readonly user: string;
+  /** Empty where the server asks for none. */
   readonly password: string;
   /** The database that the URI names; `postgres` if none. */
   readonly database: string;
@@ -39,9 +41,10 @@ export interface TargetServer {
  * Takes the target's URI apart. TLS is `verify-full` unless the URI chooses otherwise.
  *
  * @param caFile replaces the URI's `sslrootcert`.
+ * @param otherPassword stands in where the URI has none.
  * @throws HoldfastError REQUEST_INVALID; never quotes the URI
  */
-export function parseTargetUri(uri: string, caFile?: string): TargetServer {
+export function parseTargetUri(uri: string, caFile?: string, otherPassword?: string): TargetServer {
   const [base = '', query = ''] = uri.trim().split('?', 2);
   if (!/^postgres(ql)?:\/\//.test(base)) {
     throw invalid('it does not begin with postgresql://', 'Write postgresql://user@host:port/');
@@ -79,7 +82,7 @@ export function parseTargetUri(uri: string, caFile?: string): TargetServer {
     host: server,
     port: port ? Number(port) : 5432,
     user,
-    password: password ?? '',
+    password: password || otherPassword || '',
     database: database ?? 'postgres',
     sslmode,
     ...(ca === undefined ? {} : { caFile: ca }),
@@ -112,7 +115,8 @@ export async function connect(target: TargetServer, database: string): Promise<p
     host: target.host,
     port: target.port,
     user: target.user,
-    password: target.password,
+    // A function: pg would look for another in variables and files, which the programs do not see.
+    password: () => target.password,
     database,
     ssl: await tlsOptions(target),
     application_name: 'holdfast restore',
@@ -129,15 +133,7 @@ export async function connect(target: TargetServer, database: string): Promise<p
     return client;
   } catch (cause) {
     await client.end().catch(() => {});
-    const { message, code } = cause as { message: string; code?: string };
-    throw new HoldfastError(
-      'RESTORE_REFUSED',
-      `Cannot connect to ${whereabouts(target)}, database "${database}": ${message}${code ? ` (${code})` : ''}`,
-      {
-        hint: 'Check the URI, that the server is up, and its certificate: --ca FILE for a private authority; sslmode=require or disable in the URI is weaker.',
-        cause,
-      },
-    );
+    throw connectionRefused(`${whereabouts(target)}, database "${database}"`, cause);
   }
 }
 

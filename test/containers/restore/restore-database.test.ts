@@ -322,6 +322,20 @@ test('what cannot work is refused before anything is fetched', async () => {
     code: 'RESTORE_REFUSED',
     message: expect.stringMatching(/self.signed|unable to/i),
   });
+  const withoutPassword = `postgresql://postgres@127.0.0.1:${postgres.primary.port}/`;
+  const unlike = (password?: string) =>
+    restore(good, 'copy', {
+      target: parseTargetUri(withoutPassword, request.target.caFile, password),
+    });
+  await expect(unlike()).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    message: expect.stringContaining('the server asks for a password, and none was given'),
+    hint: expect.stringMatching(/^It stands in PGPASSWORD, or /),
+  });
+  await expect(unlike('wrong')).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    hint: expect.stringMatching(/^Look at the user and the password/),
+  });
   await expect(restore(good, 'x'.repeat(64))).rejects.toThrow('too long');
   await expect(restore(good, 'copy', { database: 'nope' })).rejects.toMatchObject({
     code: 'DATABASE_UNKNOWN',

@@ -32,6 +32,13 @@ test('takes a URI apart, with every odd character', () => {
   expect(Object.keys(environment).filter((name) => name.startsWith('AWS'))).toEqual([]);
 });
 
+test('a password beside the URI serves our sessions and the programs, where the URI has none', () => {
+  const beside = parseTargetUri('postgresql://u@h/', undefined, 'p%40ss');
+  expect(clientEnvironment(beside).PGPASSWORD).toBe('p%40ss');
+  expect(beside.password).toBe('p%40ss');
+  expect(parseTargetUri('postgresql://u:own@h/', undefined, 'p').password).toBe('own');
+});
+
 test('verifies the server unless told otherwise, against our own authorities or the one named', async () => {
   const uri = 'postgresql://u@h/';
   expect(parseTargetUri(uri)).toMatchObject({
