@@ -53,3 +53,11 @@ test('an option that the program does not know is noticed', async () => {
     "unknown option '--everything'",
   );
 });
+
+test('wherever rows go back into a table, it is said that one without a key gets some twice', async () => {
+  const text = await readFile(new URL('lost-table.md', DIRECTORY), 'utf8');
+  const steps = text.split(/^(?=## |\*\*\d+\.)/m);
+  const inserting = steps.filter((step) => step.includes('ON CONFLICT DO NOTHING'));
+  expect(inserting).toHaveLength(2);
+  for (const step of inserting) expect(step).toMatch(/would come twice[\s\S]*EXCEPT ALL/);
+});
