@@ -13,10 +13,21 @@ export function describePhysicalRestore(result: PhysicalRestoreResult): string {
     `It took ${formatSeconds(seconds.total)} (fetch ${formatSeconds(seconds.fetch)}, combine ${formatSeconds(seconds.combine)}, verify ${formatSeconds(seconds.verify)}, recovery ${formatSeconds(seconds.recover)}).`,
     ...tablespaces(result),
     ...warnings.map((warning) => `Warning: ${warning}`),
+    ...next(result),
+  ]);
+}
+
+function next({ state, directory }: PhysicalRestoreResult): string[] {
+  if (state === 'standby') {
+    return [
+      'It is shut down, with its own configuration, and the slot holds back what it has not got: start it as its own service.',
+    ];
+  }
+  return [
     'The server is shut down, and in quarantine: it archives nothing, streams to nobody, and listens on loopback only.',
     `To look at it: postgres -D ${directory}`,
     `To give it its own configuration back: holdfast restore --release ${directory}`,
-  ]);
+  ];
 }
 
 /** A server that waits to be looked at. */
@@ -36,7 +47,9 @@ function reached({ state, redoneLsn, lastCommit, stoppedAt, timeline }: Physical
     promoted: `It was promoted, and writes on timeline ${timeline}`,
     paused: 'Recovery is paused at the target, and the server is read-only',
     stopped: 'Recovery reached the target, and the server shut down there',
+    standby: `It follows its primary, and streams timeline ${timeline} from ${redoneLsn} on`,
   }[state];
+  if (state === 'standby') return `${how}.`;
   return `${how}; last record replayed: ${redoneLsn ?? 'none'}, last commit: ${lastCommit ?? 'none since the base backup'}${stoppedAt === null ? '' : `; stopped ${stoppedAt}`}.`;
 }
 

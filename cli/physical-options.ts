@@ -24,6 +24,9 @@ export interface PhysicalRestoreOptions {
   readonly port?: number | undefined;
   readonly keepRunning: boolean;
   readonly release?: string | undefined;
+  /** A URI, or whether it is found elsewhere. */
+  readonly standby?: string | true | undefined;
+  readonly slot: string;
 }
 
 const TIME =
@@ -73,6 +76,16 @@ export function addPhysicalOptions(command: Command): Command {
       false,
     )
     .option(
+      '--standby [URI]',
+      'physical: a standby of this server instead; without a URI that of --to-file or HOLDFAST_RESTORE_URI',
+    )
+    .option(
+      '--slot <NAME>',
+      'physical: the replication slot of the standby, made where it is missing',
+      slot,
+      'holdfast_standby',
+    )
+    .option(
       '--release <DIR>',
       'end the quarantine of a restored data directory: give it its own configuration back',
     );
@@ -90,6 +103,16 @@ export function goalOf(options: PhysicalRestoreOptions): RecoveryGoal {
     ...[targetTime, targetLsn, targetXid].filter((one) => one !== undefined),
     ...(targetName === undefined ? [] : [{ is: 'name' as const, name: targetName }]),
   ];
+  if (options.standby !== undefined) {
+    if (given.length > 0 || options.targetAction !== 'promote') {
+      throw usageError(
+        'A standby follows its primary to its end, and has no target.',
+        'Leave out --standby, or the --target… options.',
+      );
+    }
+    // Anything that is consistent will do to begin with.
+    given.push({ is: 'immediate' });
+  }
   if (given.length > 1) {
     throw usageError('Several targets were given.', 'Give one --target… option.');
   }
@@ -160,6 +183,11 @@ function timeline(text: string): RecoveryGoal['timeline'] {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
   throw new InvalidArgumentError('It must be latest, current, or a number.');
+}
+
+function slot(text: string): string {
+  if (/^[a-z0-9_]{1,63}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 63 characters out of a-z, 0-9 and _.');
 }
 
 function port(text: string): number {

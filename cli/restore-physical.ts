@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { parseTargetUri, whereabouts } from '../containers/runner/restore/target-connection.ts';
 import { defaultStaging } from '../containers/runner/restore-physical/combine-chain.ts';
 import type { PhysicalRestoreResult } from '../containers/runner/restore-physical/physical-restore-request.ts';
 import {
@@ -22,6 +23,7 @@ import { findKnownBackup } from './known-backup.ts';
 import { directoryOf, goalOf, type PhysicalRestoreOptions } from './physical-options.ts';
 import { createProgressDisplay } from './progress.ts';
 import { physicalOf, readBackups } from './read-backups.ts';
+import { findTargetUri } from './target-uri.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 /** `holdfast restore --kind physical` */
@@ -32,6 +34,17 @@ export async function restorePhysicalBackup(
   const asked = goalOf(options);
   const directory = directoryOf(options);
   const { environment, cluster } = options;
+  const { standby, slot, toFile, ca } = options;
+  const primary =
+    standby === undefined
+      ? undefined
+      : {
+          server: parseTargetUri(
+            await findTargetUri({ to: standby === true ? undefined : standby, toFile }, io),
+            ca,
+          ),
+          slot,
+        };
   const vault = await io.services.openVault(environment);
   const entry = await findKnownBackup(vault, { ...options, kind: 'physical' }, io);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
@@ -40,7 +53,7 @@ export async function restorePhysicalBackup(
   const display = createProgressDisplay(io);
   const keepRunning = options.keepRunning || goal.action === 'pause';
   io.stderr.write(
-    `Restoring ${cluster}, ${members.at(-1)?.label}, into ${directory}, up to ${describeTarget(asked.target)}.\n`,
+    `Restoring ${cluster}, ${members.at(-1)?.label}, into ${directory}, ${primary === undefined ? `up to ${describeTarget(asked.target)}` : `as a standby of ${whereabouts(primary.server)}`}.\n`,
   );
   let result: PhysicalRestoreResult;
   try {
@@ -51,6 +64,7 @@ export async function restorePhysicalBackup(
       tablespaces: options.tablespaceMapping ?? new Map(),
       staging: options.staging ?? defaultStaging(directory),
       goal,
+      primary,
       until: reach,
       warnings,
       port: options.port ?? (await freePort()),

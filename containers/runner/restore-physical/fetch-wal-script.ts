@@ -12,6 +12,8 @@ export interface WalSource {
   readonly own: readonly string[];
   /** Whether segments are asked for at all: a base backup's own may be all that is needed. */
   readonly segments: boolean;
+  /** A standby never promotes by itself: what the vault lacks, or cannot be asked for, its primary may have. */
+  readonly standby: boolean;
 }
 
 /**
@@ -32,15 +34,15 @@ export async function writeFetchWalScript(directory: string, source: WalSource):
  * The end of WAL (1) is told from what could not be looked for (126, and what a crash leaves): on the
  * first PostgreSQL ends its recovery, on the second it stops.
  */
-function scriptText({ command, segments }: WalSource): string {
+function scriptText({ command, segments, standby }: WalSource): string {
   const words = command.map(quote).join(' ');
   return `#!/bin/sh
 # Fetches one WAL file for the server in quarantine: FILE PATH
-${segments ? '' : '# All segments that are needed lie in pg_wal.\ncase $1 in *.history) ;; *) exit 1 ;; esac\n'}${words} "$1" "$2"
+${segments || standby ? '' : '# All segments that are needed lie in pg_wal.\ncase $1 in *.history) ;; *) exit 1 ;; esac\n'}${words} "$1" "$2"
 status=$?
 case $status in
   0) exit 0 ;;
-  126) grep -qx "$1" ${QUARANTINE}/${OWN_WAL} && exit 1 ;;
+  126) ${standby ? '' : `grep -qx "$1" ${QUARANTINE}/${OWN_WAL} && `}exit 1 ;;
 esac
 exit $status
 `;

@@ -1,5 +1,6 @@
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
+import type { Primary } from './primary.ts';
 import type { RecoveryGoal } from './recovery-target.ts';
 
 /** How far a physical restore is. */
@@ -22,6 +23,8 @@ export interface PhysicalRestoreRequest {
   /** Directory for the members of a chain until they are combined. */
   readonly staging: string;
   readonly goal: RecoveryGoal;
+  /** Instead of a target: the server that a new standby follows. */
+  readonly primary?: Primary | undefined;
   /** Where the WAL that leads on from the backup ends: recovery to `latest` has to get there. */
   readonly until: bigint;
   /** Of the plan; the result has them, too. */
@@ -45,9 +48,12 @@ export interface PhysicalRestoreResult {
   /** What was combined, the full one first; the label alone where it is a full one. */
   readonly members: readonly string[];
   readonly tablespaces: readonly { readonly name: string; readonly path: string }[];
-  /** `promoted` writes on a timeline of its own, `paused` waits for a word, `stopped` has shut down. */
-  readonly state: 'promoted' | 'paused' | 'stopped';
-  /** That it writes on, or would. */
+  /**
+   * `promoted` writes on a timeline of its own, `paused` waits for a word, `stopped` has shut down,
+   * `standby` has begun to stream, and is no longer quarantined.
+   */
+  readonly state: 'promoted' | 'paused' | 'stopped' | 'standby';
+  /** That it writes on, would, or follows. */
   readonly timeline: number;
   /** Where the last record that was replayed begins. */
   readonly redoneLsn: string | null;

@@ -12,6 +12,9 @@ const CONFIGURATION = [
   'pg_hba.conf',
   'pg_ident.conf',
 ] as const;
+export const STANDBY_SIGNAL = 'standby.signal';
+export const RECOVERY_SIGNAL = 'recovery.signal';
+const SIGNALS = [STANDBY_SIGNAL, RECOVERY_SIGNAL];
 const HEADER = `# A restored server in quarantine: it archives nothing, streams to and from nobody, and listens on
 # loopback only. Its own configuration lies in ${QUARANTINE}; to get it back:
 #   holdfast restore --release DIR
@@ -37,6 +40,8 @@ export async function quarantine(
   for (const name of CONFIGURATION) {
     await rename(join(directory, name), join(kept, name)).catch(ignoreMissing);
   }
+  // Of a standby's backup: it would follow, and not recover.
+  for (const name of SIGNALS) await rm(join(directory, name), { force: true });
   await write(join(directory, 'postgresql.conf'), HEADER);
   await write(join(directory, 'pg_hba.conf'), HEADER + ACCESS);
   await write(join(directory, 'pg_ident.conf'), HEADER);

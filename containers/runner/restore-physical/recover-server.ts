@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import { formatLsn, parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
 import type { ControlData } from './control-data.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
-import { QUARANTINE, writeQuarantineSettings } from './quarantine.ts';
+import { QUARANTINE, RECOVERY_SIGNAL, writeQuarantineSettings } from './quarantine.ts';
 import { followRecovery, type Recovery } from './recover.ts';
 import { recoverySettings } from './recovery-target.ts';
 import { ServerProcess } from './server-process.ts';
@@ -18,10 +18,7 @@ export interface ServerToRecover {
   readonly settings: Readonly<Record<string, string>>;
   readonly control: ControlData;
   /** @param seconds how long recovery took. */
-  describe(
-    recovery: Recovery & { readonly logFile: string },
-    seconds: number,
-  ): PhysicalRestoreResult;
+  describe(recovery: Recovery, seconds: number): PhysicalRestoreResult;
 }
 
 /**
@@ -38,17 +35,17 @@ export async function recoverServer(
   const began = Date.now();
   const onReplay = replayed(request, parseLsn(control.redoLsn));
   let current: Record<string, string> = { ...settings, ...recoverySettings(goal) };
-  await writeFile(join(directory, 'recovery.signal'), '', { mode: 0o600 });
+  await writeFile(join(directory, RECOVERY_SIGNAL), '', { mode: 0o600 });
   for (let starts = 1; ; starts += 1) {
     signal?.throwIfAborted();
     await writeQuarantineSettings(directory, current);
-    const server = await ServerProcess.start(programs, directory, serverEnvironment(environment));
+    const server = await ServerProcess.start(programs, directory, environment);
     try {
       const found = await followRecovery(server, goal.action, onReplay, signal);
       if ('state' in found) {
         assertReached(request, control, found);
         const seconds = (Date.now() - began) / 1000;
-        const result = describe({ ...found, logFile: server.logFile }, seconds);
+        const result = describe(found, seconds);
         if (found.state !== 'stopped') await whileRunning?.(result);
         return result;
       }
@@ -103,14 +100,6 @@ function assertReached(
       hint: `What was restored is kept. Look at the server's log, and at what ${QUARANTINE}/fetch-wal.sh says.`,
     },
   );
-}
-
-/** Nothing of ours that PostgreSQL takes for its own: PGPORT, PGDATA, PGOPTIONS. */
-function serverEnvironment(
-  environment: PhysicalRestoreRequest['environment'],
-): Record<string, string | undefined> {
-  const rest = Object.entries(environment).filter(([name]) => !name.startsWith('PG'));
-  return { ...Object.fromEntries(rest), LC_ALL: 'C', TZ: 'UTC' };
 }
 
 function unsettled(logFile: string): HoldfastError {

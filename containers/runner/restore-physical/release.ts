@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { settingIn } from './configuration-text.ts';
 import { readControlData } from './control-data.ts';
-import { assertQuarantined, endQuarantine, readKept, readMajor } from './quarantine.ts';
+import {
+  assertQuarantined,
+  endQuarantine,
+  RECOVERY_SIGNAL,
+  readKept,
+  readMajor,
+} from './quarantine.ts';
 import { findServerPrograms } from './server-programs.ts';
 
 export interface Released {
@@ -35,7 +41,7 @@ export async function release(directory: string, pgBin: string | undefined): Pro
   if (await isThere(join(directory, 'postmaster.pid'))) {
     throw refused(`A server runs on ${directory}, or was killed.`, 'Shut it down: pg_ctl stop');
   }
-  if (/recovery/.test(state) || (await isThere(join(directory, 'recovery.signal')))) {
+  if (/recovery/.test(state) || (await isThere(join(directory, RECOVERY_SIGNAL)))) {
     throw refused(
       `${directory} is still in recovery: under its own configuration it would not reach its target.`,
       'Start it and let it be promoted first: SELECT pg_wal_replay_resume()',

@@ -6,12 +6,15 @@ import { combineChain, stagingNeeds } from './combine-chain.ts';
 import { readControlData } from './control-data.ts';
 import { assertDiskRoom } from './disk-need.ts';
 import { writeFetchWalScript } from './fetch-wal-script.ts';
+import { followPrimary } from './follow-primary.ts';
 import { type LayOutSeconds, layOutFull } from './lay-out.ts';
 import { cipherBytes } from './member-streams.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
-import { noteRestored, quarantine, socketDirectory } from './quarantine.ts';
+import { preparePrimary } from './primary.ts';
+import { noteRestored, QUARANTINE, quarantine, socketDirectory } from './quarantine.ts';
+import type { Recovery } from './recover.ts';
 import { recoverServer } from './recover-server.ts';
-import { assertNotRoot } from './server-process.ts';
+import { assertNotRoot, LOG_FILE } from './server-process.ts';
 import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
 import { settingsFor } from './server-settings.ts';
 import { placeTablespaces, type TablespacePlace } from './tablespace-places.ts';
@@ -42,6 +45,9 @@ export async function restorePhysical(
     if (named) await assertClaimable(path, "tablespace's directory");
   }
   await assertDiskRoom(needsOf(request, newest, places));
+  if (request.primary !== undefined) {
+    await preparePrimary(request.primary, newest.source.systemIdentifier);
+  }
   const claimed = [await claimDirectory(directory, 'data directory')];
   try {
     for (const { path, named } of places) {
@@ -49,26 +55,33 @@ export async function restorePhysical(
     }
     const seconds = await layOut(request, programs, places);
     const prepared = await prepareStart(request, newest, programs);
-    return await recoverServer(request, {
-      programs,
-      ...prepared,
-      describe: (recovery, recover) => ({
-        directory,
-        label: newest.label,
-        members: request.members.map(({ label }) => label),
-        tablespaces: places.map(({ name, path }) => ({ name, path })),
-        state: recovery.state,
-        timeline: recovery.timeline ?? prepared.control.timeline,
-        redoneLsn: recovery.redoneLsn ?? null,
-        lastCommit: recovery.lastCommit ?? null,
-        stoppedAt: recovery.stoppedAt ?? null,
-        port: request.port,
-        socketDirectory: socketDirectory(directory),
-        logFile: recovery.logFile,
-        warnings: [...request.warnings, ...prepared.warnings],
-        seconds: { ...seconds, recover, total: (Date.now() - began) / 1000 },
-      }),
+    const { control } = prepared;
+    const result = (recovery: Recovered, recover: number): PhysicalRestoreResult => ({
+      directory,
+      label: newest.label,
+      members: request.members.map(({ label }) => label),
+      tablespaces: places.map(({ name, path }) => ({ name, path })),
+      state: recovery.state,
+      timeline: recovery.timeline ?? control.timeline,
+      redoneLsn: recovery.redoneLsn ?? null,
+      lastCommit: recovery.lastCommit ?? null,
+      stoppedAt: recovery.stoppedAt ?? null,
+      port: request.port,
+      socketDirectory: socketDirectory(directory),
+      logFile: join(directory, QUARANTINE, LOG_FILE),
+      warnings: [...request.warnings, ...prepared.warnings],
+      seconds: { ...seconds, recover, total: (Date.now() - began) / 1000 },
     });
+    const { settings } = prepared;
+    if (request.primary === undefined) {
+      return await recoverServer(request, { programs, settings, control, describe: result });
+    }
+    const { primary, environment } = request;
+    const started = Date.now();
+    const follow = { programs, directory, primary, settings, environment, signal };
+    const { lsn, timeline } = await followPrimary(follow);
+    const end = { state: 'standby', redoneLsn: lsn, timeline } as const;
+    return result(end, (Date.now() - started) / 1000);
   } catch (error) {
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
@@ -115,6 +128,10 @@ async function layOut(
   return await combineChain(work, members, staging);
 }
 
+/** How recovery, or following, came to its end. */
+type Recovered = Pick<PhysicalRestoreResult, 'state'> &
+  Partial<Pick<Recovery, 'redoneLsn' | 'lastCommit' | 'stoppedAt' | 'timeline'>>;
+
 interface PreparedStart {
   readonly settings: Readonly<Record<string, string>>;
   readonly control: Awaited<ReturnType<typeof readControlData>>;
@@ -145,6 +162,7 @@ async function prepareStart(
     // The last one is not whole: the server went on writing into it.
     own: own.slice(0, -1),
     segments: goal.target.is !== 'immediate' || own.length === 0,
+    standby: request.primary !== undefined,
   });
   await noteRestored(directory, {
     cluster: newest.cluster,

@@ -7,7 +7,8 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import { QUARANTINE } from './quarantine.ts';
 import type { ServerPrograms } from './server-programs.ts';
 
-const LOG_FILE = 'server.log';
+/** In the quarantine's directory. */
+export const LOG_FILE = 'server.log';
 const LOOK_MS = 100;
 const KEPT_LINES = 15;
 
@@ -44,7 +45,7 @@ export class ServerProcess {
       const { size } = await log.stat();
       // A group of its own: Ctrl-C on the terminal is for us, who then stop it.
       const child = spawn(join(programs.directory, 'postgres'), ['-D', directory], {
-        env: { ...environment },
+        env: serverEnvironment(environment),
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
       });
@@ -110,6 +111,14 @@ export class ServerProcess {
       await file.close();
     }
   }
+}
+
+/** Nothing of ours that PostgreSQL takes for its own: PGPORT, PGDATA, PGOPTIONS. */
+function serverEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const rest = Object.entries(environment).filter(([name]) => !name.startsWith('PG'));
+  return { ...Object.fromEntries(rest), LC_ALL: 'C', TZ: 'UTC' };
 }
 
 /** PostgreSQL refuses to run as root. @throws HoldfastError RESTORE_REFUSED */

@@ -4,6 +4,7 @@ import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { nextSegment, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { DATA } from '../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
 import { walVault } from '../../vault/wal/real-wal.ts';
@@ -32,7 +33,10 @@ beforeAll(async () => {
   server = await startLoneServer({ run, certificates }, 'source');
   host = await startRestoreHost(run, vault);
   await server.query('CREATE TABLE invoice (id int)');
+  // As in the directory of a standby, which backups are taken from.
+  await server.exec(['touch', `${DATA}/standby.signal`]);
   older = await takeBase(server, vault, { label: '20261120T040000Z-physical-full-8a4b0d' });
+  await server.exec(['rm', `${DATA}/standby.signal`]);
   const archive = new WalArchive(
     server,
     walVault(vault, { systemIdentifier: older.source.systemIdentifier }),
@@ -154,6 +158,40 @@ kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
     expect(control.stdout).toMatch(/cluster state: +in archive recovery/);
     expect((await host.run(['ls', `${HOME}/gap/pg_wal`])).stdout).not.toMatch(/^00000002/m);
   });
+});
+
+test('a new standby takes from the vault what its primary no longer has, and streams', async () => {
+  const uri = server.uri.replace('verify-full', 'require');
+  const answer = await host.holdfast(
+    [
+      ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--label', older.label],
+      ...['--standby', '--slot', 'new_standby', '--directory', `${HOME}/standby`],
+    ],
+    { env: { HOLDFAST_RESTORE_URI: uri } },
+  );
+  expect(answer.stderr).not.toContain('error');
+  expect(answer.exitCode).toBe(0);
+  expect(answer.stdout).toContain('streams timeline 1 from 0/');
+  await server.query('INSERT INTO late VALUES (8)');
+  // Until it has what was committed while it was down.
+  const script = `until psql -XAtc "SELECT 'there' FROM late WHERE id = 8" postgres | grep there; do sleep 0.1; done
+psql -XAtc "SELECT pg_is_in_recovery(), status, slot_name FROM pg_stat_wal_receiver" postgres`;
+  expect(await host.serve(`${HOME}/standby`, ['sh', '-c', script])).toBe(
+    'there\nt|streaming|new_standby',
+  );
+  const { rows } = await server.query(
+    'SELECT slot_name, restart_lsn IS NOT NULL AS holds FROM pg_replication_slots',
+  );
+  expect(rows).toEqual([{ slot_name: 'new_standby', holds: true }]);
+  const { stdout } = await host.run([
+    'sh',
+    '-c',
+    `cd ${HOME}/standby; cat *.conf; stat -c %a *.pgpass`,
+  ]);
+  expect(stdout).toContain('primary_conninfo');
+  expect(stdout).not.toContain('p@ss');
+  expect(stdout).toMatch(/^600$/m);
+  expect(stdout).not.toContain('holdfast-quarantine');
 });
 
 describe('a target that cannot be reached is refused, with the range that can', () => {

@@ -114,8 +114,8 @@ export function restoreHostIn(
     const port = await freePort();
     // By itself, as a person would start it: what keeps it quarantined lies in the directory.
     const script = `export PATH=${bin}:$PATH PGPORT=$2 PGUSER=postgres; data=$1; shift 2
-pg_ctl -D "$data" -w -t 60 -o "-p $PGPORT" -l /tmp/served.log start >/tmp/served.out 2>&1 || { cat /tmp/served.log >&2; exit 1; }
-PGHOST=$(sed -n 5p "$data/postmaster.pid") "$@"; status=$?
+pg_ctl -D "$data" -w -t 60 -o "-p $PGPORT -c ssl=off -c unix_socket_directories=/tmp" -l /tmp/served.log start >/tmp/served.out 2>&1 || { cat /tmp/served.log >&2; exit 1; }
+PGHOST=/tmp "$@"; status=$?
 pg_ctl -D "$data" -w -m fast stop >/tmp/served.out 2>&1
 exit $status`;
     const answer = await inside(['sh', '-c', script, 'sh', directory, String(port), ...command]);
