@@ -1,3 +1,4 @@
+import { DescribeTaskDefinitionCommand, ECSClient } from '@aws-sdk/client-ecs';
 import {
   DecryptCommand,
   GenerateDataKeyCommand,
@@ -18,6 +19,7 @@ import {
   backupRoleName,
   restoreRoleName,
   startTaskFunctionName,
+  taskFamily,
 } from '../../contract/environment-names.ts';
 import { artifactKey } from '../../contract/vault-keys.ts';
 import { type Identity, type LocalCloud, startLocalCloud } from './local-cloud.ts';
@@ -51,12 +53,45 @@ test('the bucket has Object Lock, and a locked version outlives its administrato
   );
 });
 
+test('each cluster has its image, whole, its server and its password, as they are', async () => {
+  const servers = { orders: cloud, billing: { ...cloud, empty: cloud.standby } };
+  const printed = lookAround(cloud, servers);
+  const [primary, standby] = [cloud.primary, cloud.standby].map(({ uri }) =>
+    uri.replaceAll("'", '%27'),
+  );
+  for (const name of ['orders', 'billing']) {
+    const block = printed
+      .slice(printed.indexOf(`  # ${name}\n`))
+      .split('\n')
+      .slice(1, 4);
+    expect(block[0]).toBe(`  export IMAGE='${cloud.image}'`);
+    expect(block[1]).toBe(`  export HOLDFAST_RESTORE_URI='${primary}'`);
+    expect(block[2]).toContain(`"$IMAGE" holdfast restore --cluster ${name} `);
+  }
+  expect(printed).toContain(`  billing, empty: psql '${standby}`);
+  const [, password = ''] = /orders, the password as it is: (.*)/.exec(printed) ?? [];
+  expect(new URL(cloud.primary.uri).password).toBe(
+    new URL(`x://:${encodeURIComponent(password)}@h`).password,
+  );
+});
+
+test("a task definition names its image, as README's line asks for it", async () => {
+  const { admin } = cloud.principals;
+  const endpoint = admin.environment.AWS_ENDPOINT_URL_ECS ?? '';
+  const ecs = new ECSClient({ ...connection(admin), endpoint });
+  const family = taskFamily('local', 'orders');
+  const { taskDefinition } = await ecs.send(
+    new DescribeTaskDefinitionCommand({ taskDefinition: family }),
+  );
+  expect(taskDefinition?.containerDefinitions?.[0]?.image).toBe(cloud.image);
+});
+
 test('what is printed for a restore runs as it stands, under the restore role', async () => {
   const [, printed = ''] = lookAround(cloud).split('under the restore role, paste');
   expect(printed).toContain(cloud.principals.restore.secretAccessKey);
   const script = printed.split('\n').filter((line) => /^ {2}(export|podman) /.test(line));
   const answer = await execa('bash', ['-c', script.join('\n')], { reject: false, input: '' });
-  expect(answer.stderr).toContain('BACKUP_UNKNOWN: The vault holds no logical backup of');
+  expect(answer.stderr).toContain('BACKUP_UNKNOWN: The cluster "orders" has no backup yet.');
 }, 60_000);
 
 test('the backup role writes below its cluster, and neither elsewhere nor reads nor deletes', async () => {

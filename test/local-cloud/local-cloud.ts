@@ -64,8 +64,10 @@ export interface LocalCloud {
   readonly account: string;
   readonly bucket: string;
   readonly s3Endpoint: string;
-  /** What the tasks run. */
+  /** What the first cluster's tasks run. */
   readonly image: string;
+  /** What a cluster's tasks run. */
+  imageOf(cluster: string): Promise<string>;
   /** Names the run's containers and volumes. */
   readonly run: string;
   /** The local authority's certificate, on the host. */
@@ -200,6 +202,7 @@ function faceOf(
     bucket: started.bucket,
     s3Endpoint: endpoints.AWS_ENDPOINT_URL_S3,
     image,
+    imageOf: (cluster) => imageOf(cluster),
     run: run.id,
     caFile,
     certificates: started.certificates,

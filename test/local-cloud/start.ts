@@ -278,7 +278,7 @@ async function buildImages(
 ): Promise<void> {
   for (const hash of assembly.images.keys()) {
     const image = await images.build(hash);
-    say(`the task's image is built (${image.slice(0, 40)}…)`);
+    say(`the task's image is built (${image})`);
   }
 }
 

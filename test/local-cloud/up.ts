@@ -1,5 +1,5 @@
 /**
- * `npm run local-cloud [-- ENVIRONMENT]`: starts the local cloud with one environment's file, says how
+ * `npm run local-cloud [-- ENVIRONMENT [--empty]]`: starts the local cloud with one environment's file, says how
  * to look around, and stays until Ctrl-C.
  */
 import { parseArgs } from 'node:util';
@@ -7,24 +7,30 @@ import { EnvironmentError } from '../../infra/environment-problems.ts';
 import { loadEnvironment } from '../../infra/load-environment.ts';
 import { environmentDirectory } from './environment-directory.ts';
 import { startLocalCloud } from './local-cloud.ts';
-import { lookAround, type SourceServers } from './look-around.ts';
+import { type ClusterServers, lookAround } from './look-around.ts';
 
-const HELP = `npm run local-cloud [-- [--environment] NAME]
+const HELP = `npm run local-cloud [-- [--environment] NAME] [--empty]
 
   NAME    the environment to deploy, infra/environments/NAME.ts; without it, local.
           Each of its clusters gets a primary and a standby, of PostgreSQL 15, 17 or 18.
+  --empty an empty server beside each cluster's, to restore --all into.
   --help  this
 
 It stays until Ctrl-C, and then nothing is left of it.`;
 
-const name = environmentName();
+const { name, empty: isWanted } = whatToStart();
 try {
-  const { clusters } = await loadEnvironment(name, environmentDirectory(name));
+  const { clusters } = await loadEnvironment(name, environmentDirectory(name), {
+    what: 'The environment',
+    option: '--environment ',
+  });
   const cloud = await startLocalCloud({ environment: name, log: console.log });
-  const servers: Record<string, SourceServers> = {};
+  const servers: Record<string, ClusterServers> = {};
   for (const [index, { name: cluster }] of clusters.entries()) {
     // The first cluster's are there from the start.
-    servers[cluster] = index === 0 ? cloud : await cloud.startSource(cluster);
+    const { primary, standby } = index === 0 ? cloud : await cloud.startSource(cluster);
+    const empty = isWanted ? await cloud.startEmptyServer(`empty-${cluster}`, cluster) : undefined;
+    servers[cluster] = { primary, standby, empty, image: await cloud.imageOf(cluster) };
   }
   console.log(lookAround(cloud, servers));
   // The servers are processes of their own: something has to keep this one alive.
@@ -35,11 +41,15 @@ try {
   process.exitCode = 1;
 }
 
-function environmentName(): string {
+function whatToStart(): { readonly name: string; readonly empty: boolean } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { environment: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        environment: { type: 'string' },
+        empty: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
     if (values.help) {
       console.log(HELP);
@@ -50,7 +60,7 @@ function environmentName(): string {
       ...positionals,
     ];
     if (names.length > 1) throw new Error(`One environment at a time, not ${names.join(', ')}.`);
-    return names[0] ?? 'local';
+    return { name: names[0] ?? 'local', empty: values.empty };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${HELP}`);
     process.exit(2);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Model, TaskDefinitionModel } from '../model.ts';
 import { authorize, type Caller } from './authorize.ts';
+import { taskImage } from './images.ts';
 import { ServiceError } from './service-error.ts';
 import type { Task, TaskOverrides, TaskRequest, Tasks } from './tasks.ts';
 
@@ -135,13 +136,14 @@ export class Ecs {
     });
     const { arn, family, container } = this.definition(input.taskDefinition);
     const { name, log } = container;
+    const image = taskImage(container.image);
     const options = { 'awslogs-group': log?.group, 'awslogs-stream-prefix': log?.streamPrefix };
     const logConfiguration = { logDriver: 'awslogs', options };
     return {
       taskDefinition: {
         taskDefinitionArn: arn,
         family,
-        containerDefinitions: [{ name, ...(log === undefined ? {} : { logConfiguration }) }],
+        containerDefinitions: [{ name, image, ...(log === undefined ? {} : { logConfiguration }) }],
       },
     };
   }

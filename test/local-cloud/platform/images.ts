@@ -17,6 +17,11 @@ const BASES = new Map([
 /** What runc needs here, at build as at run. */
 export const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];
 
+/** What podman knows an asset's image by. */
+export function taskImage(hash: string): string {
+  return `localhost/holdfast-task:${hash}`;
+}
+
 /** Builds the templates' image assets, each once; an image that exists is taken as it is. */
 export class Images {
   private readonly assets: ReadonlyMap<string, ImageAsset>;
@@ -40,7 +45,7 @@ export class Images {
   private async make(hash: string): Promise<string> {
     const asset = this.assets.get(hash);
     if (asset === undefined) throw new Error(`No image asset ${hash} was synthesized.`);
-    const name = `localhost/holdfast-task:${hash}`;
+    const name = taskImage(hash);
     const logFile = join(this.directory, 'image-build.log');
     const existing = await execa('podman', ['image', 'exists', name], { reject: false });
     if (existing.exitCode === 0) {
