@@ -16,7 +16,10 @@ export const EnvironmentVariable = {
   SpoolDirectory: 'HOLDFAST_SPOOL_DIRECTORY',
   /** Task: `ClusterOptions` as JSON. */
   ClusterOptions: 'HOLDFAST_CLUSTER_OPTIONS',
-  /** Task: `stream-wal` of the one that streams WAL for as long as it lives; not set: it has a request. */
+  /**
+   * Task: `stream-wal` of the one that streams WAL for as long as it lives, `probe-wal` of the one that
+   * looks how much a slot holds back; not set: it has a request.
+   */
   Action: 'HOLDFAST_ACTION',
   /** Streamer: name of the DynamoDB table of leases. */
   LeaseTable: 'HOLDFAST_LEASE_TABLE',
@@ -88,6 +91,9 @@ export function readOptionalListVariable(
 
 /** What `HOLDFAST_ACTION` says of the task that streams WAL. */
 export const STREAM_WAL = 'stream-wal';
+
+/** What `HOLDFAST_ACTION` says of the task that looks how much WAL the servers hold back. */
+export const PROBE_WAL = 'probe-wal';
 
 /** Name of the container in every task definition that `start-task` overrides. */
 export const RUNNER_CONTAINER = 'runner';

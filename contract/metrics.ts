@@ -21,6 +21,14 @@ export const Metric = {
   WalGaps: 'WalGaps',
   /** 1 while the streamer receives WAL, 0 while it tries to. */
   WalStreaming: 'WalStreaming',
+  /** WAL that the cluster's slot holds back, on the server where it is most. Bytes. */
+  WalRetainedBytes: 'WalRetainedBytes',
+  /** The same as a part of `max_slot_wal_keep_size`; 0 on a server without that limit. Percent. */
+  WalRetainedPercent: 'WalRetainedPercent',
+  /** Servers whose slot has lost WAL, or was dropped before the disk filled up. */
+  WalSlotsLost: 'WalSlotsLost',
+  /** Servers that could not be asked how much they hold back. */
+  WalServersUnseen: 'WalServersUnseen',
 } as const;
 
 export type Metric = (typeof Metric)[keyof typeof Metric];

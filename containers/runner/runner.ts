@@ -1,7 +1,10 @@
+import { EnvironmentVariable, PROBE_WAL } from '../../contract/environment-variables.ts';
 import { asHoldfastError, HoldfastError } from '../../contract/errors.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import { TASK_FAILED } from '../../contract/last-words.ts';
 import { createLog, type Log } from './log.ts';
+import { readProbeConfiguration } from './probe-wal/probe-configuration.ts';
+import { probeWal } from './probe-wal/probe-wal.ts';
 import { runBackup } from './run-backup.ts';
 import {
   isStreamer,
@@ -25,6 +28,10 @@ async function main(log: Log): Promise<ExitCode> {
     });
   }
   try {
+    if (process.env[EnvironmentVariable.Action] === PROBE_WAL) {
+      await probeWal(readProbeConfiguration(process.env), log);
+      return ExitCode.Ok;
+    }
     if (isStreamer(process.env)) {
       const streamer = readStreamerConfiguration(process.env);
       log.info('streamer started', { cluster: streamer.cluster });

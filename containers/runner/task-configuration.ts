@@ -2,6 +2,7 @@ import { type ClusterOptions, parseClusterOptions } from '../../contract/cluster
 import {
   type EnvironmentSource,
   EnvironmentVariable,
+  PROBE_WAL,
   readVariable,
   STREAM_WAL,
 } from '../../contract/environment-variables.ts';
@@ -51,7 +52,9 @@ export function isStreamer(from: EnvironmentSource): boolean {
   throw new HoldfastError(
     'ENVIRONMENT_INVALID',
     `The environment variable ${EnvironmentVariable.Action} is "${action}".`,
-    { hint: `It is ${STREAM_WAL}, or not set: deploy the stacks of the image's version.` },
+    {
+      hint: `It is ${STREAM_WAL}, ${PROBE_WAL} or not set: deploy the stacks of the image's version.`,
+    },
   );
 }
 

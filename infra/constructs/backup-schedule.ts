@@ -24,19 +24,23 @@ export interface ScheduleGroupProps {
 
 /** An environment's schedules together, and the role they invoke the function with. */
 export class ScheduleGroup extends Construct {
+  /** Stands for the group in a template, which is there once this is resolved. */
   readonly name: string;
+  /** The same as text. */
+  readonly groupName: string;
   readonly role: IRole;
   readonly startTask: IFunction;
 
   constructor(scope: Construct, id: string, props: ScheduleGroupProps) {
     super(scope, id);
-    const group = new CfnScheduleGroup(this, 'Group', { name: resourceName(props.environment) });
+    this.groupName = resourceName(props.environment);
+    const group = new CfnScheduleGroup(this, 'Group', { name: this.groupName });
     this.name = group.ref;
     this.startTask = props.startTask;
     const groupArn = Stack.of(this).formatArn({
       service: 'scheduler',
       resource: 'schedule-group',
-      resourceName: resourceName(props.environment),
+      resourceName: this.groupName,
     });
     this.role = new Role(this, 'Role', {
       description: `Holdfast ${props.environment}: lets schedules start tasks`,

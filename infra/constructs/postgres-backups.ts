@@ -18,6 +18,7 @@ import type { ResolvedCluster } from '../resolved-environment.ts';
 import { withoutUndefined } from '../without-undefined.ts';
 import { BackupRole } from './backup-role.ts';
 import { BackupSchedule, ScheduleGroup } from './backup-schedule.ts';
+import { ClusterWal } from './cluster-wal.ts';
 import { ExecutionRole } from './execution-role.ts';
 import { LeaseTable } from './lease-table.ts';
 import { Network, type NetworkProps } from './network.ts';
@@ -27,7 +28,6 @@ import { RestoreRole } from './restore-role.ts';
 import { RunnerTask, type RunnerTaskProps } from './runner-task.ts';
 import { StartTaskFunction } from './start-task-function.ts';
 import { TaskStoppedFunction } from './task-stopped-function.ts';
-import { WalStreamer } from './wal-streamer.ts';
 import { watchFunctions } from './watch-functions.ts';
 
 export interface PostgresBackupsProps extends NetworkProps, NotificationOptions {
@@ -47,6 +47,8 @@ interface ClusterBackups {
   readonly role: BackupRole;
   readonly retired: boolean;
   readonly logGroup: LogGroup;
+  /** What all tasks of the cluster have in common. */
+  readonly ofTasks: Omit<RunnerTaskProps, 'family' | 'size' | 'logGroup'>;
 }
 
 /**
@@ -126,6 +128,7 @@ export class PostgresBackups extends Construct {
       logGroup: this.newLogGroup('TaskStoppedLog'),
       taskLogGroups: backups.map(({ logGroup }) => logGroup),
     });
+    this.addWal(backups, schedules);
     watchFunctions(this, environment, this);
     if (notify.length === 0) {
       Annotations.of(this).addWarningV2(
@@ -169,27 +172,27 @@ export class PostgresBackups extends Construct {
       size: cluster,
       logGroup,
     });
-    for (const part of [role, logGroup, task, ...this.addStreamer(cluster, ofTasks)]) {
+    for (const part of [role, logGroup, task]) {
       Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
     }
     this.publishState(cluster);
-    return { task, role, retired: cluster.retired, logGroup };
+    return { task, role, retired: cluster.retired, logGroup, ofTasks };
   }
 
-  /** What streams the cluster's WAL, if anything does. */
-  private addStreamer(
-    cluster: ResolvedCluster,
-    ofTasks: Omit<RunnerTaskProps, 'family' | 'size' | 'logGroup'>,
-  ): Construct[] {
+  /** What streams the clusters' WAL, and looks after that. */
+  private addWal(backups: readonly ClusterBackups[], schedules: ScheduleGroup): void {
     const { leaseTable, ecsCluster, network } = this;
-    if (cluster.wal === undefined || leaseTable === undefined || !isStreamed(cluster)) return [];
-    const logGroup = this.newLogGroup(`WalLog-${cluster.name}`);
-    const streamer = new WalStreamer(this, `Wal-${cluster.name}`, {
-      ...ofTasks,
-      ...{ logGroup, leaseTable, ecsCluster, network },
-      wal: cluster.wal,
-    });
-    return [logGroup, streamer];
+    for (const { ofTasks } of backups) {
+      const { cluster } = ofTasks;
+      if (cluster.wal === undefined || leaseTable === undefined || !isStreamed(cluster)) continue;
+      const logGroup = this.newLogGroup(`WalLog-${cluster.name}`);
+      const wal = new ClusterWal(this, `Wal-${cluster.name}`, {
+        ...{ ...ofTasks, logGroup, leaseTable, ecsCluster, network, schedules },
+        topic: this.notifications.topic,
+        wal: cluster.wal,
+      });
+      for (const part of [logGroup, wal]) Tags.of(part).add(EnvironmentTag.Cluster, cluster.name);
+    }
   }
 
   private addSchedules(clusters: readonly ResolvedCluster[]): ScheduleGroup {

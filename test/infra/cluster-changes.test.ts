@@ -29,7 +29,16 @@ const RETIRED = withClusters(ORDERS, BILLING, { ...LEGACY, retired: true });
 const KNOWS_ALL = ['AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::IAM::Role', 'AWS::Lambda::Function'];
 
 /** What a cluster has besides, whose WAL is streamed; a retired one is no longer. */
-const OF_A_STREAMER = ['AWS::ECS::Service', 'AWS::ECS::TaskDefinition', 'AWS::Logs::LogGroup'];
+const OF_A_STREAMER = [
+  ...Array<string>(5).fill('AWS::CloudWatch::Alarm'),
+  'AWS::ECS::Service',
+  // Its own, and its probe's.
+  'AWS::ECS::TaskDefinition',
+  'AWS::ECS::TaskDefinition',
+  'AWS::IAM::Role',
+  'AWS::Logs::LogGroup',
+  'AWS::Scheduler::Schedule',
+];
 
 /** Everything that one cluster has in the backup stack. */
 const OF_A_CLUSTER = [

@@ -31,9 +31,9 @@ describe("in somebody's own stack", () => {
     });
     expect(resources(template, 'AWS::S3::Bucket')).toHaveLength(1);
     expect(resources(template, 'AWS::KMS::Alias')).toHaveLength(3);
-    // A backup's each, and a streamer's.
-    expect(resources(template, 'AWS::ECS::TaskDefinition')).toHaveLength(3);
-    expect(resources(template, 'AWS::Scheduler::Schedule')).toHaveLength(2);
+    // A backup's each, a streamer's and a probe's.
+    expect(resources(template, 'AWS::ECS::TaskDefinition')).toHaveLength(4);
+    expect(resources(template, 'AWS::Scheduler::Schedule')).toHaveLength(3);
     // A parameter of the same stack has no value yet when CloudFormation looks it up.
     const parameters = Object.values(template.toJSON().Parameters ?? {}) as { Default: string }[];
     expect(parameters.filter(({ Default }) => Default.startsWith('/holdfast'))).toEqual([]);

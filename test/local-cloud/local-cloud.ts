@@ -1,7 +1,11 @@
 import tls from 'node:tls';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { restoreRoleName, streamerName } from '../../contract/environment-names.ts';
+import {
+  probeScheduleName,
+  restoreRoleName,
+  streamerName,
+} from '../../contract/environment-names.ts';
 import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
 import type { Model } from './model.ts';
 import { type OneTimeSchedule, OneTimeSchedules } from './one-time-schedules.ts';
@@ -113,6 +117,11 @@ export interface LocalCloud {
   failRunTask(...faults: readonly RunTaskFault[]): void;
   /** What streams a cluster's WAL. @default the first cluster's */
   streamer(cluster?: string): Streamer;
+  /**
+   * Fires the schedule of the probe that looks how much WAL a cluster's slot holds back.
+   * @returns the task's ARN
+   */
+  fireProbe(cluster?: string): Promise<string>;
   /** Tasks that were started, but for the streamers', oldest first. */
   taskArns(): readonly string[];
   /** What ECS told of a task that has stopped, and what the rule's function answered. */
@@ -254,6 +263,8 @@ function faceOf(
     },
     streamer: (cluster = started.firstCluster) =>
       streamerFace(platform, streamerName(environment, cluster)),
+    fireProbe: (cluster = started.firstCluster) =>
+      scheduler.fireTask(scheduler.named(probeScheduleName(cluster))),
     taskArns: () =>
       platform.tasks.list().flatMap(({ arn, group }) => (group === undefined ? [arn] : [])),
     stopOf: async (arn) => {

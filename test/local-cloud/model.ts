@@ -93,12 +93,22 @@ export interface FunctionModel {
 export interface ScheduleModel {
   readonly name: string;
   readonly arn: string;
+  /** A function, or an ECS cluster to run a task in. */
   readonly targetArn: string;
+  /** What is run in an ECS cluster, as RunTask takes it. */
+  readonly task?: TaskTarget;
   readonly roleArn: string;
-  /** The target's input, with Scheduler's placeholders still in it. */
+  /** The target's input, with Scheduler's placeholders still in it; a task has none. */
   readonly input: string;
   readonly expression: string;
   readonly enabled: boolean;
+}
+
+export interface TaskTarget {
+  readonly taskDefinition: string;
+  readonly launchType: string;
+  readonly subnets: readonly string[];
+  readonly propagateTags: string;
 }
 
 /** What an event has to have: lists of values or operators, in the event's own shape. */

@@ -1,3 +1,4 @@
+import { ECSClient, type PropagateTags, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { Model, ScheduleModel } from './model.ts';
 import type { FunctionAnswer } from './platform/functions.ts';
@@ -18,6 +19,7 @@ export interface FireOptions {
 export class Scheduler {
   private readonly model: Model;
   private readonly principals: Principals;
+  /** Where both Lambda and ECS answer. */
   private readonly endpoint: string;
 
   constructor(model: Model, principals: Principals, endpoint: string) {
@@ -40,17 +42,16 @@ export class Scheduler {
     );
   }
 
+  /** The schedule of that name, as it was deployed. */
+  named(name: string): ScheduleModel {
+    const schedule = this.model.schedules.find((each) => each.name === name);
+    if (schedule !== undefined) return schedule;
+    const names = this.model.schedules.map((each) => each.name).join(', ');
+    throw new Error(`No schedule ${name} was deployed; there are: ${names}.`);
+  }
+
   async fire(schedule: ScheduleModel, options: FireOptions = {}): Promise<FunctionAnswer> {
-    const role = this.principals.forArn(schedule.roleArn);
-    if (!role.trusts.includes('scheduler.amazonaws.com')) {
-      throw new Error(`${role.name} does not let EventBridge Scheduler assume it.`);
-    }
-    const client = new LambdaClient({
-      endpoint: this.endpoint,
-      region: this.model.region,
-      credentials: role.keys,
-      maxAttempts: 1,
-    });
+    const client = new LambdaClient(this.connection(schedule));
     const { Payload, FunctionError } = await client.send(
       new InvokeCommand({
         FunctionName: schedule.targetArn,
@@ -59,6 +60,32 @@ export class Scheduler {
     );
     const payload = Buffer.from(Payload ?? []).toString('utf8');
     return FunctionError === undefined ? { payload } : { payload, functionError: 'Unhandled' };
+  }
+
+  /** Fires a schedule that starts a task. @returns the task's ARN */
+  async fireTask(schedule: ScheduleModel): Promise<string> {
+    const { task, targetArn: cluster } = schedule;
+    if (task === undefined) throw new Error(`${schedule.name} starts no task.`);
+    const { taskDefinition, subnets } = task;
+    const { tasks = [] } = await new ECSClient(this.connection(schedule)).send(
+      new RunTaskCommand({
+        ...{ cluster, taskDefinition },
+        launchType: task.launchType as 'FARGATE',
+        propagateTags: task.propagateTags as PropagateTags,
+        networkConfiguration: { awsvpcConfiguration: { subnets: [...subnets] } },
+      }),
+    );
+    return tasks[0]?.taskArn ?? 'none was started';
+  }
+
+  /** Under the schedule's own role. */
+  private connection(schedule: ScheduleModel) {
+    const role = this.principals.forArn(schedule.roleArn);
+    if (!role.trusts.includes('scheduler.amazonaws.com')) {
+      throw new Error(`${role.name} does not let EventBridge Scheduler assume it.`);
+    }
+    const { region } = this.model;
+    return { endpoint: this.endpoint, region, credentials: role.keys, maxAttempts: 1 };
   }
 }
 

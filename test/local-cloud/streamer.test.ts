@@ -1,15 +1,23 @@
+import { readFileSync } from 'node:fs';
 import {
   DeleteItemCommand,
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildClusterOptions, parseClusterOptions } from '../../contract/cluster-options.ts';
 import { backupRoleName } from '../../contract/environment-names.ts';
 import { EnvironmentVariable } from '../../contract/environment-variables.ts';
-import { type LocalCloud, startLocalCloud } from './local-cloud.ts';
+import { walPrefix } from '../../contract/wal-keys.ts';
+import { walSlotName } from '../../contract/wal-slot.ts';
+import { type Identity, type LocalCloud, startLocalCloud } from './local-cloud.ts';
 import { podman } from './servers/container.ts';
+import type { PostgresServer } from './servers/postgres.ts';
 import { waitUntil } from './servers/wait-until.ts';
+
+const SLOT = walSlotName('local-physical', 'orders');
 
 let cloud: LocalCloud;
 beforeAll(async () => {
@@ -19,20 +27,39 @@ afterAll(() => cloud.stop(), 60_000);
 
 describe('the service of a streamer', () => {
   test('runs its container, told to stream, and where its lease lies', async () => {
-    let variables: string[] = [];
-    await waitUntil(
-      async () => {
-        const { containerName } = await cloud.streamer().task();
-        const format = ['--format', '{{json .Config.Env}}'];
-        const { stdout } = await podman(['inspect', ...format, containerName]);
-        variables = JSON.parse(stdout) as string[];
-        return true;
-      },
-      { what: 'a container that is there to be asked', timeoutMs: 60_000 },
-    );
+    const { containerName } = await cloud.streamer().task();
+    const format = ['--format', '{{json .Config.Env}}'];
+    const { stdout } = await podman(['inspect', ...format, containerName]);
+    const variables = JSON.parse(stdout) as string[];
     expect(variables).toContain(`${EnvironmentVariable.Action}=stream-wal`);
     expect(variables).toContain(`${EnvironmentVariable.LeaseTable}=${leaseTable()}`);
     expect(variables).toContain(`${EnvironmentVariable.Cluster}=orders`);
+  });
+
+  test('takes its lease, makes its slot on each server, and puts WAL into the vault', async () => {
+    const streamer = cloud.streamer();
+    const { owner } = await streamer.waitForLine(({ event }) => event === 'lease taken');
+    const client = new DynamoDBClient(connection(cloud.principals.admin));
+    const { Item } = await client.send(new GetItemCommand(key('orders')));
+    client.destroy();
+    expect(Item).toMatchObject({ owner: { S: owner } });
+    await streamer.waitForLine(({ event }) => event === 'streaming');
+    const ask = async (server: PostgresServer) =>
+      (
+        await server.query(
+          `select wal_status, active from pg_replication_slots where slot_name = '${SLOT}'`,
+        )
+      ).rows;
+    await waitUntil(async () => (await ask(cloud.standby)).length === 1, {
+      what: 'the slot on the standby',
+      timeoutMs: 30_000,
+    });
+    expect(await ask(cloud.primary)).toEqual([{ wal_status: 'reserved', active: true }]);
+    await cloud.primary.query('select pg_switch_wal()');
+    await waitUntil(async () => (await walFiles()).some((name) => /\/[0-9A-F]{24}$/.test(name)), {
+      what: 'a whole segment in the vault',
+      timeoutMs: 30_000,
+    });
   });
 
   test('has another started when its task was killed, and none once it is stopped', async () => {
@@ -41,6 +68,7 @@ describe('the service of a streamer', () => {
     await streamer.kill();
     const after = await streamer.task();
     expect(after.arn).not.toBe(before.arn);
+    expect(after.pid).not.toBe(before.pid);
     await streamer.stop();
     const count = streamer.taskCount;
     expect(count).toBeGreaterThan(1);
@@ -56,20 +84,12 @@ describe('the service of a streamer', () => {
 });
 
 test("a streamer's lease is its own cluster's, and no other's", async () => {
-  const { accessKeyId, secretAccessKey, environment } = cloud.asRole(
-    backupRoleName('local-physical', 'fifteen'),
-  );
-  const client = new DynamoDBClient({
-    endpoint: environment.AWS_ENDPOINT_URL ?? '',
-    region: cloud.region,
-    credentials: { accessKeyId, secretAccessKey },
-  });
-  const TableName = leaseTable();
+  const role = cloud.asRole(backupRoleName('local-physical', 'fifteen'));
+  const client = new DynamoDBClient(connection(role));
   const item = (cluster: string) => ({
-    TableName,
+    TableName: leaseTable(),
     Item: { cluster: { S: cluster }, owner: { S: 'nobody' }, expiresAt: { N: '0' } },
   });
-  const key = (cluster: string) => ({ TableName, Key: { cluster: { S: cluster } } });
   await client.send(new PutItemCommand(item('fifteen')));
   const { Item } = await client.send(new GetItemCommand(key('fifteen')));
   expect(Item).toEqual(item('fifteen').Item);
@@ -79,6 +99,89 @@ test("a streamer's lease is its own cluster's, and no other's", async () => {
   await expect(client.send(new GetItemCommand(key('eighteen')))).rejects.toMatchObject(refused);
   client.destroy();
 });
+
+describe('the probe of retained WAL', () => {
+  const probe = async (): Promise<readonly Record<string, unknown>[]> => {
+    const arn = await cloud.fireProbe();
+    const { exitCode, logFile } = await cloud.waitForTask(arn, { timeoutSeconds: 60 });
+    const lines = readFileSync(logFile, 'utf8');
+    expect(exitCode, lines).toBe(0);
+    return lines
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+  const told = (lines: readonly Record<string, unknown>[]) =>
+    lines.find(({ event }) => event === 'wal probed');
+
+  beforeAll(() => cloud.streamer().stop(), 150_000);
+
+  test('is started by its schedule, and tells of every server what it holds back', async () => {
+    await cloud.primary.query(
+      `select pg_logical_emit_message(false, 'test', repeat('x', 1000000)) from generate_series(1, 5)`,
+    );
+    const metrics = told(await probe());
+    expect(metrics).toMatchObject({ WalServersUnseen: 0, WalSlotsLost: 0, Cluster: 'orders' });
+    expect(Number(metrics?.WalRetainedBytes)).toBeGreaterThan(4_999_999);
+  });
+
+  test('drops the slot beyond what the owner allows, and says before what will be lost', async () => {
+    const [definition] = [...cloud.model.taskDefinitions.values()].filter(
+      ({ family }) => family === 'holdfast_local-physical_probe_orders',
+    );
+    const { [EnvironmentVariable.ClusterOptions]: text = '' } =
+      definition?.container.environment ?? {};
+    const options = parseClusterOptions(text);
+    if (options.wal === null) throw new Error('no wal');
+    const wal = { ...options.wal, retainedAlarmMiB: 1, retainedDropMiB: 2 };
+    const changed = buildClusterOptions({ ...options, wal });
+    cloud.giveTasks({ environment: { [EnvironmentVariable.ClusterOptions]: changed } });
+    const lines = await probe();
+    cloud.giveTasks({});
+    const events = lines.map(({ event }) => event);
+    expect(events.indexOf('slot to be dropped')).toBeGreaterThan(-1);
+    expect(events.indexOf('slot dropped')).toBeGreaterThan(events.indexOf('slot to be dropped'));
+    const before = lines.find(({ event }) => event === 'slot to be dropped');
+    expect(before?.lost).toMatch(/^From [0-9A-F]+\/[0-9A-F]+ to .* MiB, the server may remove WAL/);
+    // Nobody has moved the standby's on either.
+    expect(told(lines)).toMatchObject({ WalSlotsLost: 2 });
+    for (const server of [cloud.primary, cloud.standby]) {
+      const { rows } = await server.query(
+        `select from pg_replication_slots where slot_name = '${SLOT}'`,
+      );
+      expect(rows).toEqual([]);
+    }
+  });
+
+  test('counts a server that does not answer, and ends well', async () => {
+    const nobody = 'postgresql://holdfast:x@127.0.0.1:1/postgres';
+    await cloud.putSecret('orders', JSON.stringify({ uris: [nobody, cloud.primary.uri] }));
+    await cloud.streamer().stop();
+    const lines = await probe();
+    expect(told(lines)).toMatchObject({ WalServersUnseen: 2 });
+    const refused = lines.filter(({ event }) => event === 'server not asked');
+    // One is not there; the other's certificate is signed by an authority that this secret lacks.
+    expect(refused.map(({ code }) => code).sort()).toEqual(['SOURCE_TLS', 'SOURCE_UNREACHABLE']);
+    await cloud.connectSource('orders', cloud);
+    await cloud.streamer().stop();
+  });
+});
+
+function connection({ accessKeyId, secretAccessKey, environment }: Identity) {
+  const credentials = { accessKeyId, secretAccessKey };
+  return { endpoint: environment.AWS_ENDPOINT_URL ?? '', region: cloud.region, credentials };
+}
+
+function key(cluster: string) {
+  return { TableName: leaseTable(), Key: { cluster: { S: cluster } } };
+}
+
+async function walFiles(): Promise<string[]> {
+  const { Contents = [] } = await cloud.s3.send(
+    new ListObjectsV2Command({ Bucket: cloud.bucket, Prefix: walPrefix('orders') }),
+  );
+  return Contents.map(({ Key = '' }) => Key);
+}
 
 function leaseTable(): string {
   const [definition] = [...cloud.model.taskDefinitions.values()].filter(({ family }) =>
