@@ -8,6 +8,12 @@ import { BASE_WAL, CHECKPOINTS } from './physical-options.ts';
 /** A position in the WAL as PostgreSQL prints it: `0/3000028`. */
 export const Lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 
+/**
+ * PostgreSQL's own `backup_manifest` as an artifact: the only one that a backup's role may decrypt, to rest
+ * another backup on it.
+ */
+export const BACKUP_MANIFEST_ARTIFACT = 'backup_manifest.0001';
+
 /** Where a base backup begins or ends. */
 export const BasePoint = z.strictObject({
   lsn: Lsn,

@@ -4,9 +4,11 @@ import { PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { backupRoleName, backupRolePath } from '../../contract/environment-names.ts';
 import type { LockMode } from '../../contract/names.ts';
-import { catalogPrefix, clusterPrefix } from '../../contract/vault-keys.ts';
+import { BACKUP_MANIFEST_ARTIFACT } from '../../contract/physical-manifest.ts';
+import { backupsPrefix, catalogPrefix, clusterPrefix } from '../../contract/vault-keys.ts';
 import { walIncrementsPattern, walPrefix } from '../../contract/wal-keys.ts';
 import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
+import { parentManifestContext } from './key-statements.ts';
 import type { LeaseTable } from './lease-table.ts';
 import { lockBoundStatements } from './lock-bounds.ts';
 import { ecsTasksPrincipal } from './service-principals.ts';
@@ -62,6 +64,11 @@ export class BackupRole extends Construct {
       `${props.bucketArn}/${catalogPrefix(props.cluster)}*`,
       "The catalog is the only part of the vault that a backup reads, and it holds every backup's manifest.",
     );
+    acknowledgeWildcard(
+      this.role,
+      `${props.bucketArn}/${parentManifests(props.cluster)}`,
+      "An incremental backup rests on an earlier one, of whose artifacts it reads PostgreSQL's own manifest alone.",
+    );
     if (props.leaseTable !== undefined) {
       acknowledgeWildcard(
         this.role,
@@ -76,6 +83,11 @@ export class BackupRole extends Construct {
       'ecs:ListTasks has no resource on Fargate; the condition ties it to one ECS cluster.',
     );
   }
+}
+
+/** Keys of PostgreSQL's own manifests, which incremental backups are taken against. */
+function parentManifests(cluster: string): string {
+  return `${backupsPrefix(cluster)}*/${BACKUP_MANIFEST_ARTIFACT}`;
 }
 
 function statements(props: BackupRoleProps): PolicyStatement[] {
@@ -95,8 +107,18 @@ function statements(props: BackupRoleProps): PolicyStatement[] {
     }),
     // This action knows no condition on the prefix.
     allow('ListUploads', ['s3:ListBucketMultipartUploads'], bucketArn),
-    // Not kms:Decrypt: the task encrypts with a data key that it then forgets.
+    allow(
+      'ReadParents',
+      ['s3:GetObject', 's3:GetObjectVersion'],
+      `${bucketArn}/${parentManifests(cluster)}`,
+    ),
+    // A lock that reaches further than it would be set must be left alone.
+    allow('ReadItsLocks', ['s3:GetObjectRetention'], objects),
+    // The task encrypts with a data key that it then forgets, and decrypts but one thing.
     allow('MakeDataKeys', ['kms:GenerateDataKey'], props.kmsKeyArn),
+    allow('DecryptParents', ['kms:Decrypt'], props.kmsKeyArn, {
+      StringEquals: parentManifestContext(cluster),
+    }),
     allow('ReadItsSecret', ['secretsmanager:GetSecretValue'], props.secretArn),
     ...lockBoundStatements({
       objects,

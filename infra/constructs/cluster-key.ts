@@ -15,7 +15,12 @@ import {
   resourceName,
 } from '../../contract/environment-names.ts';
 import type { ClusterParameter } from '../../contract/parameters.ts';
-import { ADMINISTRATION, DESTRUCTION, keyStatement } from './key-statements.ts';
+import {
+  ADMINISTRATION,
+  DESTRUCTION,
+  keyStatement,
+  parentManifestContext,
+} from './key-statements.ts';
 import { backupRoleArn, restoreRoleArn } from './role-arn.ts';
 
 export interface ClusterKeyProps {
@@ -71,10 +76,15 @@ function keyStatements(
   const account = new AccountRootPrincipal();
   return [
     keyStatement('AllowAdministration', Effect.ALLOW, ADMINISTRATION, account),
-    // These two allow what the role's own policy allows as well, and nobody else.
+    // These allow what the role's own policy allows as well, and nobody else.
     keyStatement('AllowDataKeysForItsBackups', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
       ArnEquals: { 'aws:PrincipalArn': backupRoleArn(scope, environment, cluster) },
       StringEquals: { 'kms:EncryptionContext:cluster': cluster },
+    }),
+    // And this one opens nothing but what an incremental backup has to know of its parent.
+    keyStatement('AllowDecryptOfParents', Effect.ALLOW, ['kms:Decrypt'], account, {
+      ArnEquals: { 'aws:PrincipalArn': backupRoleArn(scope, environment, cluster) },
+      StringEquals: parentManifestContext(cluster),
     }),
     keyStatement('AllowDecryptForRestore', Effect.ALLOW, ['kms:Decrypt'], account, {
       ArnEquals: { 'aws:PrincipalArn': restoreRoleArn(scope, environment) },

@@ -1,4 +1,5 @@
 import { type Effect, type IPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { BACKUP_MANIFEST_ARTIFACT } from '../../contract/physical-manifest.ts';
 
 /** Actions that look after the key and touch no data. PutKeyPolicy is among them: KMS insists. */
 export const ADMINISTRATION = [
@@ -50,4 +51,12 @@ export function keyStatement(
     principals: [principal],
     conditions,
   });
+}
+
+/** What the encryption of a backup's `backup_manifest` is bound to, whichever backup it is. */
+export function parentManifestContext(cluster: string): Record<string, string> {
+  return {
+    'kms:EncryptionContext:cluster': cluster,
+    'kms:EncryptionContext:artifact': BACKUP_MANIFEST_ARTIFACT,
+  };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BACKUP_MANIFEST_ARTIFACT } from '../../contract/physical-manifest.ts';
 import {
   artifactKey,
   catalogPrefix,
@@ -11,6 +12,8 @@ import { BACKUP_OF_ORDERS, mayByRole, mayInVault, mayWithKey, policiesOf } from 
 const LABEL = '20261120T030000Z-logical-full-7f3a9c';
 const ARTIFACT = artifactKey('orders', LABEL, 'globals.sql.0001');
 const MANIFEST = manifestKey('orders', LABEL);
+const BASE = '20261120T040000Z-physical-full-8a4b0d';
+const PARENT = artifactKey('orders', BASE, BACKUP_MANIFEST_ARTIFACT);
 const CREATES = { 's3:ObjectCreationOperation': 'true' };
 const FRESH = { ...CREATES, 's3:if-none-match': '*' };
 const LOCK = {
@@ -72,6 +75,20 @@ describe('the backup role may', () => {
 
   it("make data keys with its cluster's key", async () => {
     expect(await mayWithKey(as, 'kms:GenerateDataKey', 'orders')).toBe(true);
+  });
+
+  it.each(['s3:GetObject', 's3:GetObjectVersion'])(
+    "%s PostgreSQL's own manifest of its base backups, and decrypt that",
+    async (action) => {
+      expect(await mayInVault({ as, action, key: PARENT })).toBe(true);
+      expect(await mayDecrypt('orders', 'orders', BACKUP_MANIFEST_ARTIFACT)).toBe(true);
+    },
+  );
+
+  it('read how long an object of its own is locked', async () => {
+    for (const key of [ARTIFACT, MANIFEST]) {
+      expect(await mayInVault({ as, action: 's3:GetObjectRetention', key })).toBe(true);
+    }
   });
 
   it('read its secret, whatever its suffix', async () => {
@@ -196,6 +213,25 @@ describe('the backup role may not', () => {
     },
   );
 
+  it("decrypt another artifact, another cluster's parents, or with another cluster's key", async () => {
+    for (const artifact of ['base.tar.0001', 'backup_manifest.0002', 'globals.sql.0001']) {
+      expect(await mayDecrypt('orders', 'orders', artifact)).toBe(false);
+    }
+    expect(await mayDecrypt('orders', 'billing', BACKUP_MANIFEST_ARTIFACT)).toBe(false);
+    expect(await mayDecrypt('billing', 'orders', BACKUP_MANIFEST_ARTIFACT)).toBe(false);
+    expect(await mayDecrypt('billing', 'billing', BACKUP_MANIFEST_ARTIFACT)).toBe(false);
+  });
+
+  it('read any other artifact of a base backup, or those of another cluster', async () => {
+    for (const key of [
+      artifactKey('orders', BASE, 'base.tar.0001'),
+      artifactKey('orders', BASE, 'backup_manifest.0002'),
+      artifactKey('billing', BASE, BACKUP_MANIFEST_ARTIFACT),
+    ]) {
+      expect(await mayInVault({ as, action: 's3:GetObjectVersion', key })).toBe(false);
+    }
+  });
+
   it("make data keys with another cluster's key, or in another cluster's name", async () => {
     expect(await mayWithKey(as, 'kms:GenerateDataKey', 'billing')).toBe(false);
     expect(await mayWithKey(as, 'kms:GenerateDataKey', 'orders', 'billing')).toBe(false);
@@ -222,4 +258,8 @@ it('names every statement, so that what is left out somewhere can be told', () =
 
 function secretArn(name: string): string {
   return `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:holdfast/test/${name}`;
+}
+
+function mayDecrypt(key: string, cluster: string, artifact: string): Promise<boolean> {
+  return mayWithKey(as, 'kms:Decrypt', key, cluster, undefined, {}, artifact);
 }

@@ -46,12 +46,13 @@ export async function mayInVault(attempt: Attempt): Promise<boolean> {
  * The simulator does not know the keys of encryption contexts and drops them, so one that it knows
  * stands for ours on both sides.
  */
-const CONTEXT_KEY = 'kms:EncryptionContext:cluster';
-const STAND_IN = 'aws:RequestTag/cluster';
+const CONTEXT_KEY = 'kms:EncryptionContext:';
+const STAND_IN = 'aws:RequestTag/';
 
 /**
  * Whether KMS would let `as` do `action` with a cluster's key, in the name of `context`'s cluster.
  *
+ * @param artifact in whose name, too.
  * @param tags that the key has besides, or instead of, those of the template.
  */
 export async function mayWithKey(
@@ -61,6 +62,7 @@ export async function mayWithKey(
   context: string = cluster,
   stacks: Synthesized = synthesized(),
   tags: Readonly<Record<string, string>> = {},
+  artifact = 'globals.sql.0001',
 ): Promise<boolean> {
   const key = resource(stacks.vault, 'AWS::KMS::Key', ({ Description }) =>
     String(Description).endsWith(` ${cluster}`),
@@ -71,7 +73,12 @@ export async function mayWithKey(
     {
       resource: keyArn(cluster),
       resourcePolicy: JSON.parse(policy),
-      context: { [STAND_IN]: context, ...tagsOf(key), ...tags },
+      context: {
+        [`${STAND_IN}cluster`]: context,
+        [`${STAND_IN}artifact`]: artifact,
+        ...tagsOf(key),
+        ...tags,
+      },
     },
   );
 }
@@ -124,7 +131,9 @@ function simulationOf(attempt: Attempt, target: Target): Simulation {
     },
     identityPolicies: policiesOf(attempt.as).map((policy, index) => ({
       name: `policy${index}`,
-      policy: { Version: '2012-10-17', ...policy },
+      policy: JSON.parse(
+        JSON.stringify({ Version: '2012-10-17', ...policy }).replaceAll(CONTEXT_KEY, STAND_IN),
+      ),
     })),
     serviceControlPolicies: [],
     resourceControlPolicies: [],
