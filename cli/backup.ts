@@ -46,7 +46,12 @@ export async function backup(options: BackupOptions, io: Io, pollMs = POLL_MS): 
   if (exitCode !== 0) {
     throw new BackupFailed(options, answer, end, await hear(answer, end, io, pollMs));
   }
-  const manifest = await lookUp(environment, answer, io);
+  const manifest = await lookUp(environment, answer, io).catch((error: unknown) => {
+    if (options.type === 'full' || !isUnknown(error)) throw error;
+    // A result: the backup that it would rest on shows all that there is.
+    io.stderr.write(`Nothing was written to ${cluster} since its last backup: none was taken.\n`);
+    return undefined;
+  });
   if (json) io.stdout.write(asJson({ ...answer, exitCode, ...(manifest && { manifest }) }));
   else io.stdout.write(manifest === undefined ? `${label}\n` : describe(manifest));
 }
@@ -114,6 +119,10 @@ async function hear(
       throw io.signal.reason;
     });
   }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'BACKUP_UNKNOWN';
 }
 
 /** The manifest; `undefined`, and a warning, where the catalog may not be read. */

@@ -1,6 +1,7 @@
 import { GetObjectRetentionCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import { awsError } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
+import { eachAtOnce } from './each-at-once.ts';
 
 /** How many locks are set at a time. */
 const AT_ONCE = 8;
@@ -21,14 +22,10 @@ export async function extendLocks(
   vault: Pick<BackupVault, 's3' | 'bucket' | 'lock' | 'signal'>,
   objects: Iterable<LockedObject>,
 ): Promise<void> {
-  const queue = objects[Symbol.iterator]();
-  const worker = async (): Promise<void> => {
-    for (let next = queue.next(); next.done !== true; next = queue.next()) {
-      vault.signal.throwIfAborted();
-      await extendLock(vault, next.value);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await eachAtOnce(objects, AT_ONCE, async (object) => {
+    vault.signal.throwIfAborted();
+    await extendLock(vault, object);
+  });
 }
 
 async function extendLock(

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../contract/error-codes.ts';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
 import type { Log } from './log.ts';
+import { UnchangedSince } from './physical/unchanged-since.ts';
 import type { Candidate, ChosenSource } from './source/choose-source.ts';
 import { whereabouts } from './source/connection-error.ts';
 import { countConflicts, recogniseConflict } from './source/recovery-conflicts.ts';
@@ -74,6 +75,8 @@ export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attem
       return { source, result: await work(source), attempts, tried };
     } catch (error) {
       signal.throwIfAborted();
+      // What is no error is a result.
+      if (error instanceof UnchangedSince) throw error;
       failure = recogniseConflict(asHoldfastError(error), before, await count(source.server));
     }
     tried.push(inVain(attempts, source.server, failure));

@@ -5,7 +5,8 @@ import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import type { ManifestParts } from './describe-backup.ts';
 import type { Log } from './log.ts';
-import type { ChosenSource } from './source/choose-source.ts';
+import type { Candidate, ChosenSource } from './source/choose-source.ts';
+import type { Access } from './source/server.ts';
 import type { Spool } from './spool.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
 
@@ -16,6 +17,12 @@ export interface BackupRun {
   readonly vault: BackupVault;
   readonly log: Log;
   readonly startedAt: Date;
+}
+
+/** Where the cluster's servers are found. */
+export interface Reach {
+  readonly candidates: readonly Candidate[];
+  readonly access: Access;
 }
 
 /** How backups of one kind are taken, once that can be. */
@@ -29,7 +36,7 @@ export interface BackupKindWork {
    *
    * @param vault whose signal ends this attempt.
    */
-  readonly take: (source: ChosenSource, vault: BackupVault) => Promise<TakenBackup>;
+  readonly take: (source: ChosenSource, vault: BackupVault, reach: Reach) => Promise<TakenBackup>;
 }
 
 /** A backup: in S3, proven complete, visible to nobody yet. */

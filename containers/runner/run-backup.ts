@@ -17,15 +17,17 @@ import { createS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { type AttemptOptions, tryOnSources } from './attempts.ts';
-import type { BackupKindWork, BackupRun, TakenBackup } from './backup-run.ts';
+import type { BackupKindWork, BackupRun, Reach, TakenBackup } from './backup-run.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
 import { preparePhysical } from './physical/prepare-physical.ts';
+import { UnchangedSince } from './physical/unchanged-since.ts';
 import { prepareLogical } from './prepare-logical.ts';
 import { settleWithin } from './settle-within.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
+import type { Access } from './source/server.ts';
 import { trustFor } from './source/trust.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
 import { openSpool } from './spool.ts';
@@ -139,6 +141,7 @@ async function backUpOnce(run: BackupRun): Promise<Manifest> {
     if (afterwards !== undefined) throw afterwards;
     return manifest;
   } catch (error) {
+    if (error instanceof UnchangedSince) return unchanged(error, log);
     const taken = asHoldfastError(error).code === 'LABEL_TAKEN' && !vault.signal.aborted;
     const meanwhile = taken ? await findPublished(vault) : undefined;
     if (meanwhile === undefined) throw error;
@@ -153,12 +156,18 @@ function alreadyThere(manifest: Manifest, log: Log): Manifest {
   return manifest;
 }
 
+function unchanged({ parent }: UnchangedSince, log: Log): Manifest {
+  const { label, finishedAt } = parent;
+  log.info('unchanged since parent', { parent: label, finishedAt });
+  return parent;
+}
+
 async function backUp(
   run: BackupRun,
 ): Promise<{ manifest: Manifest; afterwards: HoldfastError | undefined }> {
   const { task, spool, vault, log, startedAt } = run;
   // At once: each of them mostly waits.
-  const [work, { candidates, choose }] = await Promise.all([
+  const [work, { candidates, access, choose }] = await Promise.all([
     KINDS[task.request.kind](run),
     findCandidates(run),
     assertLabelFree(vault),
@@ -168,7 +177,7 @@ async function backUp(
   const { source, result, attempts, tried } = await tryOnSources({
     candidates,
     choose: (among, refused) => choose(among, refused, work.refuse),
-    work: (chosen) => attempt(run, chosen, work),
+    work: (chosen) => attempt(run, chosen, work, { candidates, access }),
     log,
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,
@@ -195,13 +204,14 @@ async function attempt(
   { vault, log }: BackupRun,
   source: ChosenSource,
   work: BackupKindWork,
+  reach: Reach,
 ): Promise<{ backup: TakenBackup; attemptVault: BackupVault }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([vault.signal, failed.signal]);
   // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
   const attemptVault = { ...vault, signal };
   try {
-    const backup = await work.take(source, attemptVault);
+    const backup = await work.take(source, attemptVault, reach);
     await verifyUnchanged(source);
     return { backup, attemptVault };
   } catch (error) {
@@ -213,6 +223,7 @@ async function attempt(
 
 async function findCandidates({ task, spool, log }: BackupRun): Promise<{
   candidates: Candidate[];
+  access: Access;
   choose: (
     ...among: [...Parameters<AttemptOptions<unknown>['choose']>, BackupKindWork['refuse']]
   ) => Promise<ChosenSource>;
@@ -229,6 +240,7 @@ async function findCandidates({ task, spool, log }: BackupRun): Promise<{
   };
   return {
     candidates,
+    access,
     choose: async (among, refused, refuse) => {
       const source = await chooseSource({
         ...{ candidates: among, access, options: task.options, refused },

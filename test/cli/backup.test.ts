@@ -194,6 +194,17 @@ test('a task that ECS forgot has not ended well', async () => {
   });
 });
 
+test('where nothing was written since the parent, there is nothing to describe', async () => {
+  const states = [{ status: 'STOPPED', exitCode: 0 }];
+  const startTask = async () => ({ payload: ANSWER, failed: false });
+  const io = surroundings(states, { startTask });
+  await backup(options({ kind: 'physical', type: 'incremental' }), io, 1);
+  expect(io.err()).toContain('Nothing was written to orders since its last backup');
+  const json = surroundings(states, { startTask });
+  await backup(options({ kind: 'physical', type: 'incremental', json: true }), json, 1);
+  expect(JSON.parse(json.out())).toEqual({ ...ANSWER, exitCode: 0 });
+});
+
 test('a task that ended well without a manifest is told', async () => {
   const io = surroundings([{ status: 'STOPPED', exitCode: 0 }]);
   await expect(backup(options(), io, 1)).rejects.toMatchObject({ code: 'BACKUP_UNKNOWN' });

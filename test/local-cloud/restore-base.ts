@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { execa } from 'execa';
@@ -6,6 +6,7 @@ import type { ArtifactStream } from '../../contract/artifacts.ts';
 import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
 import type { LocalCloud } from './local-cloud.ts';
 import { readStream } from './read-stream.ts';
+import { containerArguments, podman, postgresBaseImage } from './servers/container.ts';
 import { type PostgresServer, startLoneServer } from './servers/postgres.ts';
 import { DATA } from './servers/postgres-scripts.ts';
 
@@ -56,4 +57,59 @@ export async function startOnBase(
     name,
     [`${data}:${DATA}`, ...[...tablespaces].map(([location, host]) => `${host}:${location}`)],
   );
+}
+
+/**
+ * Combines a chain by hand, as pg_combinebackup has to be told to: each member's tablespaces linked, and
+ * no `tablespace_map`, which would lead the result to the source's own.
+ *
+ * @param chain full first.
+ */
+export async function combineBases(
+  cloud: LocalCloud,
+  chain: readonly PhysicalManifest[],
+  name: string,
+): Promise<UnpackedBase> {
+  const at = join(cloud.directory, name);
+  const members: UnpackedBase[] = [];
+  for (const [index, manifest] of chain.entries()) {
+    const member = await unpackBase(cloud, manifest, `${name}/${index}`);
+    await writeFile(
+      join(member.data, 'backup_manifest'),
+      await readStream(cloud, manifest, manifest.backupManifest),
+    );
+    await rm(join(member.data, 'tablespace_map'));
+    for (const { oid, location } of manifest.tablespaces) {
+      await symlink(
+        member.tablespaces.get(location) ?? '',
+        join(member.data, 'pg_tblspc', `${oid}`),
+      );
+    }
+    members.push(member);
+  }
+  const last = members.at(-1);
+  if (last === undefined) throw new Error('There is no chain.');
+  const data = join(at, 'combined');
+  const tablespaces = new Map(
+    [...last.tablespaces.keys()].map((location, index) => [location, join(at, `space-${index}`)]),
+  );
+  const mapped = [...last.tablespaces].map(
+    ([location, from]) => `--tablespace-mapping=${from}=${tablespaces.get(location)}`,
+  );
+  const bin = '/usr/lib/postgresql/17/bin';
+  await podman([
+    ...containerArguments({ id: cloud.run }),
+    ...['--rm', '--volume', `${at}:${at}`, postgresBaseImage(17)],
+    ...[`${bin}/pg_combinebackup`, ...mapped, '-o', data],
+    ...members.map((member) => member.data),
+  ]);
+  const owner = `--reference=${join(last.data, 'PG_VERSION')}`;
+  await execa('chown', ['--recursive', owner, data, ...tablespaces.values()]);
+  for (const member of members) await rm(member.data, { recursive: true });
+  await rm(join(data, 'pg_tblspc'), { recursive: true });
+  await mkdir(join(data, 'pg_tblspc'));
+  for (const { oid, location } of chain.at(-1)?.tablespaces ?? []) {
+    await symlink(location, join(data, 'pg_tblspc', String(oid)));
+  }
+  return { data, tablespaces };
 }

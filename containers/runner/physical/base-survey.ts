@@ -95,3 +95,13 @@ async function now(client: pg.Client): Promise<Date> {
   const { rows } = await client.query<{ at: Date }>('select clock_timestamp() as at');
   return rows[0]?.at ?? new Date();
 }
+
+/** Where the data directory lies; `''`: the role may not see it. */
+export async function dataDirectory(source: ChosenSource): Promise<string> {
+  return await inSession(source.server, async (client) => {
+    const { rows } = await client.query<{ data: string | null }>(
+      `select max(setting) as data from pg_settings where name = 'data_directory'`,
+    );
+    return rows[0]?.data ?? '';
+  });
+}

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { Tablespace } from '../../../contract/physical-manifest.ts';
 import type { PhysicalOptions } from '../../../contract/physical-options.ts';
+import { parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { Log } from '../log.ts';
 import { streamEntry } from '../logical/database-facts.ts';
@@ -16,8 +17,9 @@ import { type BaseTarget, baseArguments } from './base-arguments.ts';
 import { baseFailure } from './base-failure.ts';
 import { BaseStream, type StreamedBase } from './base-stream.ts';
 import { type SourceTablespace, surveyAfter, surveyBase } from './base-survey.ts';
+import type { WalRange } from './check/backup-manifest.ts';
 import { DamagedSource } from './damage.ts';
-import { segmentsOf } from './wal-segments.ts';
+import { TooEarly } from './too-early.ts';
 
 export interface PhysicalBackupOptions {
   readonly source: ChosenSource;
@@ -29,8 +31,8 @@ export interface PhysicalBackupOptions {
   readonly vault: BackupVault;
   readonly log: Log;
   readonly verifyChecksums: boolean;
-  /** Path of the parent's `backup_manifest`; `undefined`: a full backup. */
-  readonly parentManifest: string | undefined;
+  /** Path of the parent's `backup_manifest`, and where its WAL ends; `undefined`: a full backup. */
+  readonly parent: { readonly path: string; readonly stop: string } | undefined;
 }
 
 /** A base backup: in S3, proven whole, visible to nobody yet. */
@@ -41,6 +43,7 @@ export type PhysicalBackup = Awaited<ReturnType<typeof takeBase>>;
  *
  * @throws HoldfastError DUMP_FAILED, DUMP_INCOMPLETE, SPOOL_STALLED, VAULT_DENIED, VAULT_UNAVAILABLE, …
  * @throws DamagedSource when pages have wrong checksums, which it was told to verify
+ * @throws TooEarly when the standby has not come as far as the parent
  */
 export async function takeBase(options: PhysicalBackupOptions) {
   const { source, physical, spool, vault, log } = options;
@@ -59,7 +62,9 @@ export async function takeBase(options: PhysicalBackupOptions) {
       vault,
       spool,
       failure: (exit) =>
-        DamagedSource.from(stderr.tail) ?? baseFailure(describeExit(exit), stderr.tail),
+        DamagedSource.from(stderr.tail) ??
+        TooEarly.from(stderr.tail, options.parent?.stop) ??
+        baseFailure(describeExit(exit), stderr.tail),
     }).run();
     const after = await surveyAfter(source);
     const points = provenPoints(options, streamed, survey.server.walSegmentBytes);
@@ -95,11 +100,11 @@ async function start(
 ): Promise<Child> {
   // pg_basebackup takes an empty directory, and the follower can look into it from the start.
   await mkdir(target.directory);
-  const { verifyChecksums, parentManifest, maxRateMiBPerSecond, vault, spool } = options;
-  const more = { verifyChecksums, parentManifest, maxRateMiBPerSecond, label: vault.label };
+  const { verifyChecksums, parent, maxRateMiBPerSecond, vault, spool } = options;
+  const more = { verifyChecksums, parentManifest: parent?.path, maxRateMiBPerSecond };
   return await Child.start({
     command: program.path,
-    args: baseArguments(physical, { ...target, ...more }),
+    args: baseArguments(physical, { ...target, ...more, label: vault.label }),
     environment: libpqEnvironment(source.server),
     cwd: spool.directory,
     signal: vault.signal,
@@ -141,6 +146,20 @@ function provenPoints(
     start: { lsn: label.start, timeline: label.timeline },
     stop: { lsn: last.end, timeline: last.timeline },
   };
+}
+
+/**
+ * Names of the segments that hold a range of WAL.
+ *
+ * @param segmentBytes the server's `wal_segment_size`.
+ */
+export function segmentsOf({ timeline, start, end }: WalRange, segmentBytes: number): string[] {
+  const first = segmentAt(parseLsn(start), segmentBytes);
+  // The end is the first byte that is not needed.
+  const last = segmentAt(parseLsn(end) - 1n, segmentBytes);
+  return Array.from({ length: last - first + 1 }, (_, more) =>
+    segmentName({ timeline, number: first + more }, segmentBytes),
+  );
 }
 
 function describeTablespaces(

@@ -117,6 +117,8 @@ export class TarCheck {
   }
 
   #takeEntry(...[{ name, size, type }, entry, next]: TarEntry): void {
+    // The archive's own failure, which is told by the pipeline.
+    entry.on('error', () => undefined);
     if (type !== 'file') {
       entry.on('end', () => next());
       entry.resume();

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { zstdCompressSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BaseCheck } from '../../../containers/runner/physical/check/base-check.ts';
+import type { CheckedBase } from '../../../containers/runner/physical/check/check-orders.ts';
+
+const FILES: Readonly<Record<string, string>> = {
+  backup_label: 'START WAL LOCATION: 0/3000028 (file 000000010000000000000003)\n',
+  'base/5/16384': 'rows'.repeat(5_000),
+  'base/5/16385': '',
+  'global/pg_control': 'control',
+};
+const SPACE: Readonly<Record<string, string>> = { 'PG_17_202406281/5/16390': 'cold rows' };
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-base-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
+  const tar = pack();
+  tar.entry({ name: 'pg_wal', type: 'directory' });
+  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
+  tar.finalize();
+  return await buffer(tar as AsyncIterable<Buffer>);
+}
+
+/** As PostgreSQL writes it. */
+function manifestOf(files: Readonly<Record<string, string>>, change = (text: string) => text) {
+  const lines = Object.entries(files).map(([path, content]) => {
+    const bytes = Buffer.from(content);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return `{ "Path": "${path}", "Size": ${bytes.length}, "Last-Modified": "2026-11-20 04:00:09 GMT", "Checksum-Algorithm": "SHA256", "Checksum": "${sha256}" }`;
+  });
+  const text = change(
+    `{ "PostgreSQL-Backup-Manifest-Version": 2,\n"System-Identifier": 7410,\n"Files": [\n${lines.join(',\n')}\n],\n"WAL-Ranges": [\n{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000158" }\n],\n`,
+  );
+  return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`;
+}
+
+const LISTED = {
+  ...Object.fromEntries(
+    Object.entries(SPACE).map(([path, content]) => [`pg_tblspc/16400/${path}`, content]),
+  ),
+  ...FILES,
+};
+
+interface Case {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly base?: (tar: Buffer) => Buffer;
+  readonly manifest?: string;
+  readonly compressed?: boolean;
+  /** Bytes that are taken at a time. */
+  readonly step?: number;
+}
+
+async function check({
+  files = FILES,
+  base = (tar) => tar,
+  manifest = manifestOf(LISTED),
+  compressed = true,
+  step = 1_000,
+}: Case): Promise<CheckedBase> {
+  const checking = new BaseCheck();
+  try {
+    for (const [name, prefix, tar] of [
+      ['16400.tar', 'pg_tblspc/16400/', await tarOf(SPACE)],
+      ['base.tar', '', base(await tarOf(files))],
+    ] as const) {
+      const path = join(directory, name);
+      const bytes = compressed ? zstdCompressSync(tar) : tar;
+      await writeFile(path, bytes);
+      const open = await checking.open({ path, name, prefix, compressed });
+      for (let at = 0; at < bytes.length; at += step) {
+        await open.take(Math.min(step, bytes.length - at));
+      }
+      await open.end();
+    }
+    const path = join(directory, 'backup_manifest');
+    await writeFile(path, manifest);
+    return await checking.conclude(path);
+  } finally {
+    await checking.stop();
+  }
+}
+
+describe('a base backup is whole', () => {
+  test.each([
+    ['compressed, byte by byte', { step: 1 }],
+    ['compressed, at once', { step: 1_000_000 }],
+    ['as it is', { compressed: false }],
+  ])('%s', async (_, how) => {
+    expect(await check(how)).toEqual({
+      systemIdentifier: '7410',
+      walRanges: [{ timeline: 1, start: '0/3000028', end: '0/3000158' }],
+      files: { count: 5, bytes: Object.values(LISTED).join('').length },
+      backupLabel: FILES.backup_label,
+    });
+  });
+});
+
+describe('a base backup is not whole', () => {
+  const { 'base/5/16384': _, ...lacking } = FILES;
+  test.each<[string, Case, string]>([
+    [
+      'one byte differs',
+      { files: { ...FILES, 'global/pg_control': 'contro1' } },
+      'global/pg_control',
+    ],
+    ['a file is missing', { files: lacking }, 'base/5/16384'],
+    [
+      'a file is there twice',
+      { base: (tar) => Buffer.concat([tar.subarray(0, -1024), tar]) },
+      'base/',
+    ],
+    ['a file is not listed', { files: { ...FILES, 'base/5/1': 'x' } }, 'does not list'],
+    [
+      'the tar ends early',
+      { base: (tar) => tar.subarray(0, -1024) },
+      'base.tar is not a whole tar',
+    ],
+    [
+      'the tar ends within a file',
+      { base: (tar) => tar.subarray(0, 4000) },
+      'base.tar is not a whole',
+    ],
+    ['the tar is none', { base: () => Buffer.alloc(9000, 7) }, 'base.tar is not a whole tar'],
+    [
+      'the manifest has no end',
+      { manifest: manifestOf(LISTED).slice(0, -90) },
+      'cannot be trusted',
+    ],
+    [
+      'the manifest was changed',
+      { manifest: manifestOf(LISTED).replace('7410', '7411') },
+      'its own checksum',
+    ],
+    ['the manifest is cut', { manifest: manifestOf(LISTED).slice(0, 300) }, 'cannot be trusted'],
+    [
+      'it names no WAL',
+      { manifest: manifestOf(LISTED, (text) => text.replace(/\{ "Timeline.*\n/, '')) },
+      'names no WAL',
+    ],
+  ])('where %s', async (_, what, message) => {
+    await expect(check(what)).rejects.toMatchObject({
+      code: 'DUMP_INCOMPLETE',
+      message: expect.stringContaining(message),
+    });
+  });
+});
