@@ -9,6 +9,7 @@ import { rowsDataset } from './dataset.ts';
 import { fallsShort, inTurn, percentile, ratio, table } from './figures.ts';
 import { measureBackup } from './measure.ts';
 import { measureBase } from './measure-base.ts';
+import { measureWal } from './measure-wal.ts';
 
 const silent = (): void => undefined;
 
@@ -17,7 +18,7 @@ describe('the benchmark', () => {
   beforeAll(async () => {
     // More than the 8 MiB from which on aws uploads in parts: what it sends below that, in one piece
     // with a checksum behind it, the local S3 server hangs up on.
-    bench = await startBenchCloud(rowsDataset(0.025), silent);
+    bench = await startBenchCloud(rowsDataset(0.025), silent, { changes: true });
   });
   afterAll(() => bench?.stop());
 
@@ -43,6 +44,19 @@ describe('the benchmark', () => {
     expect(await plainText(manifest)).toMatch(/^Salted__/);
     const [info = ''] = await plainKeys(/^barman-.*\/backup\.info$/);
     expect(await plainText(info)).toContain('status=DONE');
+  });
+
+  // The last one: it stops the standby.
+  test('measures WAL on its way into the vault', async () => {
+    const load = { bytes: 5e7, seconds: 3 };
+    const measured = await measureWal(bench, { rounds: 1, log: silent, ...load });
+    const values = measured.figures.map(({ unit, value }) => [unit, value] as const);
+    expect(values.map(([unit]) => unit)).toEqual(['MB/s', 's', 's', 'looks', 'MiB']);
+    for (const [unit, value] of values) {
+      if (unit === 'looks') expect(value, 'acknowledged before the vault had it').toBe(0);
+      else expect(value, unit).toBeGreaterThan(0);
+    }
+    expect(measured.notes.commits).toBeGreaterThan(0);
   });
 
   async function plainKeys(pattern: RegExp): Promise<string[]> {

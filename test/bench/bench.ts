@@ -17,11 +17,12 @@ import {
   measureTables,
 } from './measure.ts';
 import { measureBase } from './measure-base.ts';
+import { measureWal } from './measure-wal.ts';
 
 /** What each kind of backup is measured by. */
 const FIGURES = {
   logical: ['backup', 'memory', 'tables', 'restore'],
-  physical: ['base'],
+  physical: ['base', 'wal'],
 } as const;
 type Kind = keyof typeof FIGURES;
 type FigureName = (typeof FIGURES)[Kind][number];
@@ -74,6 +75,13 @@ await on(rowsDataset(scale), 'rows', [
 await on(rowsDataset(4 * scale), 'four times the rows', [['memory', measureMemory]]);
 await on(tablesDataset(scale), 'tables', [['tables', measureTables]]);
 await on(rowsDataset(scale), 'rows', [['base', measureBase]]);
+const wal = { bytes: 2.5e9 * scale, seconds: Math.max(5, 60 * scale) };
+await on(
+  rowsDataset(0.002),
+  'a primary to stream from',
+  [['wal', (bench, given) => measureWal(bench, { ...given, ...wal })]],
+  { changes: true },
+);
 
 const short = measurements.flatMap(({ figures }) => figures).filter(fallsShort);
 const [cpu] = cpus();
