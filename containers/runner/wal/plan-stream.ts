@@ -25,16 +25,14 @@ export interface StreamPlan {
   readonly own: bigint;
 }
 
-/** Why a server cannot go on with what the vault holds. */
-export interface Incompatible {
-  readonly incompatible: 'older timeline' | 'other timeline';
-}
-
 /**
  * Chooses timeline and position: where the vault's WAL ends, or where the server has left that timeline,
- * whichever comes first. What lies behind the switch belongs to no history of this server's. Pure.
+ * whichever comes first. What lies behind the switch belongs to no history of this server's. A server that was put back to before the vault's timeline began
+ * is on a later one, and that one counts from its beginning. Pure.
+ *
+ * @returns `undefined` for a server on an older timeline than the vault's: an old primary that came back.
  */
-export function planStream(facts: StreamFacts): StreamPlan | Incompatible {
+export function planStream(facts: StreamFacts): StreamPlan | undefined {
   const { segmentBytes, timeline, history, vault, slot } = facts;
   const aligned = (lsn: bigint): bigint => segmentStart(segmentAt(lsn, segmentBytes), segmentBytes);
   if (vault === undefined) {
@@ -51,10 +49,13 @@ export function planStream(facts: StreamFacts): StreamPlan | Incompatible {
       own: ownFrom(facts, timeline),
     };
   }
-  if (vault.timeline > timeline) return { incompatible: 'older timeline' };
+  if (vault.timeline > timeline) return undefined;
   const at = history.findIndex((one) => one.timeline === vault.timeline);
   const left = history[at];
-  if (left === undefined) return { incompatible: 'other timeline' };
+  if (left === undefined) {
+    const own = ownFrom(facts, timeline);
+    return { timeline, start: aligned(own), durable: own, own };
+  }
   if (vault.end < left.switchLsn) {
     const on = vault.timeline;
     return { timeline: on, start: aligned(vault.end), durable: vault.end, own: ownFrom(facts, on) };

@@ -28,9 +28,15 @@ const LONGEST_PAUSE_MS = 10_000;
 /** What came last may take so long to get into the vault once we are told to stop. Milliseconds. */
 const LAST_WORDS_MS = 20_000;
 
-export interface StreamWalOptions {
+/** Where the servers are, and how one gets in. */
+export interface WalServers {
   readonly candidates: readonly Candidate[];
   readonly access: Access;
+}
+
+export interface StreamWalOptions {
+  /** Asked for each connection: addresses and passwords change. */
+  readonly servers: () => Promise<WalServers>;
   readonly slotName: string;
   readonly wal: WalOptions;
   readonly vault: Omit<WalVault, 'systemIdentifier' | 'signal'>;
@@ -84,7 +90,8 @@ class WalStreamer {
 
   /** From finding a server to losing it. */
   async once(): Promise<void> {
-    const { candidates, access, slotName, wal, log, progress, signal } = this.#options;
+    const { slotName, wal, log, progress, signal } = this.#options;
+    const { candidates, access } = await this.#options.servers();
     let plan: StreamPlan | undefined;
     const source = await findWalServer({
       ...{ candidates, access, slotName, options: wal, log },
@@ -220,7 +227,7 @@ class WalStreamer {
     const { server, segmentBytes } = source;
     const slot = await replaceSlot(server, slotName);
     const fresh = planStream({ ...factsOf(source), vault: undefined, slot: slot.restartLsn });
-    if ('incompatible' in fresh) throw incompatible(source, fresh.incompatible);
+    if (fresh === undefined) throw leftBehind(source);
     progress.gaps += 1;
     this.#reached = { timeline: fresh.timeline, end: fresh.start };
     const [missing, until] = [plan.durable, fresh.start].map(formatLsn);
@@ -239,7 +246,7 @@ function factsOf({ segmentBytes, timeline, history }: WalSource) {
 function planOn(source: WalSource, reached: Reached | undefined): StreamPlan {
   const facts = { ...factsOf(source), slot: source.slot.restartLsn, vault: reached };
   const plan = planStream(facts);
-  if ('incompatible' in plan) throw incompatible(source, plan.incompatible, reached);
+  if (plan === undefined) throw leftBehind(source, reached);
   return plan;
 }
 
@@ -255,19 +262,14 @@ function movedTo({ server }: WalServer): HoldfastError {
   });
 }
 
-function incompatible(
-  { server, timeline }: WalSource,
-  why: 'older timeline' | 'other timeline',
-  reached?: Reached,
-): HoldfastError {
-  const where = `${whereabouts(server)} is on timeline ${timeline}`;
-  const found =
-    why === 'older timeline'
-      ? `which the vault has left for ${reached?.timeline}`
-      : `which does not come from the vault's, ${reached?.timeline}`;
-  return new HoldfastError('SOURCE_CHANGED', `${where}, ${found}.`, {
-    hint: 'It is not streamed from. An old primary that came back has to be made a standby of the new one; a server that was put back to an older state needs to be promoted onto a timeline of its own.',
-  });
+function leftBehind({ server, timeline }: WalSource, reached?: Reached): HoldfastError {
+  return new HoldfastError(
+    'SOURCE_CHANGED',
+    `${whereabouts(server)} is on timeline ${timeline}, which the vault has left for ${reached?.timeline}.`,
+    {
+      hint: 'It is not streamed from. An old primary that came back has to be made a standby of the new one; a server that was put back to an older state has to be promoted onto a timeline of its own.',
+    },
+  );
 }
 
 function assertSegmentSize({ server, segmentBytes }: WalSource): void {

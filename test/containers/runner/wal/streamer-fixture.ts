@@ -25,6 +25,8 @@ export interface StreamerOptions {
   readonly wal?: Partial<WalOptions>;
   /** @default SLOT */
   readonly slot?: string;
+  /** Given each line of its log. */
+  readonly print?: (line: string) => void;
   readonly more?: Partial<StreamWalOptions['vault']>;
 }
 
@@ -42,16 +44,21 @@ export interface Streamer {
 
 /** A streamer in this process. */
 export function startStreamer(options: StreamerOptions): Streamer {
-  const { uris, ca, vault, cluster, wal, more, slot = SLOT } = options;
+  const { uris, ca, vault, cluster, wal, more, slot = SLOT, print } = options;
   const lines: Streamer['lines'][number][] = [];
-  const log: Log = createLog((line) => lines.push(JSON.parse(line)));
+  const log: Log = createLog((line) => {
+    lines.push(JSON.parse(line));
+    print?.(line);
+  });
   const abort = new AbortController();
   const progress = new WalProgress();
   const ended = streamWal({
-    candidates: uris.flatMap((uri, uriIndex) =>
-      parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
-    ),
-    access: { ca, caFile: '', applicationName: slot },
+    servers: async () => ({
+      candidates: uris.flatMap((uri, uriIndex) =>
+        parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
+      ),
+      access: { ca, caFile: '', applicationName: slot },
+    }),
     slotName: slot,
     wal: { ...WAL_OPTIONS, ...wal },
     vault: { ...walVault(vault, { cluster }), ...more },
