@@ -164,6 +164,10 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     .argument('<file>', 'its name: %f')
     .argument('<path>', 'where to put it: %p')
     .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
+    .option(
+      '--ahead <DIR>',
+      "directory of its own, on the data directory's volume, for segments that are fetched before they are asked for",
+    )
     .addHelpText('after', WAL_FETCH_HELP)
     .action(async (file, path, options) =>
       onStatus?.(await walFetch(file, path, { ...options, ...environmentOf(options, io) }, io)),

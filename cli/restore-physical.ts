@@ -23,7 +23,7 @@ import { findKnownBackup } from './known-backup.ts';
 import { directoryOf, goalOf, type PhysicalRestoreOptions } from './physical-options.ts';
 import { createProgressDisplay } from './progress.ts';
 import { physicalOf, readBackups } from './read-backups.ts';
-import { findTargetUri } from './target-uri.ts';
+import { findTargetUri, RESTORE_URI_VARIABLE } from './target-uri.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 /** `holdfast restore --kind physical` */
@@ -49,7 +49,13 @@ export async function restorePhysicalBackup(
   const entry = await findKnownBackup(vault, { ...options, kind: 'physical' }, io);
   const dataKeys = await io.services.dataKeysFor(environment, cluster);
   const reader = { vault, dataKeys, cluster, signal: io.signal };
-  const { members, goal, reach, warnings } = await planOf(reader, asked, options, entry, io);
+  const { members, goal, reach, segments, warnings } = await planOf(
+    reader,
+    asked,
+    options,
+    entry,
+    io,
+  );
   const display = createProgressDisplay(io);
   const keepRunning = options.keepRunning || goal.action === 'pause';
   io.stderr.write(
@@ -66,6 +72,7 @@ export async function restorePhysicalBackup(
       goal,
       primary,
       until: reach,
+      segments,
       warnings,
       port: options.port ?? (await freePort()),
       pgBin: options.pgBin,
@@ -74,7 +81,8 @@ export async function restorePhysicalBackup(
         'wal-fetch',
         ...['--environment', environment, '--cluster', cluster],
       ],
-      environment: io.env,
+      // The password of another server is none of the restored one's business.
+      environment: { ...io.env, [RESTORE_URI_VARIABLE]: undefined },
       signal: io.signal,
       onProgress: (progress) => display.report(progress),
       ...(keepRunning && {

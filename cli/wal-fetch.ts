@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { fillAhead, takeReady } from '../containers/runner/restore-physical/fill-ahead.ts';
 import { asHoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import type { WalFile } from '../vault/wal/fetch-wal.ts';
@@ -12,7 +14,14 @@ import type { Io } from './io.ts';
 export interface WalFetchOptions {
   readonly environment: string;
   readonly cluster: string;
+  /** Directory of its own on the server's volume, for segments that are fetched before they are asked for. */
+  readonly ahead?: string | undefined;
 }
+
+/** As path: fetch ahead what follows on the file, and nothing else. */
+const ONLY_AHEAD = '-';
+/** With no more than these ready, the next are fetched. */
+const FEW_READY = 4;
 
 /** To PostgreSQL, of a file that it asked for: WAL ends before it, or there is no such history. */
 export const WAL_ENDS = ExitCode.Internal;
@@ -26,13 +35,24 @@ export const WAL_ENDS = ExitCode.Internal;
 export async function walFetch(
   name: string,
   path: string,
-  { environment, cluster }: WalFetchOptions,
+  options: WalFetchOptions,
   io: Io,
 ): Promise<ExitCode> {
+  const { environment, cluster, ahead } = options;
   try {
+    if (ahead !== undefined && path !== ONLY_AHEAD) {
+      const left = await takeReady(ahead, name, path);
+      if (left === undefined || left <= FEW_READY) fillInBackground(name, options, io);
+      if (left !== undefined) return ExitCode.Ok;
+    }
     const vault = await io.services.openVault(environment);
     const dataKeys = await io.services.dataKeysFor(environment, cluster);
-    const file = await answerWalRequest({ vault, dataKeys, cluster, signal: io.signal }, name);
+    const reader = { vault, dataKeys, cluster, signal: io.signal };
+    if (ahead !== undefined && path === ONLY_AHEAD) {
+      await fillAhead(reader, name, ahead);
+      return ExitCode.Ok;
+    }
+    const file = await answerWalRequest(reader, name);
     if (file === undefined) return WAL_ENDS;
     await writeWhole(file, path);
     return ExitCode.Ok;
@@ -43,6 +63,21 @@ export async function walFetch(
     );
     return ExitCode.RecoveryMustStop;
   }
+}
+
+/** Goes on when this has ended; what fails in it fails again, and is told, when the file is asked for. */
+function fillInBackground(
+  name: string,
+  { environment, cluster, ahead = '' }: WalFetchOptions,
+  { command: [program = '', ...first], env }: Io,
+): void {
+  if (!/^[0-9A-F]{24}$/.test(name)) return;
+  const where = ['--environment', environment, '--cluster', cluster, '--ahead', ahead];
+  spawn(program, [...first, 'wal-fetch', ...where, name, ONLY_AHEAD], {
+    ...{ detached: true, stdio: 'ignore', env: { ...env } },
+  })
+    .on('error', () => {})
+    .unref();
 }
 
 /** Written aside, flushed, and renamed: a file under its name is whole. */

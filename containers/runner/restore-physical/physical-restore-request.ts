@@ -27,6 +27,8 @@ export interface PhysicalRestoreRequest {
   readonly primary?: Primary | undefined;
   /** Where the WAL that leads on from the backup ends: recovery to `latest` has to get there. */
   readonly until: bigint;
+  /** Names of the whole segments that the server will ask for, in order: they are fetched ahead. */
+  readonly segments: readonly string[];
   /** Of the plan; the result has them, too. */
   readonly warnings: readonly string[];
   /** Of the server on 127.0.0.1. */

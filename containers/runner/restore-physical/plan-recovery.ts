@@ -2,6 +2,7 @@ import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { reachFrom } from '../../../contract/wal-coverage.ts';
 import { parseLsn } from '../../../contract/wal-segments.ts';
 import type { WalReader } from '../../../vault/wal/fetch-wal.ts';
+import { segmentsAlong } from '../../../vault/wal/segment-index.ts';
 import { type ReachedTarget, reachTarget } from './reach-target.ts';
 import { type RecoveryPath, readRecoveryPath } from './recovery-path.ts';
 import type { RecoveryGoal } from './recovery-target.ts';
@@ -14,6 +15,8 @@ export interface RecoveryPlan extends ReachedTarget {
   readonly members: readonly PhysicalManifest[];
   /** Where WAL that hangs together ends. */
   readonly reach: bigint;
+  /** Names of the whole segments that the server will ask for, in order. */
+  readonly segments: readonly string[];
 }
 
 /**
@@ -39,7 +42,8 @@ export async function planRecovery(
     const reach = reachOf(path, base);
     try {
       const reached = await reachTarget(reader, path, { base, reach, goal, programs });
-      return { ...reached, members: membersOf(base, path), reach };
+      const segments = segmentsFrom(path, base, reach);
+      return { ...reached, members: membersOf(base, path), reach, segments };
     } catch (error) {
       if (!(error instanceof BaseTooLate)) throw error;
       tooLate = error;
@@ -62,4 +66,10 @@ function membersOf(base: PhysicalManifest, { all }: RecoveryPath): PhysicalManif
   // Those that lack one are not among the usable.
   const parents = base.chain.map((label) => all.find((one) => one.label === label));
   return [...parents.filter((one) => one !== undefined), base];
+}
+
+function segmentsFrom(path: RecoveryPath, { start }: PhysicalManifest, reach: bigint): string[] {
+  return segmentsAlong(path.catalog, path.path, parseLsn(start.lsn))
+    .filter((segment) => segment.start < reach)
+    .map(({ name }) => name);
 }

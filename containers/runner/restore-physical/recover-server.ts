@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { formatLsn, parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
 import type { ControlData } from './control-data.ts';
+import { aheadDirectory } from './fetch-wal-script.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
 import { QUARANTINE, RECOVERY_SIGNAL, writeQuarantineSettings } from './quarantine.ts';
 import { followRecovery, type Recovery } from './recover.ts';
 import { recoverySettings } from './recovery-target.ts';
 import { ServerProcess } from './server-process.ts';
 import type { ServerPrograms } from './server-programs.ts';
+import { WalAhead } from './wal-ahead.ts';
 
 /** Each start raises what the last one found too low; WAL may tell of several in turn. */
 const STARTS = 8;
@@ -29,13 +31,30 @@ export interface ServerToRecover {
  */
 export async function recoverServer(
   request: PhysicalRestoreRequest,
+  restored: ServerToRecover,
+): Promise<PhysicalRestoreResult> {
+  const { directory, reader, members, goal, segments, signal } = request;
+  await writeFile(join(directory, RECOVERY_SIGNAL), '', { mode: 0o600 });
+  const ahead = await WalAhead.start({
+    reader: { ...reader, cluster: members[0]?.cluster ?? '', signal },
+    names: goal.target.is === 'immediate' ? [] : segments,
+    directory: aheadDirectory(directory),
+  });
+  try {
+    return await startUntilRecovered(request, restored);
+  } finally {
+    await ahead.stop();
+  }
+}
+
+async function startUntilRecovered(
+  request: PhysicalRestoreRequest,
   { programs, settings, control, describe }: ServerToRecover,
 ): Promise<PhysicalRestoreResult> {
   const { directory, goal, environment, signal, whileRunning } = request;
   const began = Date.now();
   const onReplay = replayed(request, parseLsn(control.redoLsn));
   let current: Record<string, string> = { ...settings, ...recoverySettings(goal) };
-  await writeFile(join(directory, RECOVERY_SIGNAL), '', { mode: 0o600 });
   for (let starts = 1; ; starts += 1) {
     signal?.throwIfAborted();
     await writeQuarantineSettings(directory, current);

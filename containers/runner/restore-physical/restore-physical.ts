@@ -54,7 +54,7 @@ export async function restorePhysical(
       if (named) claimed.push(await claimDirectory(path, "tablespace's directory"));
     }
     const seconds = await layOut(request, programs, places);
-    const prepared = await prepareStart(request, newest, programs);
+    const prepared = await prepareStart(request, newest, programs, places);
     const { control } = prepared;
     const result = (recovery: Recovered, recover: number): PhysicalRestoreResult => ({
       directory,
@@ -142,6 +142,7 @@ async function prepareStart(
   request: PhysicalRestoreRequest,
   newest: PhysicalManifest,
   programs: ServerPrograms,
+  places: readonly TablespacePlace[],
 ): Promise<PreparedStart> {
   const { directory, port, members, goal } = request;
   const control = await readControlData(programs, directory);
@@ -159,6 +160,8 @@ async function prepareStart(
   const { settings, warnings } = await settingsFor(directory, newest, control, programs);
   const restoreCommand = await writeFetchWalScript(directory, {
     command: request.walFetch,
+    programs,
+    places: places.map(({ path }) => path),
     // The last one is not whole: the server went on writing into it.
     own: own.slice(0, -1),
     segments: goal.target.is !== 'immediate' || own.length === 0,

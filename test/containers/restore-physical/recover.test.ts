@@ -1,4 +1,8 @@
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WalAhead } from '../../../containers/runner/restore-physical/wal-ahead.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { nextSegment, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
@@ -6,6 +10,7 @@ import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
 import { DATA } from '../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+import { waitUntil } from '../../local-cloud/servers/wait-until.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
 import { walVault } from '../../vault/wal/real-wal.ts';
 import { WalArchive } from './archive-wal.ts';
@@ -194,6 +199,32 @@ psql -XAtc "SELECT pg_is_in_recovery(), status, slot_name FROM pg_stat_wal_recei
   expect(stdout).not.toContain('holdfast-quarantine');
 });
 
+test('WAL is fetched ahead, no further than it may lie ready, and not what was passed', async () => {
+  const directory = join(run.directory, 'ahead');
+  const reader = { vault, dataKeys: vault.dataKeys, cluster: CLUSTER };
+  const ready = async () =>
+    (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
+  const until = (names: readonly string[]) =>
+    waitUntil(async () => isDeepStrictEqual(await ready(), names), {
+      what: `${names.join(', ')} to lie ready`,
+      timeoutMs: 30_000,
+    });
+  const [first = '', second = '', third = '', fourth = ''] = segments;
+  const ahead = await WalAhead.start({ reader, names: segments, directory, most: 2 });
+  try {
+    await until([first, second]);
+    expect((await stat(join(directory, first))).size).toBe(SEGMENT_BYTES);
+    await rename(join(directory, first), join(run.directory, 'taken'));
+    await until([second, third]);
+    // Asked for in vain, and so fetched by the server itself.
+    await writeFile(join(directory, 'asked'), third);
+    await until(['asked', ...[fourth, segments[4]].filter((name) => name !== undefined)].sort());
+  } finally {
+    await ahead.stop();
+  }
+  await expect(readdir(directory)).rejects.toThrow('ENOENT');
+});
+
 describe('a target that cannot be reached is refused, with the range that can', () => {
   test.each([
     [
@@ -237,6 +268,31 @@ describe('wal-fetch', () => {
       ]);
       expect(stdout).toBe(String(SEGMENT_BYTES));
     }
+  });
+
+  test('fetches ahead in the background, where it is told to', async () => {
+    const [first = '', second = '', third = ''] = segments;
+    const aheadOf = (name: string, options?: HostOptions) =>
+      host.holdfast(
+        [
+          ...['wal-fetch', '--cluster', CLUSTER, '--ahead', `${HOME}/ahead`],
+          ...[name, `${HOME}/fetched`],
+        ],
+        options,
+      );
+    expect((await aheadOf(first)).exitCode).toBe(0);
+    const wait = `until [ -f ${HOME}/ahead/${third} ]; do sleep 0.1; done; ls ${HOME}/ahead`;
+    expect((await host.run(['timeout', '60', 'sh', '-c', wait])).stdout).toContain(second);
+    // There already: nobody is asked for it.
+    const nobody = { access: { endpoint: 'https://127.0.0.1:1' } };
+    expect(await aheadOf(second, nobody)).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    const size = await host.run([
+      'sh',
+      '-c',
+      `cd ${HOME}; stat -c %s fetched; rm fetched; ls ahead`,
+    ]);
+    expect(size.stdout).toContain(String(SEGMENT_BYTES));
+    expect(size.stdout).not.toContain(second);
   });
 
   test('says that WAL ends only where nothing comes after', async () => {
