@@ -1,21 +1,11 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { zstdCompressSync } from 'node:zlib';
-import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BaseCheck } from '../../../containers/runner/physical/check/base-check.ts';
 import type { CheckedBase } from '../../../containers/runner/physical/check/check-orders.ts';
-
-const FILES: Readonly<Record<string, string>> = {
-  backup_label: 'START WAL LOCATION: 0/3000028 (file 000000010000000000000003)\n',
-  'base/5/16384': 'rows'.repeat(5_000),
-  'base/5/16385': '',
-  'global/pg_control': 'control',
-};
-const SPACE: Readonly<Record<string, string>> = { 'PG_17_202406281/5/16390': 'cold rows' };
+import { FILES, LISTED, manifestOf, SPACE, tarOf } from './example-base.ts';
 
 let directory: string;
 
@@ -23,34 +13,6 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'holdfast-base-'));
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
-
-async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
-  const tar = pack();
-  tar.entry({ name: 'pg_wal', type: 'directory' });
-  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
-  tar.finalize();
-  return await buffer(tar as AsyncIterable<Buffer>);
-}
-
-/** As PostgreSQL writes it. */
-function manifestOf(files: Readonly<Record<string, string>>, change = (text: string) => text) {
-  const lines = Object.entries(files).map(([path, content]) => {
-    const bytes = Buffer.from(content);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return `{ "Path": "${path}", "Size": ${bytes.length}, "Last-Modified": "2026-11-20 04:00:09 GMT", "Checksum-Algorithm": "SHA256", "Checksum": "${sha256}" }`;
-  });
-  const text = change(
-    `{ "PostgreSQL-Backup-Manifest-Version": 2,\n"System-Identifier": 7410,\n"Files": [\n${lines.join(',\n')}\n],\n"WAL-Ranges": [\n{ "Timeline": 1, "Start-LSN": "0/3000028", "End-LSN": "0/3000158" }\n],\n`,
-  );
-  return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`;
-}
-
-const LISTED = {
-  ...Object.fromEntries(
-    Object.entries(SPACE).map(([path, content]) => [`pg_tblspc/16400/${path}`, content]),
-  ),
-  ...FILES,
-};
 
 interface Case {
   readonly files?: Readonly<Record<string, string>>;

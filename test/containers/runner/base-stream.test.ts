@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { zstdCompressSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { canPunchHoles } from '../../../containers/runner/engine/hole-punch.ts';
+import { SpoolGuard } from '../../../containers/runner/engine/spool-guard.ts';
+import { BaseStream, type StreamedBase } from '../../../containers/runner/physical/base-stream.ts';
+import { withOwnUploads } from '../../../containers/runner/physical/own-uploads.ts';
+import { Child } from '../../../containers/runner/process/child.ts';
+import type { BackupVault } from '../../../vault/backup-vault.ts';
+import { completeArtifacts } from '../../../vault/commit.ts';
+import { type RealVault, startRealVault } from '../../vault/real-vault.ts';
+import { FILES, LISTED, manifestOf, SPACE, tarOf } from './example-base.ts';
+
+const FIXTURE = fileURLToPath(new URL('../../fixtures/base-backup.sh', import.meta.url));
+const WAL = { '000000010000000000000003': 'w'.repeat(1024) };
+
+let vault: RealVault;
+let from: string;
+let directory: string;
+let labels = 0;
+
+beforeAll(async () => {
+  vault = await startRealVault();
+});
+afterAll(() => vault.stop());
+beforeEach(async () => {
+  const parent = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-base-')));
+  [from, directory] = [join(parent, 'from'), join(parent, 'to')];
+  for (const each of [from, directory]) await mkdir(each);
+  await writeFile(join(from, '16400.tar.zst'), zstdCompressSync(await tarOf(SPACE)));
+  await writeFile(join(from, 'base.tar.zst'), zstdCompressSync(await tarOf(FILES)));
+  await writeFile(join(from, 'pg_wal.tar'), await tarOf(WAL, []));
+  await writeFile(join(from, 'backup_manifest'), manifestOf(LISTED));
+});
+afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }));
+
+function newBackup(): BackupVault {
+  labels += 1;
+  return vault.backup(`20261120T04000${labels}Z-physical-full-8a4b0d`);
+}
+
+const LOG = { info: () => {}, warn: () => {}, error: () => {}, hide: () => {} };
+
+async function stream(backup: BackupVault, ...more: string[]): Promise<StreamedBase> {
+  const guard = await SpoolGuard.start(directory, { capBytes: 64 * 1024 * 1024 });
+  try {
+    return await withOwnUploads(backup, LOG, async (own) => {
+      const child = await Child.start({
+        command: FIXTURE,
+        args: [from, directory, ...more],
+        environment: { PATH: process.env.PATH ?? '' },
+        cwd: directory,
+        signal: own.signal,
+      });
+      const punchHole = await canPunchHoles(from);
+      const capBytes = 64 * 1024 * 1024;
+      return await new BaseStream({
+        ...{ child, directory, compression: 'zstd:1', vault: own },
+        spool: { capBytes, punchHole, maxBytesPerSecond: undefined, guard },
+        failure: ({ code }) => new Error(`status ${code}: ${child.stderr.tail}`),
+      }).run();
+    });
+  } finally {
+    await guard.stop();
+  }
+}
+
+test('all that was written is in the vault, each tar by itself, and nothing in the spool', async () => {
+  const backup = newBackup();
+  const streamed = await stream(backup, '0');
+  expect(streamed.checked.files.count).toBe(5);
+  expect([...streamed.tablespaces.keys()]).toEqual([16400]);
+  expect([...streamed.walFiles]).toEqual(Object.keys(WAL));
+  expect(await readdir(directory)).toEqual([]);
+  const { base, wal, backupManifest, tablespaces } = streamed;
+  if (wal === undefined) throw new Error('There is no WAL.');
+  const streams = [base, wal, backupManifest, ...tablespaces.values()];
+  const artifacts = await completeArtifacts(
+    backup,
+    streams.flatMap((one) => one.artifacts),
+  );
+  expect(artifacts.map(({ name }) => name)).toEqual([
+    'base.tar.0001',
+    'pg_wal.tar.0001',
+    'backup_manifest.0001',
+    'tablespace-16400.tar.0001',
+  ]);
+  expect(artifacts[0]?.plain.bytes).toBe(zstdCompressSync(await tarOf(FILES)).length);
+});
+
+describe('nothing is left of one', () => {
+  test.each([
+    ['that ends with another status, though all of it is there', ['1'], 'status 1: pg_basebackup'],
+    ['without a tablespace', ['0', '16400.tar.zst'], 'pg_tblspc/16400/PG_17_202406281/5/16390'],
+    ['without its base', ['0', 'base.tar.zst'], 'these files of backup_manifest are missing'],
+  ])('%s', async (_, how, message) => {
+    await expect(stream(newBackup(), ...how)).rejects.toThrow(message);
+    expect(await vault.openUploads()).toEqual([]);
+  });
+
+  test('whose WAL lacks its end', async () => {
+    await writeFile(join(from, 'pg_wal.tar'), (await tarOf(WAL, [])).subarray(0, -1024));
+    await expect(stream(newBackup(), '0')).rejects.toThrow('pg_wal.tar is not a whole tar');
+    expect(await vault.openUploads()).toEqual([]);
+  });
+});
