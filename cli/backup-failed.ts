@@ -46,7 +46,9 @@ export class BackupFailed extends HoldfastError {
       {
         hint: [
           failure?.hint ?? whereToLook(taskArn, end, heard),
-          'Nothing of this attempt is listed or restored.',
+          ...(end.exitCode === ExitCode.SourceDamaged
+            ? []
+            : ['Nothing of this attempt is listed or restored.']),
           ...(again ? [explainRetry(asked, next)] : []),
         ].join(' '),
       },

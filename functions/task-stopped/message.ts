@@ -59,14 +59,18 @@ export function messageFor(
     };
   }
   const { cause } = verdict;
+  // The one failure after which the backup is there.
+  const damaged = heard.words?.code === 'SOURCE_DAMAGED';
   return {
     subject: subject(
       retry.kind === 'scheduled'
         ? `${who}: backup failed, tries again ${clock(retry.retry.at)} UTC`
-        : `${who}: BACKUP FAILED (${cause})`,
+        : `${who}: ${damaged ? 'SERVER DAMAGED, backup published' : `BACKUP FAILED (${cause})`}`,
     ),
     body: paragraphs(
-      `The backup of ${task.cluster} (environment ${names.environment}) failed. What it had uploaded counts for nothing without its manifest; earlier backups are as they were, and \`holdfast list\` shows what there is.`,
+      damaged
+        ? `The backup of ${task.cluster} (environment ${names.environment}) is in the vault, and so is the damage of its server.`
+        : `The backup of ${task.cluster} (environment ${names.environment}) failed. What it had uploaded counts for nothing without its manifest; earlier backups are as they were, and \`holdfast list\` shows what there is.`,
       what(task, names),
       found(task, verdict, heard),
       `WHAT TO DO\n${whatToDo(task, verdict, heard, retry, names)}`,

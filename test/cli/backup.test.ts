@@ -205,6 +205,17 @@ test('where nothing was written since the parent, there is nothing to describe',
   expect(JSON.parse(json.out())).toEqual({ ...ANSWER, exitCode: 0 });
 });
 
+test.each([
+  [ExitCode.SourceDamaged, false],
+  [ExitCode.DumpFailed, true],
+])('whether anything of one that ended with %s is there is told', async (exitCode, gone) => {
+  const io = surroundings([{ status: 'STOPPED', exitCode }]);
+  const hint = 'Nothing of this attempt is listed or restored.';
+  await expect(backup(options(), io, 1)).rejects.toMatchObject({
+    hint: gone ? expect.stringContaining(hint) : expect.not.stringContaining(hint),
+  });
+});
+
 test('a task that ended well without a manifest is told', async () => {
   const io = surroundings([{ status: 'STOPPED', exitCode: 0 }]);
   await expect(backup(options(), io, 1)).rejects.toMatchObject({ code: 'BACKUP_UNKNOWN' });

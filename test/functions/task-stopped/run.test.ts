@@ -48,6 +48,24 @@ function attempt(number: number): TaskRequest {
   return { ...REQUEST, attempt: number };
 }
 
+it('a base backup with damaged pages is told as what it is: it is there, and its server is not well', async () => {
+  const calls = new Calls();
+  const words = {
+    code: 'SOURCE_DAMAGED',
+    message: 'checksum verification failed in base/5/16385, block 3',
+    hint: 'Look at the disk.',
+    retryable: false,
+  };
+  await calls.run({ exitCode: 14 }, SETTINGS, { words: { event: 'task failed', ...words } });
+  expect(calls.schedules).toEqual([]);
+  expect(calls.messages).toEqual([
+    {
+      Subject: 'prod/orders: SERVER DAMAGED, backup published',
+      Message: expect.stringMatching(/is in the vault.*base\/5\/16385, block 3/s),
+    },
+  ]);
+});
+
 describe('a failure that may pass', () => {
   it('is scheduled once more, for start-task, under the next label; and people are told both', async () => {
     const calls = new Calls();
