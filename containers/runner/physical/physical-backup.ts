@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { Tablespace } from '../../../contract/physical-manifest.ts';
 import type { PhysicalOptions } from '../../../contract/physical-options.ts';
@@ -19,6 +19,7 @@ import { BaseStream, type StreamedBase } from './base-stream.ts';
 import { type SourceTablespace, surveyAfter, surveyBase } from './base-survey.ts';
 import type { WalRange } from './check/backup-manifest.ts';
 import { DamagedSource } from './damage.ts';
+import { ParentRefused } from './parent-refused.ts';
 import { TooEarly } from './too-early.ts';
 
 export interface PhysicalBackupOptions {
@@ -43,13 +44,15 @@ export type PhysicalBackup = Awaited<ReturnType<typeof takeBase>>;
  *
  * @throws HoldfastError DUMP_FAILED, DUMP_INCOMPLETE, SPOOL_STALLED, VAULT_DENIED, VAULT_UNAVAILABLE, …
  * @throws DamagedSource when pages have wrong checksums, which it was told to verify
+ * @throws ParentRefused when the server does not take the parent
  * @throws TooEarly when the standby has not come as far as the parent
  */
 export async function takeBase(options: PhysicalBackupOptions) {
   const { source, physical, spool, vault, log } = options;
   const survey = await surveyBase(source);
   for (const warning of survey.warnings) log.warn('preflight warning', { warning });
-  const directory = `${spool.directory}/base`;
+  // A name of its own for each try: what is left of one before must not reach into this one.
+  const directory = await mkdtemp(`${spool.directory}/base-`);
   const lap = stopwatch();
   const child = await start(options, { directory, slot: survey.slot });
   log.info('base backup started', { label: vault.label });
@@ -64,6 +67,7 @@ export async function takeBase(options: PhysicalBackupOptions) {
       failure: (exit) =>
         DamagedSource.from(stderr.tail) ??
         TooEarly.from(stderr.tail, options.parent?.stop) ??
+        (options.parent && ParentRefused.from(stderr.tail)) ??
         baseFailure(describeExit(exit), stderr.tail),
     }).run();
     const after = await surveyAfter(source);
@@ -98,8 +102,6 @@ async function start(
   { source, program, physical, ...options }: PhysicalBackupOptions,
   target: Pick<BaseTarget, 'directory' | 'slot'>,
 ): Promise<Child> {
-  // pg_basebackup takes an empty directory, and the follower can look into it from the start.
-  await mkdir(target.directory);
   const { verifyChecksums, parent, maxRateMiBPerSecond, vault, spool } = options;
   const more = { verifyChecksums, parentManifest: parent?.path, maxRateMiBPerSecond };
   return await Child.start({

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import { artifactKey } from '../../../contract/vault-keys.ts';
 import { VERSION } from '../../../contract/version.ts';
 import { extendLocks, type LockedObject } from '../../../vault/extend-locks.ts';
 import type { BackupKindWork, BackupRun } from '../backup-run.ts';
@@ -54,7 +55,10 @@ export async function preparePhysical(run: BackupRun): Promise<BackupKindWork> {
 /** All that a chain is made of. */
 function* objectsOf(members: readonly Member[]): Generator<LockedObject> {
   for (const { entry, manifest } of members) {
-    for (const { key, versionId } of manifest.artifacts) yield { key, versionId };
+    const { cluster, label, artifacts } = manifest;
+    for (const { name, versionId } of artifacts) {
+      yield { key: artifactKey(cluster, label, name), versionId };
+    }
     yield { key: entry.key, versionId: entry.versionId };
   }
 }

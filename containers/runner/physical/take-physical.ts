@@ -11,6 +11,7 @@ import { dataDirectory, surveyAfter } from './base-survey.ts';
 import { type Chosen, chooseType } from './choose-type.ts';
 import { DamagedSource, damageOf } from './damage.ts';
 import { withOwnUploads } from './own-uploads.ts';
+import { ParentRefused } from './parent-refused.ts';
 import { type PhysicalBackup, type PhysicalBackupOptions, takeBase } from './physical-backup.ts';
 import { checkpointPrimary, checkpointTimeout } from './quiet-primary.ts';
 import { TooEarly } from './too-early.ts';
@@ -55,14 +56,28 @@ export async function takePhysical(options: TakePhysicalOptions): Promise<TakenP
 }
 
 async function takeChosen(options: TakePhysicalOptions): Promise<Omit<TakenPhysical, 'archived'>> {
+  const { run, source, vault } = options;
+  const { task, spool } = run;
+  const { maxChainLength } = task.options.physical;
+  const { type } = task.request;
+  const chosen = await chooseType({ type, source, vault, spool, maxChainLength });
+  try {
+    return await takeOn(options, chosen);
+  } catch (error) {
+    if (!(error instanceof ParentRefused)) throw error;
+    return await takeOn(options, { parent: undefined, why: error.message });
+  }
+}
+
+async function takeOn(
+  options: TakePhysicalOptions,
+  chosen: Chosen,
+): Promise<Omit<TakenPhysical, 'archived'>> {
   const { run, source, vault, program } = options;
   const { task, spool, log } = run;
   const { physical, maxRateMiBPerSecond } = task.options;
-  const { maxChainLength } = physical;
-  const { type } = task.request;
-  const chosen = await chooseType({ type, source, vault, spool, maxChainLength });
   if (chosen.why !== undefined) {
-    log.warn('full backup instead', { type, reason: chosen.why });
+    log.warn('full backup instead', { type: task.request.type, reason: chosen.why });
   }
   const { parent } = chosen;
   if (parent !== undefined && isUnchanged(source, parent.manifest)) {

@@ -5,6 +5,7 @@ import {
 } from '../../../containers/runner/physical/base-arguments.ts';
 import { baseFailure } from '../../../containers/runner/physical/base-failure.ts';
 import { DamagedSource, damageOf } from '../../../containers/runner/physical/damage.ts';
+import { ParentRefused } from '../../../containers/runner/physical/parent-refused.ts';
 import { TooEarly } from '../../../containers/runner/physical/too-early.ts';
 import type { PhysicalOptions } from '../../../contract/physical-options.ts';
 import { physicalOptions } from '../../fixtures/physical-options.ts';
@@ -123,6 +124,23 @@ describe('pages with wrong checksums', () => {
     ]);
     expect(DamagedSource.from('pg_basebackup: error: disk error')).toBeUndefined();
   });
+});
+
+test('a parent that the server does not take is told in its words', () => {
+  const said = (what: string) => `NOTICE\npg_basebackup: error: ${what}`;
+  const refused = said(
+    'could not initiate base backup: FEHLER:  Zeitleiste 2 im Manifest ist nicht in der Historie',
+  );
+  expect(ParentRefused.from(refused)?.message).toBe(
+    'Zeitleiste 2 im Manifest ist nicht in der Historie',
+  );
+  const foreign = said(
+    'could not upload manifest: ERROR:  system identifier in backup manifest is 1',
+  );
+  expect(ParentRefused.from(foreign)?.message).toContain('system identifier');
+  const gone = said('could not initiate base backup: server closed the connection unexpectedly');
+  expect(ParentRefused.from(gone)).toBeUndefined();
+  expect(ParentRefused.from(said('disk full'))).toBeUndefined();
 });
 
 test('a standby that is not as far as the parent is known by the positions', () => {
