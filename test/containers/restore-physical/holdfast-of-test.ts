@@ -25,10 +25,14 @@ const s3 = new S3Client({
   requestHandler: { httpsAgent: new Agent({ ca: readFileSync(access.caFile), keepAlive: true }) },
 });
 const { hidden } = access;
-if (hidden !== undefined && (hidden.from === 'everyone' || process.argv[2] === 'wal-fetch')) {
+if (hidden !== undefined) {
+  const fromAll = hidden.from === 'everyone' || process.argv[2] === 'wal-fetch';
   s3.middlewareStack.add(
     (next) => async (args) => {
       const result = await next(args);
+      // What is fetched ahead of the server is looked up by its own key, and not listed with the others.
+      const { Prefix = '' } = args.input as { Prefix?: string };
+      if (!fromAll && !Prefix.includes(hidden.key)) return result;
       const output = result.output as { Versions?: { Key?: string }[] };
       if (output.Versions !== undefined) {
         output.Versions = output.Versions.filter(({ Key = '' }) => !Key.includes(hidden.key));
