@@ -3,7 +3,8 @@ import { Agent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { main } from '../../../cli/main.ts';
 import { terminated } from '../../../cli/print-error.ts';
-import { rawDataKeys } from '../../vault/example-message.ts';
+import { walDataKeys } from '../../../vault/wal/wal-data-keys.ts';
+import { dataKeySource, rawDataKeys } from '../../vault/example-message.ts';
 import type { VaultAccess } from '../../vault/real-vault.ts';
 
 export type TestAccess = VaultAccess & {
@@ -42,6 +43,7 @@ if (hidden !== undefined) {
     { step: 'initialize' },
   );
 }
+const dataKeys = rawDataKeys(Buffer.from(access.masterKey, 'hex'));
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => stop.abort(terminated(name)));
@@ -56,7 +58,12 @@ process.exitCode = await main(process.argv.slice(2), {
   services: {
     openVault: async () => ({ s3, bucket: access.bucket }),
     configuredClusters: async () => new Map(),
-    dataKeysFor: async () => rawDataKeys(Buffer.from(access.masterKey, 'hex')),
+    dataKeysFor: async () => dataKeys,
+    openWalVault: async (_environment, cluster) => ({
+      ...{ s3, bucket: access.bucket, cluster, kmsKeyArn: 'test' },
+      dataKeys: walDataKeys(cluster, dataKeySource(dataKeys().keyring)),
+      ...{ lockMode: 'COMPLIANCE' as const, retentionDays: 35 },
+    }),
     startTask: async () => ({ payload: undefined, failed: true }),
     describeTask: async () => undefined,
     readTaskLog: async () => ({}),
