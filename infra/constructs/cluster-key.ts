@@ -15,14 +15,13 @@ import {
   resourceName,
 } from '../../contract/environment-names.ts';
 import type { ClusterParameter } from '../../contract/parameters.ts';
-import { WAL_CONTEXT } from '../../contract/wal-object.ts';
 import {
   ADMINISTRATION,
   DESTRUCTION,
   keyStatement,
   parentManifestContext,
 } from './key-statements.ts';
-import { backupRoleArn, pushRoleArn, restoreRoleArn } from './role-arn.ts';
+import { backupRoleArn, restoreRoleArn } from './role-arn.ts';
 
 export interface ClusterKeyProps {
   readonly environment: string;
@@ -81,13 +80,6 @@ function keyStatements(
     keyStatement('AllowDataKeysForItsBackups', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
       ArnEquals: { 'aws:PrincipalArn': backupRoleArn(scope, environment, cluster) },
       StringEquals: { 'kms:EncryptionContext:cluster': cluster },
-    }),
-    keyStatement('AllowDataKeysForPushedWal', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
-      ArnEquals: { 'aws:PrincipalArn': pushRoleArn(scope, environment, cluster) },
-      StringEquals: {
-        'kms:EncryptionContext:cluster': cluster,
-        'kms:EncryptionContext:backup': WAL_CONTEXT,
-      },
     }),
     // And this one opens nothing but what an incremental backup has to know of its parent.
     keyStatement('AllowDecryptOfParents', Effect.ALLOW, ['kms:Decrypt'], account, {

@@ -17,13 +17,12 @@ import {
   measureTables,
 } from './measure.ts';
 import { measureBase } from './measure-base.ts';
-import { measureChain } from './measure-chain.ts';
 import { measureWal } from './measure-wal.ts';
 
 /** What each kind of backup is measured by. */
 const FIGURES = {
   logical: ['backup', 'memory', 'tables', 'restore'],
-  physical: ['base', 'wal', 'chain'],
+  physical: ['base', 'wal'],
 } as const;
 type Kind = keyof typeof FIGURES;
 type FigureName = (typeof FIGURES)[Kind][number];
@@ -83,7 +82,6 @@ await on(
   [['wal', (bench, given) => measureWal(bench, { ...given, ...wal })]],
   { changes: true },
 );
-await on(rowsDataset(scale), 'rows that change', [['chain', measureChain]], { changes: true });
 
 const short = measurements.flatMap(({ figures }) => figures).filter(fallsShort);
 const [cpu] = cpus();

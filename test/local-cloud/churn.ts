@@ -25,3 +25,32 @@ export function keepVacuuming(
     await done;
   };
 }
+
+/**
+ * Commits a row at a time, over and over, numbered from 1 without a gap.
+ *
+ * @param table with the columns `id` and `note`.
+ * @returns what ends it, and answers with the last number.
+ */
+export function keepCommitting(
+  primary: PostgresServer,
+  database: string,
+  table: string,
+): () => Promise<number> {
+  let running = true;
+  let id = 0;
+  const done = (async () => {
+    while (running) {
+      id += 1;
+      const note = `repeat(md5('${id}'), 50)`;
+      await primary.query(`insert into ${table} values (${id}, ${note})`, { database });
+    }
+  })();
+  // Awaited at the end: until then a failure is nobody's yet.
+  done.catch(() => undefined);
+  return async () => {
+    running = false;
+    await done;
+    return id;
+  };
+}

@@ -1,0 +1,91 @@
+import { execa } from 'execa';
+import type { QueryResult } from 'pg';
+import type { HoldfastResult } from './holdfast-command.ts';
+import type { LocalCloud } from './local-cloud.ts';
+import { LIMITS } from './platform/images.ts';
+import { CA_PATH } from './platform/tasks.ts';
+import { podman, removeContainer } from './servers/container.ts';
+import { freePort } from './servers/free-port.ts';
+import type { PostgresServer } from './servers/postgres.ts';
+
+/** Where there is room for data directories, in the image. */
+export const ROOM = '/spool';
+
+/** A restored server that runs, seen through its socket: it lets nobody in from elsewhere. */
+export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
+  readonly port: number;
+};
+
+/** A machine of a person who restores: the task's image, under the restore role. */
+export interface RestoreMachine {
+  holdfast(args: readonly string[]): Promise<HoldfastResult>;
+  /** Runs a program, whatever becomes of it. */
+  run(
+    command: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>> },
+  ): Promise<HoldfastResult>;
+  /** Starts a data directory as it lies there. */
+  start(directory: string, as?: string): Promise<RestoredServer>;
+  stop(): Promise<void>;
+}
+
+/** @param cluster whose image it is */
+export async function startRestoreMachine(
+  cloud: LocalCloud,
+  { image = cloud.image, major = 17, name = 'restore-machine' } = {},
+): Promise<RestoreMachine> {
+  const container = `holdfast-${cloud.run}-${name}`;
+  await podman([
+    ...['--runtime', 'runc', 'run', '--detach', '--pull', 'never', '--network', 'host'],
+    ...['--http-proxy=false', '--log-driver', 'none', '--label', `holdfast.run=${cloud.run}`],
+    ...LIMITS,
+    ...['--name', container, '--volume', `${cloud.caFile}:${CA_PATH}:ro`],
+    ...[image, 'sleep', 'infinity'],
+  ]);
+  const inside: RestoreMachine['run'] = async (command, { env = {} } = {}) => {
+    const names = Object.keys(env).flatMap((variable) => ['--env', variable]);
+    const { exitCode, stdout, stderr } = await execa(
+      'podman',
+      ['exec', ...names, container, ...command],
+      { env, reject: false },
+    );
+    return { exitCode: exitCode ?? 255, stdout, stderr };
+  };
+  const bin = `/usr/lib/postgresql/${major}/bin`;
+  return {
+    run: inside,
+    holdfast: async (args) =>
+      await inside(['holdfast', ...args], {
+        env: {
+          HOLDFAST_ENVIRONMENT: cloud.environment,
+          ...cloud.principals.restore.environment,
+          NODE_EXTRA_CA_CERTS: CA_PATH,
+        },
+      }),
+    start: async (directory, as = 'postgres') => {
+      const port = await freePort();
+      const log = `${directory}.log`;
+      const start = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
+      const started = await inside(['sh', '-c', start, 'sh', directory, String(port), log]);
+      if (started.exitCode !== 0) throw new Error(`${directory}: ${started.stderr}`);
+      return {
+        port,
+        query: async (sql, { database = 'postgres' } = {}) => {
+          const asked = /^\s*(select|with)\b/i.test(sql)
+            ? `select coalesce(json_agg(answered), '[]') from (${sql}) answered`
+            : sql;
+          const { exitCode, stdout, stderr } = await inside([
+            ...['psql', '-h', '/tmp', '-p', String(port), '-U', as, '-d', database],
+            ...['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', asked],
+          ]);
+          if (exitCode !== 0) throw new Error(`${sql}: ${stderr}`);
+          return { rows: asked === sql ? [] : JSON.parse(stdout) } as unknown as QueryResult;
+        },
+        stop: async () => {
+          await inside([`${bin}/pg_ctl`, '-D', directory, '-w', '-m', 'fast', 'stop']);
+        },
+      };
+    },
+    stop: () => removeContainer(container),
+  };
+}
