@@ -4,6 +4,7 @@ import type { StartTaskEvent } from '../contract/request.ts';
 import type { TaskLog } from '../contract/task-log.ts';
 import type { OpenDataKeys } from '../vault/decryption/decryption-keyring.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
+import type { WalVault } from '../vault/wal/wal-vault.ts';
 
 export interface TextSink {
   write(text: string): unknown;
@@ -22,6 +23,12 @@ export interface Services {
   configuredClusters(environment: string): Promise<ReadonlyMap<string, ClusterState>>;
   /** @throws HoldfastError CLUSTER_UNKNOWN, VAULT_DENIED, VAULT_UNAVAILABLE */
   dataKeysFor(environment: string, cluster: string): Promise<OpenDataKeys>;
+  /**
+   * The vault as a host that pushes WAL writes into it.
+   *
+   * @throws HoldfastError CLUSTER_UNKNOWN, ENVIRONMENT_INVALID, VAULT_DENIED, VAULT_UNAVAILABLE
+   */
+  openWalVault(environment: string, cluster: string): Promise<Omit<WalVault, 'systemIdentifier'>>;
   /** Invokes the environment's start-task. @throws HoldfastError ENVIRONMENT_INVALID, TASK_NOT_STARTED */
   startTask(environment: string, event: StartTaskEvent): Promise<FunctionAnswer>;
   /** How a task stands; `undefined`: ECS does not know it any more. */

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { EnvironmentVariable } from '../contract/environment-variables.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import { BACKUP_KINDS, BACKUP_TYPES, ClusterName, EnvironmentName } from '../contract/names.ts';
@@ -16,6 +16,7 @@ import { restorePhysicalBackup } from './restore-physical.ts';
 import { show } from './show.ts';
 import { verify } from './verify.ts';
 import { walFetch } from './wal-fetch.ts';
+import { walPush } from './wal-push.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 const BACKUP_HELP = `
@@ -40,6 +41,13 @@ Only a restore proves a backup.
 Examples:
   holdfast verify --environment prod
   holdfast verify --environment prod --cluster orders --full`;
+
+const WAL_PUSH_HELP = `
+It ends with 0 once the vault has the file, and with another status when it has not: PostgreSQL keeps the
+file then, and asks again.
+
+Example, in postgresql.conf:
+  archive_command = 'holdfast wal-push --environment prod --cluster orders %p'`;
 
 const WHERE_EXIT_CODES = `
 Exit statuses: those of holdfast --help; each error's code tells more (docs/errors.md).`;
@@ -172,6 +180,21 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     .action(async (file, path, options) =>
       onStatus?.(await walFetch(file, path, { ...options, ...environmentOf(options, io) }, io)),
     );
+
+  common(program, io, 'wal-push', 'for archive_command: push a WAL file into the vault')
+    .argument('<path>', 'the file: %p')
+    .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
+    .addOption(
+      new Option('--batch <N>', 'files that are ready and pushed with it, 0 to 256')
+        .argParser(batchSize)
+        .default(32),
+    )
+    .option(
+      '--state <DIR>',
+      'where it remembers them; without it, in the directory for temporary files',
+    )
+    .addHelpText('after', WAL_PUSH_HELP)
+    .action((path, options) => walPush(path, { ...options, ...environmentOf(options, io) }, io));
   return program;
 }
 
@@ -210,6 +233,12 @@ function environmentOf(
     name ? `"${name}" is no environment's name.` : 'Which environment was not said.',
     `Give --environment NAME, or set ${EnvironmentVariable.Environment}.`,
   );
+}
+
+function batchSize(text: string): number {
+  const size = Number(text);
+  if (/^\d+$/.test(text) && size <= 256) return size;
+  throw new InvalidArgumentError('It must be a whole number from 0 to 256.');
 }
 
 /** For commands that leave nothing behind: a signal ends them without waiting for S3's answer. */

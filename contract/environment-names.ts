@@ -49,6 +49,18 @@ export function backupRolePath(): string {
   return '/holdfast/backup/';
 }
 
+/**
+ * IAM role of hosts that push their WAL by `archive_command`. The stacks make none: whoever has such
+ * hosts makes it under this name, by which the key's policy knows it.
+ */
+export function pushRoleName(environment: string, cluster: string): string {
+  return `hf.${environment}.${cluster}`;
+}
+
+export function pushRolePath(): string {
+  return '/holdfast/push/';
+}
+
 /** IAM role that reads and decrypts, for a person who restores. */
 export function restoreRoleName(environment: string): string {
   return `hf.${environment}`;

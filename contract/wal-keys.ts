@@ -5,6 +5,8 @@ import { clusterPrefix } from './vault-keys.ts';
  *
  * - `wal/<timeline>/<segment>`: a whole segment;
  * - `wal/<timeline>/<segment>.partial`: what a timeline that was left had of its last segment;
+ * - `wal/<timeline>/<segment>.<offset>.backup`: what a server that pushes its WAL notes of a base backup;
+ *   nothing reads it;
  * - `wal/<timeline>/<timeline>.history`: where the timeline comes from;
  * - `wal/<timeline>/increments/<segment>/<from>-<to>`: bytes of a segment that is still being written.
  */
@@ -45,7 +47,7 @@ export function walIncrementKey(
 }
 
 export type WalKey = { readonly cluster: string; readonly timeline: number } & (
-  | { readonly is: 'segment' | 'partial'; readonly segment: string }
+  | { readonly is: 'segment' | 'partial' | 'backup'; readonly segment: string }
   | { readonly is: 'history' }
   | {
       readonly is: 'increment';
@@ -57,17 +59,19 @@ export type WalKey = { readonly cluster: string; readonly timeline: number } & (
 );
 
 const KEY =
-  /^clusters\/([a-z0-9-]{1,40})\/wal\/([0-9A-F]{8})\/(?:(\2[0-9A-F]{16})(\.partial)?|(\2)\.history|increments\/(\2[0-9A-F]{16})\/([0-9A-F]{8})-([0-9A-F]{8}))$/;
+  /^clusters\/([a-z0-9-]{1,40})\/wal\/([0-9A-F]{8})\/(?:(\2[0-9A-F]{16})(\.partial|\.[0-9A-F]{8}\.backup)?|(\2)\.history|increments\/(\2[0-9A-F]{16})\/([0-9A-F]{8})-([0-9A-F]{8}))$/;
 
 /** Takes a key apart; `undefined` if it is none of WAL. */
 export function parseWalKey(key: string): WalKey | undefined {
   const match = KEY.exec(key);
   if (match === null) return undefined;
-  const [, cluster, hex, segment, partial, history, open, from, to] = match;
+  const [, cluster, hex, segment, kind, history, open, from, to] = match;
   if (cluster === undefined || hex === undefined) return undefined;
   const at = { cluster, timeline: Number.parseInt(hex, 16) };
-  if (segment !== undefined)
-    return { ...at, is: partial === undefined ? 'segment' : 'partial', segment };
+  if (segment !== undefined) {
+    if (kind === undefined) return { ...at, is: 'segment', segment };
+    return { ...at, is: kind === '.partial' ? 'partial' : 'backup', segment };
+  }
   if (history !== undefined) return { ...at, is: 'history' };
   if (open === undefined || from === undefined || to === undefined) return undefined;
   const range = { from: Number.parseInt(from, 16), to: Number.parseInt(to, 16) };

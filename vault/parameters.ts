@@ -5,6 +5,7 @@ import {
 } from '@aws-sdk/client-ssm';
 import {
   clusterParameterName,
+  clusterStateName,
   clusterStatePath,
   vaultParameterName,
 } from '../contract/environment-names.ts';
@@ -83,6 +84,26 @@ export async function findConfiguredClusters(
     NextToken = page.NextToken;
   } while (NextToken !== undefined);
   return found;
+}
+
+/**
+ * What the environment's file says of one cluster.
+ *
+ * @throws HoldfastError CLUSTER_UNKNOWN, ENVIRONMENT_INVALID, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function findClusterState(
+  ssm: Ssm,
+  environment: string,
+  cluster: string,
+): Promise<ClusterState> {
+  const name = clusterStateName(environment, cluster);
+  const text = await readParameter(ssm, environment, name);
+  if (text !== undefined) return parseParameter(ClusterState, name, text);
+  throw new HoldfastError(
+    'CLUSTER_UNKNOWN',
+    `The environment "${environment}" has no cluster "${cluster}" now: the SSM parameter ${name} does not exist.`,
+    { hint: 'A cluster is configured in infra/environments.' },
+  );
 }
 
 async function readParameter(

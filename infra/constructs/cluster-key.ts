@@ -15,13 +15,14 @@ import {
   resourceName,
 } from '../../contract/environment-names.ts';
 import type { ClusterParameter } from '../../contract/parameters.ts';
+import { WAL_CONTEXT } from '../../contract/wal-object.ts';
 import {
   ADMINISTRATION,
   DESTRUCTION,
   keyStatement,
   parentManifestContext,
 } from './key-statements.ts';
-import { backupRoleArn, restoreRoleArn } from './role-arn.ts';
+import { backupRoleArn, pushRoleArn, restoreRoleArn } from './role-arn.ts';
 
 export interface ClusterKeyProps {
   readonly environment: string;
@@ -80,6 +81,13 @@ function keyStatements(
     keyStatement('AllowDataKeysForItsBackups', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
       ArnEquals: { 'aws:PrincipalArn': backupRoleArn(scope, environment, cluster) },
       StringEquals: { 'kms:EncryptionContext:cluster': cluster },
+    }),
+    keyStatement('AllowDataKeysForPushedWal', Effect.ALLOW, ['kms:GenerateDataKey'], account, {
+      ArnEquals: { 'aws:PrincipalArn': pushRoleArn(scope, environment, cluster) },
+      StringEquals: {
+        'kms:EncryptionContext:cluster': cluster,
+        'kms:EncryptionContext:backup': WAL_CONTEXT,
+      },
     }),
     // And this one opens nothing but what an incremental backup has to know of its parent.
     keyStatement('AllowDecryptOfParents', Effect.ALLOW, ['kms:Decrypt'], account, {

@@ -209,9 +209,13 @@ export class PostgresBackups extends Construct {
     return group;
   }
 
-  /** So that the command tells clusters that are configured from those whose backups are left. */
-  private publishState({ name, retired }: ResolvedCluster): void {
-    const state: ClusterState = { version: 1, retired };
+  /**
+   * So that the command tells clusters that are configured from those whose backups are left, and hosts
+   * that push WAL know how to lock it.
+   */
+  private publishState({ name, retired, retention }: ResolvedCluster): void {
+    const lock = { mode: this.vault.lockMode, days: retention.days };
+    const state: ClusterState = { version: 1, retired, lock };
     new StringParameter(this, `State-${name}`, {
       parameterName: clusterStateName(this.vault.environmentName, name),
       stringValue: JSON.stringify(state),

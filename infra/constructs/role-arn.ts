@@ -3,6 +3,8 @@ import type { Construct } from 'constructs';
 import {
   backupRoleName,
   backupRolePath,
+  pushRoleName,
+  pushRolePath,
   restoreRoleName,
   restoreRolePath,
 } from '../../contract/environment-names.ts';
@@ -15,6 +17,11 @@ import {
 
 export function backupRoleArn(scope: Construct, environment: string, cluster: string): string {
   return roleArn(scope, backupRolePath(), backupRoleName(environment, cluster));
+}
+
+/** Of hosts that push their WAL: made by whoever has such hosts. */
+export function pushRoleArn(scope: Construct, environment: string, cluster: string): string {
+  return roleArn(scope, pushRolePath(), pushRoleName(environment, cluster));
 }
 
 export function restoreRoleArn(scope: Construct, environment: string): string {

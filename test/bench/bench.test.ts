@@ -9,6 +9,7 @@ import { rowsDataset } from './dataset.ts';
 import { fallsShort, inTurn, percentile, ratio, table } from './figures.ts';
 import { measureBackup } from './measure.ts';
 import { measureBase } from './measure-base.ts';
+import { measureChain } from './measure-chain.ts';
 import { measureWal } from './measure-wal.ts';
 
 const silent = (): void => undefined;
@@ -44,6 +45,15 @@ describe('the benchmark', () => {
     expect(await plainText(manifest)).toMatch(/^Salted__/);
     const [info = ''] = await plainKeys(/^barman-.*\/backup\.info$/);
     expect(await plainText(info)).toContain('status=DONE');
+  });
+
+  test('measures the restore of a chain, and what unpacks and combines one', async () => {
+    const measured = await measureChain(bench, { rounds: 1, log: silent });
+    expect(measured.figures).toHaveLength(3);
+    for (const { name, value } of measured.figures) {
+      expect(value, name).toBeGreaterThan(0);
+      expect(Number.isFinite(value), name).toBe(true);
+    }
   });
 
   // The last one: it stops the standby.

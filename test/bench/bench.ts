@@ -17,12 +17,13 @@ import {
   measureTables,
 } from './measure.ts';
 import { measureBase } from './measure-base.ts';
+import { measureChain } from './measure-chain.ts';
 import { measureWal } from './measure-wal.ts';
 
 /** What each kind of backup is measured by. */
 const FIGURES = {
   logical: ['backup', 'memory', 'tables', 'restore'],
-  physical: ['base', 'wal'],
+  physical: ['base', 'wal', 'chain'],
 } as const;
 type Kind = keyof typeof FIGURES;
 type FigureName = (typeof FIGURES)[Kind][number];
@@ -82,6 +83,7 @@ await on(
   [['wal', (bench, given) => measureWal(bench, { ...given, ...wal })]],
   { changes: true },
 );
+await on(rowsDataset(scale), 'rows that change', [['chain', measureChain]], { changes: true });
 
 const short = measurements.flatMap(({ figures }) => figures).filter(fallsShort);
 const [cpu] = cpus();

@@ -160,6 +160,7 @@ test('the reference has every option, and help says what must be given', async (
   expect(commands.map((command) => command.name())).toEqual([
     ...['list', 'show', 'verify', 'backup', 'restore'],
     'wal-fetch',
+    'wal-push',
   ]);
   for (const { flags, mandatory, description } of commands.flatMap(({ options }) => options)) {
     expect(reference).toContain(flags.startsWith('--no-wait') ? '`--no-wait`' : flags);

@@ -36,6 +36,7 @@ export function testIo(
       openVault: async () => fake,
       configuredClusters: async () => new Map(Object.entries(configured)),
       dataKeysFor: async () => rawDataKeys(),
+      openWalVault: () => Promise.reject(new Error('no vault for WAL')),
       startTask: async () => ({ payload: undefined, failed: true }),
       describeTask: async () => undefined,
       readTaskLog: async () => ({}),

@@ -142,7 +142,7 @@ async function listTimeline(
     if (key?.is === 'segment') listed.segments.set(key.segment, object);
     else if (key?.is === 'partial') listed.partials.set(key.segment, object);
     else if (key?.is === 'history') listed.history = object;
-    else warnings.push(unknownKey(object.key));
+    else if (key?.is !== 'backup') warnings.push(unknownKey(object.key));
   }
   return listed;
 }

@@ -3,7 +3,8 @@ import { Agent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { main } from '../../../cli/main.ts';
 import { terminated } from '../../../cli/print-error.ts';
-import { rawDataKeys } from '../../vault/example-message.ts';
+import { walDataKeys } from '../../../vault/wal/wal-data-keys.ts';
+import { dataKeySource, rawDataKeys } from '../../vault/example-message.ts';
 import type { VaultAccess } from '../../vault/real-vault.ts';
 
 export type TestAccess = VaultAccess & {
@@ -25,10 +26,14 @@ const s3 = new S3Client({
   requestHandler: { httpsAgent: new Agent({ ca: readFileSync(access.caFile), keepAlive: true }) },
 });
 const { hidden } = access;
-if (hidden !== undefined && (hidden.from === 'everyone' || process.argv[2] === 'wal-fetch')) {
+if (hidden !== undefined) {
+  const fromAll = hidden.from === 'everyone' || process.argv[2] === 'wal-fetch';
   s3.middlewareStack.add(
     (next) => async (args) => {
       const result = await next(args);
+      // What is fetched ahead of the server is looked up by its own key, and not listed with the others.
+      const { Prefix = '' } = args.input as { Prefix?: string };
+      if (!fromAll && !Prefix.includes(hidden.key)) return result;
       const output = result.output as { Versions?: { Key?: string }[] };
       if (output.Versions !== undefined) {
         output.Versions = output.Versions.filter(({ Key = '' }) => !Key.includes(hidden.key));
@@ -38,6 +43,7 @@ if (hidden !== undefined && (hidden.from === 'everyone' || process.argv[2] === '
     { step: 'initialize' },
   );
 }
+const dataKeys = rawDataKeys(Buffer.from(access.masterKey, 'hex'));
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => stop.abort(terminated(name)));
@@ -52,7 +58,12 @@ process.exitCode = await main(process.argv.slice(2), {
   services: {
     openVault: async () => ({ s3, bucket: access.bucket }),
     configuredClusters: async () => new Map(),
-    dataKeysFor: async () => rawDataKeys(Buffer.from(access.masterKey, 'hex')),
+    dataKeysFor: async () => dataKeys,
+    openWalVault: async (_environment, cluster) => ({
+      ...{ s3, bucket: access.bucket, cluster, kmsKeyArn: 'test' },
+      dataKeys: walDataKeys(cluster, dataKeySource(dataKeys().keyring)),
+      ...{ lockMode: 'COMPLIANCE' as const, retentionDays: 35 },
+    }),
     startTask: async () => ({ payload: undefined, failed: true }),
     describeTask: async () => undefined,
     readTaskLog: async () => ({}),

@@ -1,0 +1,136 @@
+import { open, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
+import { parseWalFileName } from '../contract/wal-segments.ts';
+import { eachAtOnce } from '../vault/each-at-once.ts';
+import { pushWalFile } from '../vault/wal/push-wal.ts';
+import type { WalVault } from '../vault/wal/wal-vault.ts';
+import type { Io } from './io.ts';
+import { PushMemory } from './push-memory.ts';
+
+/** Files that are pushed at a time, and what they may have together. */
+const AT_ONCE = 4;
+const BYTES_AT_ONCE = 128 * 1024 * 1024;
+
+export interface WalPushOptions {
+  readonly environment: string;
+  readonly cluster: string;
+  /** Files that are pushed beside the one that is asked for. */
+  readonly batch: number;
+  readonly state?: string | undefined;
+}
+
+/**
+ * `holdfast wal-push`, for `archive_command`: returns once the vault has the file. What else is ready
+ * is pushed with it, and remembered until the server asks for it.
+ *
+ * @throws HoldfastError REQUEST_INVALID, WAL_CONFLICT, VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function walPush(
+  path: string,
+  { environment, cluster, batch, state }: WalPushOptions,
+  io: Io,
+): Promise<void> {
+  const name = basename(path);
+  const bytes = await readWal(path);
+  const systemIdentifier = await readSystemIdentifier(dirname(path));
+  const memory = await PushMemory.open(state ?? defaultState(), [
+    ...[environment, cluster, systemIdentifier],
+  ]);
+  if (await memory.has(name, bytes)) {
+    await memory.forget(name);
+    return;
+  }
+  const vault = {
+    ...(await io.services.openWalVault(environment, cluster)),
+    ...{ systemIdentifier, signal: io.signal },
+  };
+  const others = await readyBeside(path, batch);
+  const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
+  try {
+    await push(vault, name, bytes, io);
+  } finally {
+    await beside;
+  }
+}
+
+async function push(vault: WalVault, name: string, bytes: Buffer, io: Io): Promise<void> {
+  if ((await pushWalFile(vault, name, bytes)) !== 'other') return;
+  io.stderr.write(
+    `warning: the vault has another ${name} already; two servers may differ in it, and the first stays\n`,
+  );
+}
+
+/** What fails here is asked for by the server in its turn, and fails then: it ends the batch, and nothing more. */
+async function pushBeside(
+  vault: WalVault,
+  directory: string,
+  names: readonly string[],
+  fileBytes: number,
+  memory: PushMemory,
+  io: Io,
+): Promise<void> {
+  const atOnce = Math.max(1, Math.min(AT_ONCE, Math.floor(BYTES_AT_ONCE / Math.max(1, fileBytes))));
+  try {
+    await eachAtOnce(names, atOnce, async (name) => {
+      const bytes = await readWal(join(directory, name));
+      if (await memory.has(name, bytes)) return;
+      await push(vault, name, bytes, io);
+      await memory.note(name, bytes);
+    });
+  } catch (error) {
+    const { code, message } = asHoldfastError(error);
+    io.stderr.write(`warning: not all that is ready was pushed with it: ${code}: ${message}\n`);
+  }
+}
+
+/** Names that the server will ask for, in its order: histories first, then the oldest. */
+async function readyBeside(path: string, batch: number): Promise<string[]> {
+  const listed = await readdir(join(dirname(path), 'archive_status')).catch(() => []);
+  const own = basename(path);
+  const ready = listed
+    .filter((file) => file.endsWith('.ready'))
+    .map((file) => file.slice(0, -'.ready'.length))
+    .filter((name) => name !== own && parseWalFileName(name) !== undefined)
+    .sort();
+  const isHistory = (name: string) => name.endsWith('.history');
+  return [...ready.filter(isHistory), ...ready.filter((name) => !isHistory(name))].slice(0, batch);
+}
+
+async function readWal(path: string): Promise<Buffer> {
+  return await readFile(path).catch((cause: unknown) => {
+    throw new HoldfastError('REQUEST_INVALID', `${path} cannot be read: ${String(cause)}`, {
+      hint: "Give archive_command's %p as it is: it is relative to the data directory, where the server runs the command.",
+      cause,
+    });
+  });
+}
+
+/**
+ * The first field of `pg_control`, in the byte order of the machine, which is little-endian wherever Node runs.
+ *
+ * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/include/catalog/pg_control.h
+ */
+async function readSystemIdentifier(directory: string): Promise<string> {
+  const path = join(directory, '..', 'global', 'pg_control');
+  const file = await open(path).catch((cause: unknown) => {
+    throw new HoldfastError('REQUEST_INVALID', `${path} cannot be read: ${String(cause)}`, {
+      hint: 'The file has to lie in pg_wal of a data directory: it says which server this is.',
+      cause,
+    });
+  });
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    if (bytesRead === 8) return buffer.readBigUInt64LE().toString();
+  } finally {
+    await file.close();
+  }
+  throw new HoldfastError('REQUEST_INVALID', `${path} is cut off.`, {
+    hint: 'Look at the data directory: the server would not start from it either.',
+  });
+}
+
+function defaultState(): string {
+  return join(tmpdir(), `holdfast-wal-push-${process.getuid?.() ?? 'user'}`);
+}

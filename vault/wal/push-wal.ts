@@ -1,0 +1,56 @@
+import { HoldfastError } from '../../contract/errors.ts';
+import { parseWalFileName } from '../../contract/wal-segments.ts';
+import type { PutOutcome } from './put-wal.ts';
+import { PageCheck } from './wal-pages.ts';
+import type { WalVault } from './wal-vault.ts';
+import { composeFile, putHistory, putPartial, putSegment } from './wal-writer.ts';
+
+/**
+ * Writes a file that PostgreSQL wants archived into the vault. A segment is looked at before: that it is
+ * whole, and that its pages are those of its name and of this server.
+ *
+ * @returns `other` where the vault has another `.partial`: the first one stays.
+ * @throws HoldfastError REQUEST_INVALID when it is no such file, WAL_CONFLICT, SOURCE_SETTINGS,
+ * VAULT_DENIED, VAULT_UNAVAILABLE
+ */
+export async function pushWalFile(
+  vault: WalVault,
+  name: string,
+  bytes: Buffer,
+): Promise<PutOutcome | 'other'> {
+  const file = parseWalFileName(name);
+  switch (file?.is) {
+    case 'segment':
+      checkPages(vault, name, bytes);
+      return await putSegment(vault, name, await composeFile(vault, name, bytes));
+    case 'partial':
+      return await putPartial(vault, file.segment, await composeFile(vault, name, bytes));
+    case 'history':
+    case 'backup':
+      return await putHistory(vault, name, bytes);
+    case undefined:
+      throw new HoldfastError('REQUEST_INVALID', `"${name}" is no file that PostgreSQL archives.`, {
+        hint: "Give archive_command's %p as it is.",
+      });
+  }
+}
+
+function checkPages({ systemIdentifier }: WalVault, segment: string, bytes: Buffer): void {
+  const timeline = Number.parseInt(segment.slice(0, 8), 16);
+  const pages = new PageCheck({ timeline, segment, systemIdentifier });
+  try {
+    pages.update(bytes);
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw notWhole(segment, found, error);
+  }
+  if (pages.segmentBytes === bytes.length) return;
+  throw notWhole(segment, `It has ${bytes.length} of ${pages.segmentBytes ?? 'unknown'} bytes.`);
+}
+
+function notWhole(segment: string, found: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `The file ${segment} is not that segment. ${found}`, {
+    hint: 'Nothing was written. Look at pg_wal: a file was copied there, or the disk lost something.',
+    cause,
+  });
+}
