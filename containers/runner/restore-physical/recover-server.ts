@@ -6,7 +6,7 @@ import type { ControlData } from './control-data.ts';
 import { aheadDirectory } from './fetch-wal-script.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
 import { QUARANTINE, RECOVERY_SIGNAL, writeQuarantineSettings } from './quarantine.ts';
-import { followRecovery, type Recovery } from './recover.ts';
+import { ENDED_BEFORE, followRecovery, type Recovery } from './recover.ts';
 import { recoverySettings } from './recovery-target.ts';
 import { ServerProcess } from './server-process.ts';
 import type { ServerPrograms } from './server-programs.ts';
@@ -55,12 +55,20 @@ async function startUntilRecovered(
   const began = Date.now();
   const onReplay = replayed(request, parseLsn(control.redoLsn));
   let current: Record<string, string> = { ...settings, ...recoverySettings(goal) };
+  let mayEndBefore = goal.target.is === 'immediate';
   for (let starts = 1; ; starts += 1) {
     signal?.throwIfAborted();
     await writeQuarantineSettings(directory, current);
     const server = await ServerProcess.start(programs, directory, environment);
     try {
-      const found = await followRecovery(server, goal.action, onReplay, signal);
+      const { action } = goal;
+      const found = await followRecovery(server, { action, mayEndBefore }, onReplay, signal);
+      if (found === ENDED_BEFORE) {
+        // Nothing comes after the backup, so that its end is also that of WAL.
+        mayEndBefore = false;
+        current = { ...settings, ...recoverySettings({ ...goal, target: { is: 'latest' } }) };
+        continue;
+      }
       if ('state' in found) {
         assertReached(request, control, found);
         const seconds = (Date.now() - began) / 1000;

@@ -23,21 +23,25 @@ export interface TooLow {
   readonly needed: number;
 }
 
+/** WAL ended before the target: of a backup after which nothing was written, its own end, too. */
+export const ENDED_BEFORE = 'ended before the target';
+
 /** Called with the position that is replayed. */
 export type ReportReplay = (lsn: string) => void;
 
 /**
  * Reads along what a server says while it recovers, until it is where it should be.
  *
+ * @param mayEndBefore whether WAL may end before the target, which is then answered and not thrown
  * @returns settings that must be raised before another start, where that is what it wants.
  * @throws HoldfastError RESTORE_FAILED when it ends otherwise; TERMINATED
  */
 export async function followRecovery(
   server: ServerProcess,
-  action: TargetAction,
+  { action, mayEndBefore }: { readonly action: TargetAction; readonly mayEndBefore: boolean },
   onReplay: ReportReplay | undefined,
   signal: AbortSignal | undefined,
-): Promise<Recovery | readonly TooLow[]> {
+): Promise<Recovery | readonly TooLow[] | typeof ENDED_BEFORE> {
   const tooLow: TooLow[] = [];
   const seen = new Map<keyof typeof PATTERNS, string>();
   for await (const line of server.lines(signal)) {
@@ -56,6 +60,7 @@ export async function followRecovery(
     if (READY.test(line)) return recovery('promoted', seen);
   }
   if (tooLow.length > 0) return tooLow;
+  if (seen.has('endedBefore') && mayEndBefore) return ENDED_BEFORE;
   if (seen.has('shutdown') && action === 'shutdown') return recovery('stopped', seen);
   throw new HoldfastError(
     'RESTORE_FAILED',
@@ -73,6 +78,7 @@ const PATTERNS = {
   stoppedAt: /recovery stopping ((?:before|after) .+)$/,
   timeline: /selected new timeline ID: (\d+)/,
   shutdown: /(shutdown at recovery target)/,
+  endedBefore: /(recovery ended before configured recovery target was reached)/,
 } as const;
 const PAUSED = /LOG: {2}pausing at the end of recovery/;
 const READY = /LOG: {2}database system is ready to accept connections/;

@@ -1,0 +1,66 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { PhysicalRestoreRequest } from '../../../containers/runner/restore-physical/physical-restore-request.ts';
+import { QUARANTINE } from '../../../containers/runner/restore-physical/quarantine.ts';
+import { recoverServer } from '../../../containers/runner/restore-physical/recover-server.ts';
+import type { RecoveryTarget } from '../../../containers/runner/restore-physical/recovery-target.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'recover-test-'));
+  await mkdir(join(directory, QUARANTINE));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** A server of which WAL ends before any target, as after the backup of one that nobody writes to. */
+async function idleServer(): Promise<string> {
+  const bin = join(directory, 'bin');
+  await mkdir(bin);
+  await writeFile(
+    join(bin, 'postgres'),
+    `#!/bin/sh
+if grep -Eq "^recovery_target(_lsn)? *=" "$2/postgresql.auto.conf"; then
+  echo 'FATAL:  recovery ended before configured recovery target was reached'
+  exit 1
+fi
+echo 'LOG:  redo done at 0/3000110 system usage: none'
+echo 'LOG:  selected new timeline ID: 2'
+echo 'LOG:  database system is ready to accept connections'
+trap 'exit 0' INT
+while :; do sleep 0.05; done
+`,
+  );
+  await chmod(join(bin, 'postgres'), 0o755);
+  return bin;
+}
+
+async function recover(target: RecoveryTarget) {
+  const bin = await idleServer();
+  const request = {
+    ...{ directory, members: [], segments: [], reader: {}, environment: {}, until: 0n },
+    goal: { target, inclusive: true, timeline: 'current', action: 'promote' },
+    signal: undefined,
+  } as unknown as PhysicalRestoreRequest;
+  return await recoverServer(request, {
+    programs: { directory: bin, major: 17, version: '17.12' },
+    settings: { max_connections: '60' },
+    control: { redoLsn: '0/3000028', walSegmentBytes: 16_777_216 } as never,
+    describe: (recovery) => recovery as never,
+  });
+}
+
+test("a backup after which nothing was written is brought to its end, which is also WAL's", async () => {
+  expect(await recover({ is: 'immediate' })).toMatchObject({ state: 'promoted', timeline: 2 });
+  const settings = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8');
+  expect(settings).toContain('max_connections');
+  expect(settings).toMatch(/recovery_target_action *= *'?promote/);
+});
+
+test('WAL that ends before any other target is a failure', async () => {
+  await expect(recover({ is: 'lsn', lsn: '0/4000000' })).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('recovery ended before configured recovery target'),
+  });
+});
