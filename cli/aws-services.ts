@@ -10,6 +10,7 @@ import {
 } from '../vault/parameters.ts';
 import { createS3Client } from '../vault/s3-client.ts';
 import { walDataKeys } from '../vault/wal/wal-data-keys.ts';
+import { assertRegion } from './assert-region.ts';
 import { readTaskLog } from './aws-log.ts';
 import { describeEcsTask, invokeStartTask } from './aws-tasks.ts';
 import type { Services } from './io.ts';
@@ -48,15 +49,9 @@ export function awsServices(): Services {
   };
 }
 
-/** The SDK says that no Region is set only in the first call's error, as a plain `Error`. */
 async function createSsmClient(): Promise<SSMClient> {
   const client = new SSMClient({ maxAttempts: 5 });
-  await client.config.region().catch((cause: unknown) => {
-    throw new HoldfastError('ENVIRONMENT_INVALID', 'No AWS Region is set.', {
-      hint: 'Set AWS_REGION, or AWS_PROFILE with a profile that has one.',
-      cause,
-    });
-  });
+  await assertRegion(client);
   return client;
 }
 

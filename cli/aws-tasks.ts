@@ -5,13 +5,14 @@ import { RUNNER_CONTAINER } from '../contract/environment-variables.ts';
 import { HoldfastError } from '../contract/errors.ts';
 import type { StartTaskEvent } from '../contract/request.ts';
 import { isDenied } from '../vault/aws-errors.ts';
+import { assertRegion } from './assert-region.ts';
 import type { FunctionAnswer, TaskState } from './io.ts';
 
 /**
  * Invokes an environment's start-task, once: a repeated call without a request id would be another
  * request.
  *
- * @throws HoldfastError ENVIRONMENT_INVALID when there is no such function, TASK_REFUSED when it may
+ * @throws HoldfastError ENVIRONMENT_INVALID when there is no such function or no Region, TASK_REFUSED when it may
  * not be invoked, TASK_NOT_STARTED
  */
 export async function invokeStartTask(
@@ -19,6 +20,7 @@ export async function invokeStartTask(
   event: StartTaskEvent,
 ): Promise<FunctionAnswer> {
   const lambda = new LambdaClient({ maxAttempts: 1 });
+  await assertRegion(lambda);
   const FunctionName = startTaskFunctionName(environment);
   const Payload = Buffer.from(JSON.stringify(event));
   const answer = await lambda

@@ -48,3 +48,13 @@ test('a role that may not look at tasks is told so, and not to try again', async
     hint: 'It takes ecs:DescribeTasks. Without it: holdfast backup --no-wait',
   });
 });
+
+test('without a Region nothing is asked', async () => {
+  vi.stubEnv('AWS_REGION', undefined);
+  vi.stubEnv('AWS_DEFAULT_REGION', undefined);
+  vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+  await expect(invokeStartTask('test', EVENT)).rejects.toMatchObject({
+    code: 'ENVIRONMENT_INVALID',
+    message: 'No AWS Region is set.',
+  });
+});
