@@ -9,7 +9,7 @@ import { freePort } from './servers/free-port.ts';
 import type { PostgresServer } from './servers/postgres.ts';
 
 /** Where there is room for data directories, in the image. */
-export const ROOM = '/spool';
+const ROOM = '/spool';
 
 /** A restored server that runs, seen through its socket: it lets nobody in from elsewhere. */
 export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
@@ -19,22 +19,25 @@ export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
 /** A machine of a person who restores: the task's image, under the restore role. */
 export interface RestoreMachine {
   holdfast(args: readonly string[]): Promise<HoldfastResult>;
+  /** Restores its cluster into a directory of this name, and starts what came of it. */
+  restore(name: string, target: readonly string[]): Promise<RestoredServer>;
   /** Runs a program, whatever becomes of it. */
   run(
     command: readonly string[],
     options?: { readonly env?: Readonly<Record<string, string>> },
   ): Promise<HoldfastResult>;
   /** Starts a data directory as it lies there. */
-  start(directory: string, as?: string): Promise<RestoredServer>;
+  start(directory: string): Promise<RestoredServer>;
   stop(): Promise<void>;
 }
 
-/** @param cluster whose image it is */
+/** @param of whose image it is, and what is restored there. */
 export async function startRestoreMachine(
   cloud: LocalCloud,
-  { image = cloud.image, major = 17, name = 'restore-machine' } = {},
+  { cluster, major }: { readonly cluster: string; readonly major: number },
 ): Promise<RestoreMachine> {
-  const container = `holdfast-${cloud.run}-${name}`;
+  const container = `holdfast-${cloud.run}-restore-${cluster}`;
+  const image = await cloud.imageOf(cluster);
   await podman([
     ...['--runtime', 'runc', 'run', '--detach', '--pull', 'never', '--network', 'host'],
     ...['--http-proxy=false', '--log-driver', 'none', '--label', `holdfast.run=${cloud.run}`],
@@ -52,39 +55,50 @@ export async function startRestoreMachine(
     return { exitCode: exitCode ?? 255, stdout, stderr };
   };
   const bin = `/usr/lib/postgresql/${major}/bin`;
+  const holdfast: RestoreMachine['holdfast'] = async (args) =>
+    await inside(['holdfast', ...args], {
+      env: {
+        HOLDFAST_ENVIRONMENT: cloud.environment,
+        ...cloud.principals.restore.environment,
+        NODE_EXTRA_CA_CERTS: CA_PATH,
+      },
+    });
+  const start: RestoreMachine['start'] = async (directory) => {
+    const port = await freePort();
+    const log = `${directory}.log`;
+    const script = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
+    const started = await inside(['sh', '-c', script, 'sh', directory, String(port), log]);
+    if (started.exitCode !== 0) throw new Error(`${directory}: ${started.stderr}`);
+    return {
+      port,
+      query: async (sql, { database = 'postgres' } = {}) => {
+        const asked = /^\s*(select|with)\b/i.test(sql)
+          ? `select coalesce(json_agg(answered), '[]') from (${sql}) answered`
+          : sql;
+        const { exitCode, stdout, stderr } = await inside([
+          ...['psql', '-h', '/tmp', '-p', String(port), '-U', 'postgres', '-d', database],
+          ...['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', asked],
+        ]);
+        if (exitCode !== 0) throw new Error(`${sql}: ${stderr}`);
+        return { rows: asked === sql ? [] : JSON.parse(stdout) } as unknown as QueryResult;
+      },
+      stop: async () => {
+        await inside([`${bin}/pg_ctl`, '-D', directory, '-w', '-m', 'fast', 'stop']);
+      },
+    };
+  };
   return {
     run: inside,
-    holdfast: async (args) =>
-      await inside(['holdfast', ...args], {
-        env: {
-          HOLDFAST_ENVIRONMENT: cloud.environment,
-          ...cloud.principals.restore.environment,
-          NODE_EXTRA_CA_CERTS: CA_PATH,
-        },
-      }),
-    start: async (directory, as = 'postgres') => {
-      const port = await freePort();
-      const log = `${directory}.log`;
-      const start = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
-      const started = await inside(['sh', '-c', start, 'sh', directory, String(port), log]);
-      if (started.exitCode !== 0) throw new Error(`${directory}: ${started.stderr}`);
-      return {
-        port,
-        query: async (sql, { database = 'postgres' } = {}) => {
-          const asked = /^\s*(select|with)\b/i.test(sql)
-            ? `select coalesce(json_agg(answered), '[]') from (${sql}) answered`
-            : sql;
-          const { exitCode, stdout, stderr } = await inside([
-            ...['psql', '-h', '/tmp', '-p', String(port), '-U', as, '-d', database],
-            ...['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', asked],
-          ]);
-          if (exitCode !== 0) throw new Error(`${sql}: ${stderr}`);
-          return { rows: asked === sql ? [] : JSON.parse(stdout) } as unknown as QueryResult;
-        },
-        stop: async () => {
-          await inside([`${bin}/pg_ctl`, '-D', directory, '-w', '-m', 'fast', 'stop']);
-        },
-      };
+    holdfast,
+    start,
+    restore: async (name, target) => {
+      const directory = `${ROOM}/${name}`;
+      const { exitCode, stderr } = await holdfast([
+        ...['restore', '--kind', 'physical', '--cluster', cluster],
+        ...['--directory', directory, ...target],
+      ]);
+      if (exitCode !== 0) throw new Error(`holdfast restore ended with ${exitCode}: ${stderr}`);
+      return await start(directory);
     },
     stop: () => removeContainer(container),
   };

@@ -125,7 +125,10 @@ export async function createBulk(primary: PostgresServer, mib: number): Promise<
 }
 
 /** Every row of every table and what the schema says of them, as text: equal texts, equal data. */
-export async function contentsOf(server: PostgresServer, database: string): Promise<string[]> {
+export async function contentsOf(
+  server: Pick<PostgresServer, 'query'>,
+  database: string,
+): Promise<string[]> {
   const ask = async (sql: string): Promise<string[]> => {
     const { rows } = await server.query(sql, { database });
     return rows.map((row: Record<string, unknown>) => JSON.stringify(row));

@@ -59,6 +59,8 @@ beforeAll(async () => {
   segments.push(...(await archive.whole()));
   await server.query('CREATE TABLE late AS SELECT 7 AS id');
   points.quiet = await now();
+  // S3 tells in whole seconds when something was written: only a later one proves that moment.
+  await server.query('SELECT pg_sleep(1)');
   // Bytes of the open segment after the last commit's: recovery to a quiet time ends with them.
   open = await archive.open();
 });
