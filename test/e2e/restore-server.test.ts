@@ -122,7 +122,7 @@ describe('a backup on demand', () => {
 
   test('is refused to who may only restore, and for a cluster that is not there', async () => {
     const denied = await cloud.holdfast(['backup', '--cluster', 'orders', '--no-wait']);
-    expect(denied.exitCode).toBe(ExitCode.SourceUnavailable);
+    expect(denied.exitCode).toBe(ExitCode.Configuration);
     expect(denied.stderr).toContain('lambda:InvokeFunction');
     const unknown = await cloud.holdfast(['backup', '--cluster', 'nope'], {
       env: cloud.principals.admin.environment,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ const WAL = { '000000010000000000000003': 'w'.repeat(1024) };
 let vault: RealVault;
 let from: string;
 let directory: string;
+/** `base.tar.zst`, whose head has the time. */
+let whole: Buffer;
 let labels = 0;
 
 beforeAll(async () => {
@@ -31,7 +34,8 @@ beforeEach(async () => {
   [from, directory] = [join(parent, 'from'), join(parent, 'to')];
   for (const each of [from, directory]) await mkdir(each);
   await writeFile(join(from, '16400.tar.zst'), zstdCompressSync(await tarOf(SPACE)));
-  await writeFile(join(from, 'base.tar.zst'), zstdCompressSync(await tarOf(FILES)));
+  whole = zstdCompressSync(await tarOf(FILES));
+  await writeFile(join(from, 'base.tar.zst'), whole);
   await writeFile(join(from, 'pg_wal.tar'), await tarOf(WAL, []));
   await writeFile(join(from, 'backup_manifest'), manifestOf(LISTED));
 });
@@ -88,7 +92,10 @@ test('all that was written is in the vault, each tar by itself, and nothing in t
     'backup_manifest.0001',
     'tablespace-16400.tar.0001',
   ]);
-  expect(artifacts[0]?.plain.bytes).toBe(zstdCompressSync(await tarOf(FILES)).length);
+  expect(artifacts[0]?.plain).toEqual({
+    bytes: whole.length,
+    sha256: createHash('sha256').update(whole).digest('hex'),
+  });
 });
 
 describe('nothing is left of one', () => {

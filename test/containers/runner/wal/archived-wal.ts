@@ -86,7 +86,7 @@ export async function waitForVault(
   const target = await flushedUpTo(server);
   await waitUntil(async () => (await acknowledged(server, slot)) >= target, {
     what: `the vault to have all up to ${target}`,
-    timeoutMs: 60_000,
+    timeoutMs: 150_000,
     explain,
   });
   return target;
