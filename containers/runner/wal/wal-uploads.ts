@@ -18,7 +18,7 @@ import { untilStored } from './until-stored.ts';
 import { WalIndexer } from './wal-indexer.ts';
 
 /** Encrypted segments in memory at once, the open one included. Bytes. */
-const BODIES_BYTES = 64 * 1024 * 1024;
+const BODIES_BYTES = 48 * 1024 * 1024;
 
 /** What one server's WAL needs of memory, whatever becomes of connections. */
 export interface WalMemory {
