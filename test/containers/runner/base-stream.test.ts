@@ -21,7 +21,7 @@ const WAL = { '000000010000000000000003': 'w'.repeat(1024) };
 let vault: RealVault;
 let from: string;
 let directory: string;
-/** `base.tar.zst`, whose head has the time. */
+/** `base.tar.zst` */
 let whole: Buffer;
 let labels = 0;
 

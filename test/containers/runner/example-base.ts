@@ -19,8 +19,9 @@ export async function tarOf(
   directories: readonly string[] = ['pg_wal'],
 ): Promise<Buffer> {
   const tar = pack();
-  for (const name of directories) tar.entry({ name, type: 'directory' });
-  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
+  for (const name of directories) tar.entry({ name, type: 'directory', mtime: new Date(0) });
+  for (const [name, content] of Object.entries(files))
+    tar.entry({ name, mtime: new Date(0) }, content);
   tar.finalize();
   return await buffer(tar as AsyncIterable<Buffer>);
 }

@@ -26,7 +26,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 /** One member without the archive's end; as an open one has it, with no size in its header. */
 async function member(name: string, content: Buffer, finished = true): Promise<Buffer> {
   const tar = pack();
-  tar.entry({ name }, finished ? content : Buffer.alloc(0));
+  tar.entry({ name, mtime: new Date(0) }, finished ? content : Buffer.alloc(0));
   tar.finalize();
   const whole = (await buffer(tar as AsyncIterable<Buffer>)).subarray(0, -1024);
   return finished ? whole : Buffer.concat([whole, content]);
