@@ -52,13 +52,13 @@ describe('the service of a streamer', () => {
       ).rows;
     await waitUntil(async () => (await ask(cloud.standby)).length === 1, {
       what: 'the slot on the standby',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
     expect(await ask(cloud.primary)).toEqual([{ wal_status: 'reserved', active: true }]);
     await cloud.primary.query('select pg_switch_wal()');
     await waitUntil(async () => (await walFiles()).some((name) => /\/[0-9A-F]{24}$/.test(name)), {
       what: 'a whole segment in the vault',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
   });
 

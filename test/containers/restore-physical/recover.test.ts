@@ -210,7 +210,7 @@ test('WAL is fetched ahead, no further than it may lie ready, and not what was p
   const until = (names: readonly string[]) =>
     waitUntil(async () => isDeepStrictEqual(await ready(), names), {
       what: `${names.join(', ')} to lie ready`,
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
   const [first = '', second = '', third = '', fourth = ''] = segments;
   const ahead = await WalAhead.start({ reader, names: segments, directory, most: 2 });

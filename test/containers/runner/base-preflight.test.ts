@@ -97,7 +97,7 @@ async function set(server: PostgresServer, name: string, value: string): Promise
   await server.query('select pg_reload_conf()');
   await waitUntil(async () => (await server.query(`show ${name}`)).rows[0][name] === value, {
     what: `${name} to be ${value}`,
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
 }
 

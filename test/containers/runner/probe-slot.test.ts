@@ -92,14 +92,14 @@ test('one that a streamer holds, and takes again whenever it is cut off, is drop
       );
       return rows[0]?.active === true;
     },
-    { what: 'the receiver to hold the slot', timeoutMs: 30_000 },
+    { what: 'the receiver to hold the slot', timeoutMs: 120_000 },
   );
   await dropSlot(client, SLOT);
   expect((await askSlot(client, SLOT)).walStatus).toBeUndefined();
   await receiver;
   // And once more, of one that is gone.
   await dropSlot(client, SLOT);
-}, 60_000);
+}, 180_000);
 
 test('a slot whose WAL the server has removed is lost, and holds nothing back any more', async () => {
   const { primary } = postgres;
@@ -116,9 +116,9 @@ test('a slot whose WAL the server has removed is lost, and holds nothing back an
       await primary.query('checkpoint');
       return (await askSlot(client, SLOT)).walStatus === 'lost';
     },
-    { what: 'the slot to lose its WAL', timeoutMs: 30_000, intervalMs: 500 },
+    { what: 'the slot to lose its WAL', timeoutMs: 120_000, intervalMs: 500 },
   );
   const facts = await askSlot(client, SLOT);
   expect(facts).toMatchObject({ keepBytes: 1024 * 1024 });
   expect(judgeSlot(facts, OPTIONS)).toBe('lost');
-}, 60_000);
+}, 180_000);

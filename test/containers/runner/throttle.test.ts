@@ -14,7 +14,7 @@ beforeEach(async () => {
   group = leader.pid ?? 0;
   await waitUntil(async () => groupMembers(group).length === 2, {
     what: 'the group to have a leader and a worker',
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
 });
 afterEach(() => {
@@ -31,7 +31,7 @@ function states(): string[] {
 async function comesTo(expected: readonly string[]): Promise<void> {
   await waitUntil(async () => states().join() === expected.join(), {
     what: `the states ${expected.join()}`,
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   expect(states()).toEqual(expected);
 }

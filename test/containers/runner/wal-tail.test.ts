@@ -73,13 +73,13 @@ test('what is being received is left alone until the next member begins', async 
   const before = (await grown(tail)) - 512;
   await waitUntil(async () => sink.bytes === before, {
     what: 'the first segment to be uploaded',
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   await appendFile(path, await member(SECOND, Buffer.alloc(SEGMENT_BYTES), false));
   await grown(tail);
   await waitUntil(async () => sink.bytes === before + 512, {
     what: 'its status to be uploaded',
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
   });
   await file.write(await member(SECOND, second), 0, 512 + SEGMENT_BYTES, before + 512);
   await file.close();

@@ -83,7 +83,7 @@ test('the primary is streamed from, and the standby holds what the vault has not
   await standby.waitForReplay();
   await waitUntil(async () => (await slotOn(standby)) >= to, {
     what: "the standby's slot to follow",
-    timeoutMs: 30_000,
+    timeoutMs: 120_000,
     explain: lines,
   });
   expect(await slotOn(standby)).toBeLessThanOrEqual(

@@ -47,7 +47,7 @@ afterEach(async () => {
   streamer = undefined;
   await waitUntil(async () => (await acknowledged(server, SLOT)) === 0n, {
     what: 'the connection to end',
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
   await server.query(
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
@@ -128,7 +128,7 @@ test('told to stop, it brings what came last into the vault', async () => {
   const to = await flushedUpTo(server);
   await waitUntil(() => streaming.progress.received >= to, {
     what: 'the WAL to arrive',
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
   expect(await archivedUpTo(vault, cluster, 1, from)).toBeLessThan(to);
   await streaming.stop();
@@ -189,7 +189,7 @@ test('a slot that was lost is told, the gap is marked, and the WAL after it goes
     }
     await waitUntil(async () => (await slotStatus()) === 'lost', {
       what: 'the slot to be lost',
-      timeoutMs: 30_000,
+      timeoutMs: 120_000,
     });
     await set({ wal_keep_size: '1GB', max_slot_wal_keep_size: undefined });
     const second = start();
@@ -239,7 +239,7 @@ test('two at once write the same, and neither is hurt', async () => {
   await second.stop();
   await waitUntil(async () => (await acknowledged(server, other)) === 0n, {
     what: 'the connection to end',
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
   await server.query(`SELECT pg_drop_replication_slot('${other}')`);
   expect(first.said('stream broken')).toBe(false);
@@ -294,7 +294,7 @@ async function refusal(uri: string, wal: StreamerOptions['wal'] = {}): Promise<u
   const refused = start({ uris: [uri], wal });
   await waitUntil(() => refused.lines.filter(({ event }) => event === 'stream broken').length > 1, {
     what: 'two refusals',
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
   await refused.stop();
   return refused.lines.find(({ event }) => event === 'stream broken');
