@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { AnsweringThread } from '../answering-thread.ts';
 import type {
   EncryptionOrder,
   EncryptionReply,
@@ -49,7 +49,8 @@ export class EncryptionThreads {
    * @param count of threads. One keeps up with a dump by two cores.
    */
   constructor(memory: SharedArrayBuffer, count: number) {
-    this.#threads = Array.from({ length: count }, () => new EncryptionThread(memory));
+    const options = { module: THREAD, what: 'that encrypts', workerData: memory, read: done };
+    this.#threads = Array.from({ length: count }, () => new AnsweringThread(options));
   }
 
   begin(materials: MessageMaterials): ThreadMessage {
@@ -80,57 +81,9 @@ export class EncryptionThreads {
 
 type Done = Exclude<EncryptionReply, { failure: string }>;
 
-class EncryptionThread {
-  readonly #worker: Worker;
-  readonly #waiting: { resolve(done: Done): void; reject(reason: Error): void }[] = [];
-  #ended: Error | undefined;
+type EncryptionThread = AnsweringThread<EncryptionOrder, EncryptionReply, Done>;
 
-  constructor(memory: SharedArrayBuffer) {
-    this.#worker = new Worker(THREAD, {
-      workerData: memory,
-      execArgv: [],
-      env: {},
-      resourceLimits: { maxYoungGenerationSizeMb: 2 },
-    });
-    this.#worker.on('message', (reply: EncryptionReply) => {
-      const waiting = this.#waiting.shift();
-      this.#keepAlive();
-      if ('failure' in reply) waiting?.reject(new Error(`Encryption failed: ${reply.failure}`));
-      else waiting?.resolve(reply);
-    });
-    this.#worker.on('error', (error) => this.#end(error as Error));
-    this.#worker.on('exit', () => this.#end(new Error('The thread that encrypts has ended.')));
-    this.#keepAlive();
-  }
-
-  post(order: EncryptionOrder): void {
-    this.#worker.postMessage(order);
-  }
-
-  ask(order: EncryptionOrder): Promise<Done> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) {
-        reject(this.#ended);
-        return;
-      }
-      this.#waiting.push({ resolve, reject });
-      this.#keepAlive();
-      this.post(order);
-    });
-  }
-
-  async stop(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #end(reason: Error): void {
-    this.#ended ??= reason;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
-  }
-
-  /** The process lives on for an answer, and not for a thread that has nothing to do. */
-  #keepAlive(): void {
-    if (this.#waiting.length > 0) this.#worker.ref();
-    else this.#worker.unref();
-  }
+function done(reply: EncryptionReply): Done {
+  if ('failure' in reply) throw new Error(`Encryption failed: ${reply.failure}`);
+  return reply;
 }
