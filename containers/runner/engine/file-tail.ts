@@ -1,7 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { FRAME_BYTES } from '../../../vault/encryption/message-format.ts';
 import type { PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
-import { punchHole } from './hole-punch.ts';
+import { GrowingFile } from './growing-file.ts';
 
 /** Bytes handed on at a time at most: so often what was uploaded can be freed. */
 const TAKE_BYTES = 8 * FRAME_BYTES;
@@ -29,21 +29,17 @@ export interface Alongside {
  */
 export class FileTail {
   readonly #options: FileTailOptions;
+  readonly #file: GrowingFile;
   #offset = 0;
-  #punched = 0;
-  #size = 0;
-  #closed = false;
-  #wake: () => void = () => {};
 
   constructor(options: FileTailOptions) {
     this.#options = options;
+    this.#file = new GrowingFile(options.path, options.punchEvery);
   }
 
   /** Tells the tail what the directory shows; never shrinks. */
   advance(size: number, closed: boolean): void {
-    this.#size = Math.max(this.#size, size);
-    this.#closed ||= closed;
-    this.#wake();
+    this.#file.advance(size, closed);
   }
 
   /** Uploads to the end, whenever that comes, then removes the file. */
@@ -53,10 +49,10 @@ export class FileTail {
     try {
       for (;;) {
         await this.#takeFrames(file, signal);
-        if (this.#closed && this.#size - this.#offset < FRAME_BYTES) break;
-        await this.#change(signal);
+        if (this.#file.closed && this.#file.size - this.#offset < FRAME_BYTES) break;
+        await this.#file.change(signal);
       }
-      const rest = { fd: file.fd, offset: this.#offset, bytes: this.#size - this.#offset };
+      const rest = { fd: file.fd, offset: this.#offset, bytes: this.#file.size - this.#offset };
       const stream = await both(upload.finish(rest), this.#endAlongside(rest.bytes));
       await unlink(path);
       return stream;
@@ -68,39 +64,19 @@ export class FileTail {
   async #takeFrames(file: FileHandle, signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      const there = Math.min(TAKE_BYTES, this.#size - this.#offset);
+      const there = Math.min(TAKE_BYTES, this.#file.size - this.#offset);
       const bytes = there - (there % FRAME_BYTES);
       if (bytes === 0) return;
       const uploading = this.#options.upload.writeFile(file.fd, this.#offset, bytes);
       await both(uploading, this.#options.alongside?.take(bytes));
       this.#offset += bytes;
-      await this.#free();
+      await this.#file.free(this.#offset);
     }
   }
 
   async #endAlongside(bytes: number): Promise<void> {
     await this.#options.alongside?.take(bytes);
     await this.#options.alongside?.end();
-  }
-
-  async #free(): Promise<void> {
-    const { punchEvery, path } = this.#options;
-    if (punchEvery === undefined || this.#offset - this.#punched < punchEvery) return;
-    await punchHole(path, this.#punched, this.#offset);
-    this.#punched = this.#offset;
-  }
-
-  async #change(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#wake = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
   }
 }
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { PendingStream, StreamUpload } from '../../../vault/stream-upload.ts';
-import { punchHole } from '../engine/hole-punch.ts';
+import { GrowingFile } from '../engine/growing-file.ts';
 import { createCompressor } from '../logical/stream-compression.ts';
 import { TarMembers } from './tar-members.ts';
 
@@ -25,15 +25,13 @@ export interface WalTailOptions {
  */
 export class WalTail {
   readonly #options: WalTailOptions;
+  readonly #file: GrowingFile;
   readonly #members = new TarMembers();
   #offset = 0;
-  #punched = 0;
-  #size = 0;
-  #closed = false;
-  #wake: () => void = () => {};
 
   constructor(options: WalTailOptions) {
     this.#options = options;
+    this.#file = new GrowingFile(options.path, options.punchEvery);
   }
 
   /** Names of the segments and history files that it holds. */
@@ -43,9 +41,7 @@ export class WalTail {
 
   /** Tells the tail what the directory shows; never shrinks. */
   advance(size: number, closed: boolean): void {
-    this.#size = Math.max(this.#size, size);
-    this.#closed ||= closed;
-    this.#wake();
+    this.#file.advance(size, closed);
   }
 
   /**
@@ -76,8 +72,8 @@ export class WalTail {
   async *#pieces(file: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
     for (;;) {
       // Read before the look: what the look shows is all there is if it was closed before.
-      const closed = this.#closed;
-      const size = this.#size;
+      const closed = this.#file.closed;
+      const size = this.#file.size;
       await this.#members.look(file, size, closed);
       const final = closed ? size : this.#members.lastHeader;
       while (this.#offset < final) {
@@ -87,33 +83,13 @@ export class WalTail {
         if (bytesRead === 0) throw incomplete('it became shorter while it was read');
         this.#offset += bytesRead;
         yield piece.subarray(0, bytesRead);
-        await this.#free();
+        // What the look still has to read lies behind the last header.
+        await this.#file.free(this.#offset);
       }
       if (closed) break;
-      if (this.#size === size && !this.#closed) await this.#change(signal);
+      if (this.#file.size === size && !this.#file.closed) await this.#file.change(signal);
     }
     if (!this.#members.ended) throw incomplete('it lacks its end');
-  }
-
-  async #free(): Promise<void> {
-    const { punchEvery, path } = this.#options;
-    // What the look still has to read lies behind the last header.
-    if (punchEvery === undefined || this.#offset - this.#punched < punchEvery) return;
-    await punchHole(path, this.#punched, this.#offset);
-    this.#punched = this.#offset;
-  }
-
-  async #change(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#wake = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-    });
-    this.#wake = () => {};
   }
 }
 
