@@ -42,3 +42,35 @@ export const MetricDimension = {
   Cluster: 'Cluster',
   Kind: 'Kind',
 } as const;
+
+export interface MetricLine {
+  /** Told apart by these, in their order. */
+  readonly dimensions: Readonly<Record<string, string>>;
+  readonly values: Readonly<Record<string, number>>;
+  /** CloudWatch's names of them. @default 'Count' */
+  readonly units?: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+/**
+ * Fields of a line of a log that CloudWatch makes metrics of.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function metricFields({ dimensions, values, units = {}, at }: MetricLine) {
+  return {
+    _aws: {
+      Timestamp: at,
+      CloudWatchMetrics: [
+        {
+          Namespace: METRIC_NAMESPACE,
+          Dimensions: [Object.keys(dimensions)],
+          Metrics: Object.keys(values).map((Name) => ({ Name, Unit: units[Name] ?? 'Count' })),
+        },
+      ],
+    },
+    ...dimensions,
+    ...values,
+  };
+}

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, Metric, MetricDimension } from '../../contract/metrics.ts';
+import { Metric, MetricDimension, metricFields } from '../../contract/metrics.ts';
 import type { Verdict } from '../../contract/verdict.ts';
 import type { StoppedTask } from './stopped-task.ts';
 
@@ -26,24 +26,14 @@ export function metricsLine(
     [Metric.BackupsRetried]: retried ? 1 : 0,
     ...(seconds === undefined ? {} : { [Metric.BackupSeconds]: seconds }),
   };
-  return JSON.stringify({
-    _aws: {
-      Timestamp: now.getTime(),
-      CloudWatchMetrics: [
-        {
-          Namespace: METRIC_NAMESPACE,
-          Dimensions: [Object.values(MetricDimension)],
-          Metrics: Object.keys(values).map((Name) => ({
-            Name,
-            Unit: Name === Metric.BackupSeconds ? 'Seconds' : 'Count',
-          })),
-        },
-      ],
-    },
+  const dimensions = {
     [MetricDimension.Environment]: environment,
     [MetricDimension.Cluster]: task.cluster,
     [MetricDimension.Kind]: request?.kind ?? 'unknown',
-    ...values,
+  };
+  const units = { [Metric.BackupSeconds]: 'Seconds' };
+  return JSON.stringify({
+    ...metricFields({ dimensions, values, units, at: now.getTime() }),
     ...{ label, taskArn, exitCode, attempt: request?.attempt },
     ...(verdict.succeeded ? {} : { cause: verdict.cause, codes: verdict.codes }),
   });

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, Metric, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
+import { Metric, metricFields, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
 import { keptPercent, type SlotFacts, type SlotVerdict } from './retention-plan.ts';
 
 /** What came of one server. */
@@ -10,8 +10,6 @@ export interface ProbedServer {
 /**
  * Fields of the line of the log that CloudWatch makes metrics of. Where no server could be asked, what is
  * held back is not known, and not told.
- *
- * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function probeMetrics(
   servers: readonly ProbedServer[],
@@ -35,19 +33,6 @@ export function probeMetrics(
     [Metric.WalRetainedPercent]: 'Percent',
   };
   const [Environment, Cluster] = WAL_METRIC_DIMENSIONS;
-  return {
-    _aws: {
-      Timestamp: now.getTime(),
-      CloudWatchMetrics: [
-        {
-          Namespace: METRIC_NAMESPACE,
-          Dimensions: [WAL_METRIC_DIMENSIONS],
-          Metrics: Object.keys(values).map((Name) => ({ Name, Unit: units[Name] ?? 'Count' })),
-        },
-      ],
-    },
-    [Environment]: environment,
-    [Cluster]: cluster,
-    ...values,
-  };
+  const dimensions = { [Environment]: environment, [Cluster]: cluster };
+  return metricFields({ dimensions, values, units, at: now.getTime() });
 }

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, Metric, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
+import { Metric, metricFields, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
 import { formatLsn } from '../../../contract/wal-segments.ts';
 import type { Log } from '../log.ts';
 
@@ -55,11 +55,7 @@ export class WalProgress {
     return first === undefined ? 0 : (this.#now() - first.at) / 1000;
   }
 
-  /**
-   * One line of the log that CloudWatch makes metrics of.
-   *
-   * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-   */
+  /** One line of the log that CloudWatch makes metrics of. */
   tell(log: Log, environment: string, cluster: string): void {
     const values = {
       [Metric.WalArchivedBytes]: Number(this.#durable),
@@ -74,20 +70,9 @@ export class WalProgress {
       [Metric.WalLagSeconds]: 'Seconds',
     };
     const [Environment, Cluster] = WAL_METRIC_DIMENSIONS;
+    const dimensions = { [Environment]: environment, [Cluster]: cluster };
     log.info('wal progress', {
-      _aws: {
-        Timestamp: this.#now(),
-        CloudWatchMetrics: [
-          {
-            Namespace: METRIC_NAMESPACE,
-            Dimensions: [WAL_METRIC_DIMENSIONS],
-            Metrics: Object.keys(values).map((Name) => ({ Name, Unit: units[Name] ?? 'Count' })),
-          },
-        ],
-      },
-      [Environment]: environment,
-      [Cluster]: cluster,
-      ...values,
+      ...metricFields({ dimensions, values, units, at: this.#now() }),
       archived: formatLsn(this.#durable),
       archivedAt: this.#durableAt === undefined ? null : new Date(this.#durableAt).toISOString(),
       server: formatLsn(this.#server),
