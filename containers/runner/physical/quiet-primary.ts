@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asHoldfastError } from '../../../contract/errors.ts';
 import { parseLsn } from '../../../contract/wal-segments.ts';
 import type { Reach } from '../backup-run.ts';
 import type { Log } from '../log.ts';
@@ -31,7 +32,13 @@ export async function checkpointPrimary(
 ): Promise<boolean> {
   for (const { target, uriIndex } of candidates) {
     if (target === source.server.target) continue;
-    const lsn = await tryCheckpoint(source, { target, uriIndex }, access).catch(() => undefined);
+    const lsn = await tryCheckpoint(source, { target, uriIndex }, access).catch(
+      (error: unknown) => {
+        // It only spares waiting for the server's own next one.
+        const { code, message } = asHoldfastError(error);
+        log.warn('checkpoint not made', { server: whereabouts({ target }), code, reason: message });
+      },
+    );
     if (lsn === undefined) continue;
     log.info('checkpoint made', { server: whereabouts({ target }), lsn });
     return await replayed(source, lsn, signal);

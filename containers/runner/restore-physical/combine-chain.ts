@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { readBackupManifest } from './backup-manifest.ts';
+import { ignoreMissing } from './ignore-missing.ts';
 import { fetchInto, type LayOut, layOutSeconds, TABLESPACE_MAP, verify } from './lay-out.ts';
 import { runServerProgram } from './run-server-program.ts';
 import { linkTablespaces } from './tablespace-places.ts';
@@ -103,7 +104,7 @@ async function assertAllThere(directory: string, newest: StagedMember | undefine
   for (const listed of await readBackupManifest(newest.directory)) {
     if (listed === TABLESPACE_MAP) continue;
     const path = listed.replace(INCREMENTAL, '$1$2');
-    const there = await stat(join(directory, path)).catch(() => undefined);
+    const there = await stat(join(directory, path)).catch(ignoreMissing);
     if (there?.isFile()) continue;
     throw new HoldfastError(
       'RESTORE_FAILED',

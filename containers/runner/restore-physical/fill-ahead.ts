@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseWalKey, walFileKey, walTimelinePrefix } from '../../../contract/wal-keys.ts';
 import { listObjects } from '../../../vault/listed-objects.ts';
 import type { WalReader } from '../../../vault/wal/fetch-wal.ts';
+import { ignoreMissing } from './ignore-missing.ts';
 import { fetchAside, MOST_AHEAD } from './wal-ahead.ts';
 
 const LOCK = '.filling';
@@ -54,9 +55,11 @@ export async function fillAhead(reader: WalReader, name: string, directory: stri
 
 async function lock(directory: string): Promise<boolean> {
   const path = join(directory, LOCK);
-  const held = await stat(path).catch(() => undefined);
+  const held = await stat(path).catch(ignoreMissing);
   if (held !== undefined && Date.now() - held.mtimeMs > STALE_MS) await rm(path, { force: true });
-  const file = await open(path, 'wx', 0o600).catch(() => undefined);
+  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
   await file?.close();
   return file !== undefined;
 }

@@ -2,6 +2,7 @@ import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { configurationText } from './configuration-text.ts';
+import { ignoreMissing } from './ignore-missing.ts';
 
 /** In the data directory: what the server had of its own, kept while it is quarantined. */
 export const QUARANTINE = 'holdfast-quarantine';
@@ -147,8 +148,4 @@ function isolation(directory: string): Record<string, string> {
 
 async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
-}
-
-function ignoreMissing(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
