@@ -183,7 +183,7 @@ export class WalUploads {
   }
 
   async #begin(): Promise<OpenSegment> {
-    const { vault, memory, timeline, log } = this.#options;
+    const { vault, memory, timeline, log, incrementsFrom } = this.#options;
     const number = Number(this.#next / BigInt(memory.segmentBytes));
     const name = segmentName({ timeline, number }, memory.segmentBytes);
     const { signal } = this.#abort;
@@ -197,7 +197,9 @@ export class WalUploads {
       });
       if (begun === undefined) throw new Error('never pointless');
       const start = segmentStart(number, memory.segmentBytes);
-      const sent = this.durable > start ? Number(this.durable - start) : 0;
+      // What it shares with the timeline before lies under that one's name: here nothing of it does yet.
+      const here = this.durable > start && this.durable > incrementsFrom;
+      const sent = here ? Number(this.durable - start) : 0;
       return new OpenSegment({ name, start, message: begun, body, plain: memory.plain, sent });
     } catch (error) {
       memory.bodies.release(body);

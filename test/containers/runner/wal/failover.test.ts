@@ -95,10 +95,22 @@ test('a failover in mid-segment is followed, and nothing is lost', async () => {
   const { primary, standby } = postgres;
   const from = segmentStart(segmentAt(await flushedUpTo(primary), SEGMENT_BYTES), SEGMENT_BYTES);
   await write(primary, 20);
+  // The switch is to leave most of its segment to the new timeline.
+  await primary.query('SELECT pg_switch_wal()');
   await primary.query('CREATE TABLE before_failover AS SELECT 1 AS i');
   await standby.waitForReplay();
   await primary.stop();
   await standby.query('SELECT pg_promote()');
+  await standby.query('CREATE TABLE after_failover AS SELECT 1 AS i');
+  // Of the segment that both timelines share nothing but increments is there yet.
+  const early = await waitForVault(standby, SLOT, lines);
+  const shared = segmentAt(parseLsn(await switchPoint(standby)), SEGMENT_BYTES);
+  expect(segmentAt(early, SEGMENT_BYTES)).toBe(shared);
+  expect(
+    await differences(vault, CLUSTER, standby, {
+      ...{ timeline: 2, from: segmentStart(shared, SEGMENT_BYTES), to: early },
+    }),
+  ).toEqual([]);
   await write(standby, 20);
   await waitForVault(standby, SLOT, lines);
   const to = await flushedUpTo(standby);
