@@ -4,6 +4,7 @@ import type { VaultReader } from '../vault/vault-reader.ts';
 import type { Verification, Verified } from '../vault/verify/verification.ts';
 import { type VerifiedBackups, verifyBackups } from '../vault/verify/verify-backups.ts';
 import { verifyContent } from '../vault/verify/verify-content.ts';
+import { verifyNeededWal } from '../vault/verify/verify-needed-wal.ts';
 import { verifyWal } from '../vault/verify/verify-wal.ts';
 import { formatBytes, formatCount } from './format.ts';
 import type { Io } from './io.ts';
@@ -24,8 +25,10 @@ type Amount = Pick<Verified, 'objects' | 'bytes'>;
 interface VerifiedCluster {
   readonly name: string;
   readonly backups: Amount & { readonly count: number };
-  /** `null`: not looked at, because one backup was asked for. */
+  /** `null`: not looked at, because one backup was asked for, which does not need it. */
   readonly wal: Amount | null;
+  /** `null`: not looked for, because one backup was asked for. */
+  readonly orphans: Amount | null;
   readonly findings: readonly Finding[];
 }
 
@@ -46,7 +49,7 @@ export async function verify(options: VerifyOptions, io: Io): Promise<void> {
   const verified: VerifiedCluster[] = [];
   for (const name of names) verified.push(await verifyCluster(vault, name, options, io));
   const findings = verified.flatMap((one) => one.findings);
-  const clusters = verified.map(({ name, backups, wal }) => ({ name, backups, wal }));
+  const clusters = verified.map(({ findings: _, ...one }) => one);
   const report = { read: full, clusters, findings };
   if (!json) io.stdout.write(describe(verified, full));
   const errors = findings.filter(({ severity }) => severity === 'error').length;
@@ -92,12 +95,14 @@ async function verifyCluster(
   };
   try {
     const backups = await verifyBackups(work, label);
-    const wal = label === undefined ? await verifyWal(work, physicalOf(backups)) : undefined;
+    const verifyItsWal = label === undefined ? verifyWal : verifyNeededWal;
+    const wal = await verifyItsWal(work, physicalOf(backups));
     const content = full ? await verifyContent(work, backups.manifests, wal?.catalog) : [];
     return {
       name: cluster,
       backups: { count: backups.manifests.length, ...amountOf(backups) },
       wal: wal === undefined ? null : amountOf(wal),
+      orphans: backups.orphans === undefined ? null : amountOf(backups.orphans),
       findings: [...backups.findings, ...(wal?.findings ?? []), ...content],
     };
   } finally {
@@ -109,17 +114,18 @@ function physicalOf({ manifests }: VerifiedBackups) {
   return manifests.flatMap((one) => (one.kind === 'physical' ? [one] : []));
 }
 
-function amountOf({ objects, bytes }: Verified): Amount {
+function amountOf({ objects, bytes }: Amount): Amount {
   return { objects, bytes };
 }
 
 function describe(verified: readonly VerifiedCluster[], full: boolean): string {
   if (verified.length === 0) return 'The vault holds nothing that could be verified.\n';
   return verified
-    .map(({ name, backups, wal, findings }) => {
+    .map(({ name, backups, wal, orphans, findings }) => {
       const parts = [
         `${formatCount(backups.count, 'backup')} in ${amount(backups)}`,
         ...(wal === null || wal.objects === 0 ? [] : [`WAL in ${amount(wal)}`]),
+        ...(orphans === null || orphans.objects === 0 ? [] : [`orphans: ${amount(orphans)}`]),
         full ? 'everything read' : 'nothing read (--full)',
         findings.length === 0 ? 'nothing found' : formatCount(findings.length, 'finding'),
       ];

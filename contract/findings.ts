@@ -23,6 +23,9 @@ export const FINDINGS = {
   ARTIFACT_SIZE: error('An artifact is not as long as its manifest says.'),
   LOCK_MISSING: error('An object has no lock.'),
   LOCK_SHORT: error('A lock ends before that of what needs the object.'),
+  ORPHANS: warning(
+    'Artifacts that no manifest names: of a run that died before its manifest, or that is about to write it.',
+  ),
   PARENT_MISSING: error('A backup rests on one that is not in the vault.'),
   PARENT_DAMAGED: error('A backup rests on one whose pages are damaged.'),
   PARENT_LOCK_SHORT: error('A backup is locked for longer than one that it rests on.'),

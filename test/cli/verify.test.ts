@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { main } from '../../cli/main.ts';
 import type { Artifact } from '../../contract/artifacts.ts';
 import { buildManifest } from '../../contract/manifest.ts';
@@ -24,6 +24,7 @@ const CHILD = '20261120T050000Z-physical-incremental-111111';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const UNTIL = new Date(Math.ceil(Date.now() / 1000) * 1000 + 2 * DAY_MS);
 const LOCK = { ObjectLockMode: 'COMPLIANCE', ObjectLockRetainUntilDate: UNTIL } as const;
+const NONE = { objects: 0, bytes: 0 };
 const UNLOCKED = { ObjectLockMode: undefined, ObjectLockRetainUntilDate: undefined } as const;
 
 let vault: RealVault;
@@ -113,13 +114,13 @@ test('finds nothing where everything is whole, whether or not it reads everythin
   const { status, clusters, codes, read } = await verify('--cluster', 'whole');
   expect({ status, codes, read }).toEqual({ status: 0, codes: [], read: false });
   expect(clusters).toMatchObject([
-    { name: 'whole', backups: { count: 2, objects: 10 }, wal: { objects: 5 } },
+    { name: 'whole', backups: { count: 2, objects: 10 }, wal: { objects: 5 }, orphans: NONE },
   ]);
   const full = await verify('--cluster', 'whole', '--full');
   expect({ status: full.status, codes: full.codes }).toEqual({ status: 0, codes: [] });
   expect(full.err).toMatch(/check: 8 of 8 objects\n(.*\n)*read: (\S+ \w+) of \2\n/);
   const one = await verify('--cluster', 'whole', '--label', CHILD);
-  expect(one.clusters).toMatchObject([{ backups: { count: 2 }, wal: null }]);
+  expect(one.clusters).toMatchObject([{ backups: { count: 2 }, wal: null, orphans: null }]);
   const io = testIo(vault, {}, {}, { dataKeysFor: async () => vault.dataKeys });
   expect(await main(['verify', '--cluster', 'whole'], io)).toBe(0);
   expect(io.out()).toMatch(
@@ -141,13 +142,13 @@ const SOONER = new Date(UNTIL.getTime() - DAY_MS);
 // Each thing broken once: what is found of it, and nothing else.
 test.each<[string, Damage, string[]]>([
   ['a missing segment', { without: [named(4)] }, ['WAL_GAP']],
-  ['a missing parent', { manifest: only(CHILD) }, ['PARENT_MISSING']],
+  ['a missing parent', { manifest: only(CHILD) }, ['PARENT_MISSING', 'ORPHANS']],
   ['another version than the oldest', { artifact: other }, ['ARTIFACT_OTHER']],
   ['a truncated object', { artifact: longer }, ['ARTIFACT_SIZE']],
   [
     'an object that is not there',
     { artifact: (one) => ({ ...one, name: 'gone', key: one.key.replace(one.name, 'gone') }) },
-    ['ARTIFACT_MISSING'],
+    ['ARTIFACT_MISSING', 'ORPHANS'],
   ],
   [
     'a key that leads elsewhere',
@@ -187,6 +188,100 @@ test.each<[string, Damage, string[]]>([
   expect([found.codes, found.error?.code]).toEqual([expected, 'VERIFY_FAILED']);
   expect(found.status).toBe(23);
   expect(found.error).toMatchObject({ code: 'VERIFY_FAILED', exit: 23, retryable: false });
+});
+
+describe('of one backup, and those that it rests on', () => {
+  const at = (lsn: string) => ({ lsn, timeline: 1, at: '2026-11-20T04:00:00Z' });
+  // The full one needs segment 2, its child 3 and the beginning of 6.
+  const archive = (label: string, manifest: PhysicalManifest): PhysicalManifest => ({
+    ...{ ...manifest, wal: 'archive', walTar: null },
+    ...(label === FULL
+      ? { start: at('0/200028'), stop: at('0/280000') }
+      : { start: at('0/3F0000'), stop: at('0/600400') }),
+  });
+
+  test('the WAL in the archive that makes them consistent is looked at, and no other', async () => {
+    await putCluster('archived', { manifest: archive });
+    const child = await verify('--cluster', 'archived', '--label', CHILD, '--full');
+    expect({ status: child.status, findings: child.findings }).toEqual({ status: 0, findings: [] });
+    // Segments 2 to 5, and the increment of 6.
+    expect(child.clusters).toMatchObject([{ backups: { count: 2 }, wal: { objects: 5 } }]);
+    const full = await verify('--cluster', 'archived', '--label', FULL);
+    expect([full.status, full.clusters[0].wal.objects]).toEqual([0, 1]);
+  });
+
+  test.each([
+    ['between its start and its end', [named(4)], [CHILD], `0/400000 on, in ${named(4)}`],
+    ['at its start', [named(3)], [CHILD], `0/3F0000 on, in ${named(3)}`],
+    ['of one that it rests on', [named(2)], [FULL], `0/200028 on, in ${named(2)}`],
+  ])('WAL that is missing %s is found', async (name, without, labels, from) => {
+    const cluster = name.replaceAll(' ', '-');
+    await putCluster(cluster, { manifest: archive, without });
+    const { status, findings } = await verify('--cluster', cluster, '--label', CHILD);
+    expect(status).toBe(23);
+    expect(findings).toEqual(
+      labels.map((label) =>
+        expect.objectContaining({
+          ...{ code: 'BASE_UNUSABLE', severity: 'error', label },
+          found: expect.stringMatching(new RegExp(`the archive lacks what comes from ${from}$`)),
+        }),
+      ),
+    );
+    const full = await verify('--cluster', cluster, '--label', FULL);
+    expect(full.codes).toEqual(labels.includes(FULL) ? ['BASE_UNUSABLE'] : []);
+  });
+
+  test('so is an open segment that ends too early, and one whose bytes are others', async () => {
+    const later = (label: string, manifest: PhysicalManifest) =>
+      label === FULL
+        ? archive(label, manifest)
+        : { ...archive(label, manifest), stop: at('0/602329') };
+    await putCluster('too-early', { manifest: later, without: [named(4)] });
+    await putWal(vault, 'too-early', named(4), exampleSegment(named(3)), { lock: LOCK });
+    const { findings } = await verify('--cluster', 'too-early', '--label', CHILD, '--full');
+    expect(findings).toMatchObject([
+      { code: 'BASE_UNUSABLE', label: CHILD, found: expect.stringContaining('0/602328 on') },
+      { code: 'CONTENT', key: walFileKey('too-early', named(4)) },
+    ]);
+  });
+
+  test('a segment that is locked for less long than they are', async () => {
+    await putCluster('short', { manifest: archive, without: [named(4)] });
+    await putWal(vault, 'short', named(4), exampleSegment(named(4)), {
+      lock: { ...LOCK, ObjectLockRetainUntilDate: SOONER },
+    });
+    const { findings } = await verify('--cluster', 'short', '--label', CHILD);
+    expect(findings).toMatchObject([{ code: 'LOCK_SHORT', key: walFileKey('short', named(4)) }]);
+  });
+});
+
+test('counts what no manifest names, and no increments of whole segments', async () => {
+  await putCluster('orphans');
+  const gone = FULL.replace('8a4b0d', '000000');
+  await put(artifactKey('orphans', gone, 'base.tar.0001'), 'twelve bytes', LOCK);
+  await put(artifactKey('orphans', gone, 'pg_wal.tar.0001'), 'eight by', LOCK);
+  await put(artifactKey('orphans', CHILD, 'stray.0001'), 'five ', LOCK);
+  await put('clusters/orphans/backups/notes', 'x', LOCK);
+  await putIncrement(vault, 'orphans', named(3), [0, 9000], exampleSegment(named(3)), {
+    lock: LOCK,
+  });
+  const { status, findings, clusters } = await verify('--cluster', 'orphans');
+  expect([status, clusters[0].orphans]).toEqual([0, { objects: 3, bytes: 25 }]);
+  expect(findings).toEqual([
+    expect.objectContaining({ code: 'KEY_UNKNOWN', key: 'clusters/orphans/backups/notes' }),
+    expect.objectContaining({
+      ...{ code: 'ORPHANS', severity: 'warning', label: gone },
+      found: '2 of its objects, 20 bytes, are named by no manifest',
+    }),
+    expect.objectContaining({ code: 'ORPHANS', label: CHILD }),
+  ]);
+  const io = testIo(vault, {}, {}, { dataKeysFor: async () => vault.dataKeys });
+  expect(await main(['verify', '--cluster', 'orphans'], io)).toBe(0);
+  expect(io.out()).toContain('; orphans: 3 objects, 25 B; ');
+  // Of a manifest that cannot be read it is not known what it names.
+  await put(manifestKey('orphans', gone), '{}', LOCK);
+  const unread = await verify('--cluster', 'orphans');
+  expect(unread.clusters[0].orphans).toEqual({ objects: 1, bytes: 5 });
 });
 
 test('names the segments of a gap, and the key of an object', async () => {

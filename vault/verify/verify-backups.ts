@@ -8,6 +8,7 @@ import { type CatalogEntry, listBackups, readManifest } from '../catalog.ts';
 import { eachAtOnce } from '../each-at-once.ts';
 import { type ListedObject, listObjects } from '../listed-objects.ts';
 import { lockFindings, readLock } from './object-lock.ts';
+import { countOrphans, type Orphans } from './orphans.ts';
 import {
   AT_ONCE,
   aboutContent,
@@ -18,6 +19,8 @@ import {
 
 export interface VerifiedBackups extends Verified {
   readonly manifests: readonly Manifest[];
+  /** `undefined`: not looked for, because one backup was asked for. */
+  readonly orphans: Orphans | undefined;
 }
 
 /**
@@ -56,15 +59,26 @@ export async function verifyBackups(
   const ofOthers = (found: Finding) =>
     label !== undefined && found.label !== undefined && !members.has(found.label);
   const manifestFindings = await traces(work, members, label);
-  const artifacts = await verifyArtifacts(work, wanted);
+  const listed = await listArtifacts(work, wanted, label);
+  const artifacts = await verifyArtifacts(work, wanted, listed);
+  const unread = listing.entries.filter((entry) => !manifests.some(isOf(entry)));
+  const orphans =
+    label === undefined
+      ? countOrphans(cluster, listed, { manifests, unread: unread.map((one) => one.label) })
+      : undefined;
   return {
-    manifests: wanted,
+    ...{ manifests: wanted, orphans },
     objects: artifacts.objects + wanted.length,
     bytes: artifacts.bytes,
-    findings: [...findings, ...manifestFindings, ...artifacts.findings].filter(
-      (one) => !ofOthers(one),
-    ),
+    findings: [
+      ...[...findings, ...manifestFindings, ...artifacts.findings].filter((one) => !ofOthers(one)),
+      ...(orphans?.findings ?? []),
+    ],
   };
+}
+
+function isOf({ label }: CatalogEntry): (manifest: Manifest) => boolean {
+  return (manifest) => manifest.label === label;
 }
 
 function isPhysical(manifest: Manifest): manifest is PhysicalManifest {
@@ -116,9 +130,9 @@ async function traces(
 async function verifyArtifacts(
   work: Verification,
   manifests: readonly Manifest[],
+  listed: ReadonlyMap<string, ListedObject>,
 ): Promise<Verified> {
   const { vault, cluster, signal } = work;
-  const listed = await listArtifacts(work, manifests);
   const findings: Finding[] = [];
   const all = manifests.flatMap((manifest) =>
     manifest.artifacts.map((artifact) => ({ manifest, artifact })),
@@ -147,10 +161,11 @@ async function verifyArtifacts(
 async function listArtifacts(
   { vault, cluster }: Verification,
   manifests: readonly Manifest[],
+  label: string | undefined,
 ): Promise<Map<string, ListedObject>> {
   const all = backupsPrefix(cluster);
-  const few = manifests.length <= AT_ONCE;
-  const prefixes = few ? manifests.map(({ label }) => `${all}${label}/`) : [all];
+  const prefixes =
+    label === undefined ? [all] : manifests.map((manifest) => `${all}${manifest.label}/`);
   const listed = new Map<string, ListedObject>();
   for (const prefix of prefixes) {
     for await (const object of listObjects(vault, prefix, [])) listed.set(object.key, object);

@@ -77,7 +77,12 @@ export function objectsOf(timeline: WalTimeline): ListedObject[] {
   ];
 }
 
-async function verifyHeads(
+/**
+ * What each object says of itself, and its lock.
+ *
+ * @param bases whose WAL it is.
+ */
+export async function verifyHeads(
   work: Verification,
   objects: readonly ListedObject[],
   bases: readonly PhysicalManifest[],
