@@ -18,6 +18,7 @@ import type { PostgresServer } from './servers/postgres.ts';
 import { waitUntil } from './servers/wait-until.ts';
 
 const SLOT = walSlotName('local-physical', 'orders');
+const ROLE = backupRoleName('local-physical', 'orders');
 
 let cloud: LocalCloud;
 beforeAll(async () => {
@@ -60,6 +61,42 @@ describe('the service of a streamer', () => {
       what: 'a whole segment in the vault',
       timeoutMs: 120_000,
     });
+  });
+
+  test('stays while its secret cannot be read, says so, and streams once it can', async () => {
+    const streamer = cloud.streamer();
+    const without = () => cloud.withoutPermission(ROLE, 'secretsmanager:GetSecretValue');
+    await streamer.stop();
+    const before = streamer.lines().length;
+    let giveBack = await without();
+    try {
+      streamer.start();
+      const broken = await streamer.waitForLine(
+        ({ event, failures }) => event === 'stream broken' && failures === 2,
+        { after: before },
+      );
+      expect(broken).toMatchObject({
+        code: 'SECRET_UNREADABLE',
+        message: expect.stringContaining('secretsmanager:GetSecretValue'),
+      });
+      const { arn } = await streamer.task();
+      await giveBack();
+      await streamer.waitForLine(({ event }) => event === 'streaming', { after: before });
+      // Later on, what it has said before has to do.
+      giveBack = await without();
+      const then = streamer.lines().length;
+      await cloud.primary.query(
+        `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '${SLOT}'`,
+      );
+      await streamer.waitForLine(
+        ({ event, code }) => event === 'secret not read' && code === 'SECRET_UNREADABLE',
+        { after: then },
+      );
+      await streamer.waitForLine(({ event }) => event === 'streaming', { after: then });
+      expect((await streamer.task()).arn).toBe(arn);
+    } finally {
+      await giveBack();
+    }
   });
 
   test('has another started when its task was killed, and none once it is stopped', async () => {

@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { asHoldfastError, HoldfastError } from '../../../contract/errors.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
 import { walSlotName } from '../../../contract/wal-slot.ts';
 import { kmsDataKeySource } from '../../../vault/encryption/data-key.ts';
 import { createS3Client } from '../../../vault/s3-client.ts';
 import { walDataKeys } from '../../../vault/wal/wal-data-keys.ts';
 import type { Log } from '../log.ts';
-import { parseConnectionUri } from '../source/connection-uri.ts';
-import { readSecret } from '../source/read-secret.ts';
-import { readAuthorities } from '../source/trust.ts';
 import type { StreamerConfiguration } from '../task-configuration.ts';
 import { takeLease } from './lease.ts';
-import { streamWal, type WalServers } from './stream-wal.ts';
+import { streamWal } from './stream-wal.ts';
 import { WalProgress } from './wal-progress.ts';
+import { walServers } from './wal-servers.ts';
 
 /** One answer of a renewal must not outlast the lease. */
 const IMPATIENT = {
@@ -48,7 +45,7 @@ export async function runStreamer(
   try {
     const slotName = walSlotName(environment, cluster);
     return await streamWal({
-      servers: serversOf(task.secretId, slotName, log),
+      servers: walServers({ secretId: task.secretId, applicationName: slotName, log }),
       slotName,
       wal,
       vault: {
@@ -69,33 +66,4 @@ export async function runStreamer(
     stopTelling();
     await lease.release();
   }
-}
-
-/**
- * The servers that the secret names, asked for anew for each connection, because passwords are changed
- * while a streamer lives. Where the secret cannot be had, what it said before has to do.
- */
-function serversOf(secretId: string, applicationName: string, log: Log): () => Promise<WalServers> {
-  const client = new SecretsManagerClient({});
-  let known: WalServers | undefined;
-  const hidden = new Set<string>();
-  return async () => {
-    try {
-      const secret = await readSecret(client, secretId);
-      const candidates = secret.uris.flatMap((uri, uriIndex) =>
-        parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
-      );
-      for (const { target } of candidates) {
-        if (hidden.has(target.password)) continue;
-        hidden.add(target.password);
-        log.hide(target.password);
-      }
-      known = { candidates, access: { ...(await readAuthorities(secret.ca)), applicationName } };
-    } catch (error) {
-      if (known === undefined) throw error;
-      const { code, message } = asHoldfastError(error);
-      log.warn('secret not read', { code, message });
-    }
-    return known;
-  };
 }
