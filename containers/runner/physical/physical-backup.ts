@@ -15,6 +15,7 @@ import { stopwatch } from '../stopwatch.ts';
 import { parseBackupLabel } from './backup-label.ts';
 import { type BaseTarget, baseArguments } from './base-arguments.ts';
 import { baseFailure } from './base-failure.ts';
+import { tellProgress } from './base-progress.ts';
 import { BaseStream, type StreamedBase } from './base-stream.ts';
 import { type SourceTablespace, surveyAfter, surveyBase } from './base-survey.ts';
 import type { WalRange } from './check/backup-manifest.ts';
@@ -56,6 +57,7 @@ export async function takeBase(options: PhysicalBackupOptions) {
   const lap = stopwatch();
   const child = await start(options, { directory, slot: survey.slot });
   log.info('base backup started', { label: vault.label });
+  const stopTelling = tellProgress({ source, log, full: options.parent === undefined });
   try {
     const { stderr } = child;
     const streamed = await new BaseStream({
@@ -93,6 +95,7 @@ export async function takeBase(options: PhysicalBackupOptions) {
       pending: pending.flatMap(({ artifacts }) => artifacts),
     };
   } finally {
+    stopTelling();
     await child.stop();
     await rm(directory, { recursive: true, force: true });
   }

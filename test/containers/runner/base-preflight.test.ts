@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLog } from '../../../containers/runner/log.ts';
+import { tellProgress } from '../../../containers/runner/physical/base-progress.ts';
 import { refuseBase } from '../../../containers/runner/physical/preflight.ts';
 import type { ChosenSource } from '../../../containers/runner/source/choose-source.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
@@ -181,11 +183,15 @@ async function openReplication(server: PostgresServer): Promise<pg.Client> {
   return client;
 }
 
-test('another base backup that is running comes first', async () => {
+test('another base backup that is running comes first, and says how far it has come', async () => {
+  const source = await chosen(sources.standby);
+  const { applicationName } = source.server;
+  const own = sources.standby.uriFor(BACKUP_ROLE).replace('verify-full', 'require');
   const slow = sources.standby.exec([
+    ...['env', `PGAPPNAME=${applicationName}`],
     ...['bash', '-c', 'exec /usr/lib/postgresql/*/bin/pg_basebackup "$@"', 'bash'],
-    ...['--pgdata=/tmp/slow', '--checkpoint=fast', '--max-rate=64k', '--wal-method=none'],
-    `--dbname=${sources.standby.uri.replace('verify-full', 'require')}`,
+    ...['--pgdata=/tmp/slow', '--checkpoint=fast', '--max-rate=256k', '--wal-method=none'],
+    `--dbname=${own}`,
   ]);
   const ended = expect(slow).rejects.toThrow();
   const running = 'select pid from pg_stat_progress_basebackup';
@@ -195,6 +201,30 @@ test('another base backup that is running comes first', async () => {
       timeoutMs: 60_000,
     });
     expect(await refusal(sources.standby)).toMatchObject({ code: 'BACKUP_RUNNING' });
+    const lines: Record<string, unknown>[] = [];
+    const log = createLog((line) => lines.push(JSON.parse(line)));
+    const stops = [
+      tellProgress({ source, log, full: true, everyMs: 50 }),
+      // Not its own, though it is the same role's.
+      tellProgress({
+        source: { server: { ...source.server, applicationName: 'another' } },
+        ...{ log: createLog(() => expect.unreachable()), full: true, everyMs: 50 },
+      }),
+    ];
+    const moved = () => lines.filter(({ bytes }) => Number(bytes) > 0);
+    await waitUntil(async () => moved().length > 1, {
+      what: 'the base backup to get on',
+      timeoutMs: 60_000,
+    });
+    for (const stop of stops) stop();
+    const [line] = moved();
+    expect(line).toMatchObject({
+      ...{ level: 'info', event: 'base backup progress', phase: 'streaming database files' },
+      ...{ bytesPerSecond: expect.any(Number), seconds: expect.any(Number) },
+    });
+    const [bytes, total] = [Number(line?.bytes), Number(line?.totalBytes)];
+    expect(total).toBeGreaterThan(bytes);
+    expect(line?.percent).toBe(Math.floor((bytes / total) * 100));
   } finally {
     await sources.standby.query(`select pg_terminate_backend(pid) from (${running}) running`);
     await ended;
