@@ -126,7 +126,7 @@ test('refuses other content under the same name, and what is not that segment', 
   expect(misnamed.exitCode).toBe(2);
   expect(misnamed.stderr).toContain('is not that segment');
   await shell(`head -c 8192 ${DATA}/pg_wal/${second} >${OTHER}/pg_wal/${second}`);
-  expect((await push(`pg_wal/${second}`, [], of)).stderr).toContain('It has 8192 of 1048576');
+  expect((await push(`pg_wal/${second}`, [], of)).stderr).toContain('it has 8192 of 1048576');
   await copy(second);
   await overwrite('global/pg_control', '12345678', 0);
   expect((await push(`pg_wal/${second}`, [], of)).stderr).toContain('its pages are of system');

@@ -194,5 +194,17 @@ function pagesOf(key: string, metadata: WalMetadata): PageCheck | undefined {
   const parts = parseWalKey(key);
   if (parts?.is !== 'segment' && parts?.is !== 'increment') return undefined;
   const { timeline, segment } = parts;
-  return new PageCheck({ timeline, segment, systemIdentifier: metadata['system-identifier'] });
+  return new PageCheck({
+    timeline,
+    segment,
+    systemIdentifier: metadata['system-identifier'],
+    wrong: (found) =>
+      new HoldfastError(
+        'VAULT_INTEGRITY',
+        `What the vault holds of ${segment} is not that segment: ${found}.`,
+        {
+          hint: 'Recovery cannot pass it: choose an earlier target, and look at who wrote it (CloudTrail).',
+        },
+      ),
+  });
 }

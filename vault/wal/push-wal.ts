@@ -37,20 +37,19 @@ export async function pushWalFile(
 
 function checkPages({ systemIdentifier }: WalVault, segment: string, bytes: Buffer): void {
   const timeline = Number.parseInt(segment.slice(0, 8), 16);
-  const pages = new PageCheck({ timeline, segment, systemIdentifier });
-  try {
-    pages.update(bytes);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw notWhole(segment, found, error);
-  }
+  const wrong = (found: string) => notWhole(segment, found);
+  const pages = new PageCheck({ timeline, segment, systemIdentifier, wrong });
+  pages.update(bytes);
   if (pages.segmentBytes === bytes.length) return;
-  throw notWhole(segment, `It has ${bytes.length} of ${pages.segmentBytes ?? 'unknown'} bytes.`);
+  throw wrong(`it has ${bytes.length} of ${pages.segmentBytes ?? 'unknown'} bytes`);
 }
 
-function notWhole(segment: string, found: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('REQUEST_INVALID', `The file ${segment} is not that segment. ${found}`, {
-    hint: 'Nothing was written. Look at pg_wal: a file was copied there, or the disk lost something.',
-    cause,
-  });
+function notWhole(segment: string, found: string): HoldfastError {
+  return new HoldfastError(
+    'REQUEST_INVALID',
+    `The file ${segment} is not that segment: ${found}.`,
+    {
+      hint: 'Nothing was written. Look at pg_wal: a file was copied there, or the disk lost something.',
+    },
+  );
 }

@@ -1,4 +1,3 @@
-import { HoldfastError } from '../../contract/errors.ts';
 import { formatLsn, segmentStart } from '../../contract/wal-segments.ts';
 
 /** `XLOG_BLCKSZ` of every build that is shipped, bytes. */
@@ -15,6 +14,8 @@ export interface PagesOf {
   /** Of the segment; where it starts depends on how long segments are, which its first page says. */
   readonly segment: string;
   readonly systemIdentifier: string;
+  /** What to throw where they do not belong there. */
+  readonly wrong: (found: string) => Error;
 }
 
 /**
@@ -41,7 +42,7 @@ export class PageCheck {
     return this.#segmentBytes;
   }
 
-  /** @throws HoldfastError VAULT_INTEGRITY */
+  /** @throws what `wrong` makes */
   update(piece: Buffer): void {
     for (let done = 0; done < piece.length; ) {
       const within = this.#at % PAGE_BYTES;
@@ -71,11 +72,11 @@ export class PageCheck {
     const address = head.readBigUInt64LE(8);
     const expected = this.#start() + BigInt(offset);
     if (address !== expected || this.#blank) {
-      throw this.#wrong(`the page at ${formatLsn(expected)} is that of ${formatLsn(address)}`);
+      throw this.#of.wrong(`the page at ${formatLsn(expected)} is that of ${formatLsn(address)}`);
     }
     // A segment in which a timeline was left begins with the pages of the one before.
     if (timeline < this.#timeline || timeline > this.#of.timeline) {
-      throw this.#wrong(`the page at ${formatLsn(expected)} is of timeline ${timeline}`);
+      throw this.#of.wrong(`the page at ${formatLsn(expected)} is of timeline ${timeline}`);
     }
     this.#timeline = timeline;
   }
@@ -84,11 +85,11 @@ export class PageCheck {
     const head = this.#head;
     const segmentBytes = head.readUInt32LE(32);
     if ((head.readUInt16LE(2) & LONG_HEADER) === 0 || !isSegmentSize(segmentBytes)) {
-      throw this.#wrong('it does not begin as a segment does');
+      throw this.#of.wrong('it does not begin as a segment does');
     }
     const system = head.readBigUInt64LE(24).toString();
     if (system !== this.#of.systemIdentifier) {
-      throw this.#wrong(`its pages are of system ${system}, not ${this.#of.systemIdentifier}`);
+      throw this.#of.wrong(`its pages are of system ${system}, not ${this.#of.systemIdentifier}`);
     }
     this.#segmentBytes = segmentBytes;
   }
@@ -99,16 +100,6 @@ export class PageCheck {
     const half = Number.parseInt(segment.slice(8, 16), 16);
     const within = Number.parseInt(segment.slice(16), 16);
     return (BigInt(half) << 32n) + segmentStart(within, bytes);
-  }
-
-  #wrong(found: string): HoldfastError {
-    return new HoldfastError(
-      'VAULT_INTEGRITY',
-      `What the vault holds of ${this.#of.segment} is not that segment: ${found}.`,
-      {
-        hint: 'Recovery cannot pass it: choose an earlier target, and look at who wrote it (CloudTrail).',
-      },
-    );
   }
 }
 

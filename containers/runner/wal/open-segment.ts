@@ -1,9 +1,12 @@
-import type { WalMessage } from '../../../vault/wal/wal-message.ts';
+import type { WalBody, WalMessage } from '../../../vault/wal/wal-message.ts';
+import type { PageCheck } from '../../../vault/wal/wal-pages.ts';
 
 export interface OpenSegmentOptions {
   readonly name: string;
   readonly start: bigint;
   readonly message: WalMessage;
+  /** Of this segment, from its beginning on. */
+  readonly pages: PageCheck;
   /** Where the message lies. */
   readonly body: Buffer;
   /** Of a segment's size. */
@@ -16,16 +19,19 @@ export interface OpenSegmentOptions {
 export class OpenSegment {
   readonly name: string;
   readonly start: bigint;
-  readonly message: WalMessage;
   readonly body: Buffer;
+  readonly #message: WalMessage;
+  readonly #pages: PageCheck;
   readonly #plain: Buffer;
   #sent: number;
   #filled = 0;
+  #compressing: Promise<void> = Promise.resolve();
 
-  constructor({ name, start, message, body, plain, sent }: OpenSegmentOptions) {
+  constructor({ name, start, message, pages, body, plain, sent }: OpenSegmentOptions) {
     this.name = name;
     this.start = start;
-    this.message = message;
+    this.#message = message;
+    this.#pages = pages;
     this.body = body;
     this.#plain = plain;
     this.#sent = sent;
@@ -51,9 +57,31 @@ export class OpenSegment {
     return this.#filled > this.#sent;
   }
 
+  /**
+   * Takes a copy, to be compressed while the next piece is waited for.
+   *
+   * @throws Error for bytes that are not those of this segment: nothing of them is taken.
+   */
   async write(piece: Buffer): Promise<void> {
-    await this.message.write(piece);
-    this.#filled += piece.copy(this.#plain, this.#filled);
+    this.#pages.update(piece);
+    const at = this.#filled;
+    this.#filled += piece.copy(this.#plain, at);
+    const before = this.#compressing;
+    this.#compressing = this.#message.write(this.#plain.subarray(at, this.#filled));
+    // Awaited with the next piece: until then a failure is nobody's yet.
+    this.#compressing.catch(() => undefined);
+    await before;
+  }
+
+  /** All of it, ready to be sent. */
+  async finish(): Promise<WalBody> {
+    await this.#compressing;
+    return await this.#message.finish();
+  }
+
+  /** Lets go of what one that is not finished holds. */
+  drop(): void {
+    this.#message.drop();
   }
 
   /** What came since the last increment. It stays as it is until another segment is begun. */

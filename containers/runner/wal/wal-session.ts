@@ -1,5 +1,6 @@
 import { formatLsn } from '../../../contract/wal-segments.ts';
 import type { StreamPlan } from './plan-stream.ts';
+import { ReceiveBuffer } from './receive-buffer.ts';
 import type { ReplicationConnection } from './replication-connection.ts';
 import type { FromServer } from './replication-messages.ts';
 import { type TimelineEnd, WalStream } from './wal-stream.ts';
@@ -7,7 +8,9 @@ import type { WalUploads } from './wal-uploads.ts';
 
 /** Received and not yet taken: beyond it nothing more is read from the socket. Bytes. */
 const HIGH_WATER = 1024 * 1024;
-const LOW_WATER = 256 * 1024;
+const LOW_WATER = 512 * 1024;
+/** And what comes with the last that was read: a socket's chunk, and the message that it ends. Bytes. */
+const ROOM_BYTES = 2 * HIGH_WATER;
 
 /**
  * A server cuts off who is silent for `wal_sender_timeout`, a minute by default. Its question whether we
@@ -33,9 +36,8 @@ export interface SessionOptions {
 export class WalSession {
   readonly #options: SessionOptions;
   readonly #stream: WalStream;
-  readonly #queue: Buffer[] = [];
+  readonly #queue = new ReceiveBuffer(ROOM_BYTES);
   readonly #broken = Promise.withResolvers<never>();
-  #queued = 0;
   #paused = false;
   #expected: bigint;
   #wake: () => void = () => undefined;
@@ -108,10 +110,12 @@ export class WalSession {
       this.#broken.reject(new Error(`The server sent WAL from ${sent} where ${wanted} was next.`));
       return;
     }
+    if (!this.#queue.push(message.data)) {
+      this.#broken.reject(new Error(`The server sent ${message.data.length} bytes at once.`));
+      return;
+    }
     this.#expected += BigInt(message.data.length);
-    this.#queue.push(message.data);
-    this.#queued += message.data.length;
-    if (this.#queued > HIGH_WATER && !this.#paused) {
+    if (this.#queue.length > HIGH_WATER && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();
     }
@@ -120,12 +124,12 @@ export class WalSession {
 
   async #takeAll(over: () => boolean): Promise<void> {
     for (;;) {
-      const data = this.#queue.shift();
-      if (data !== undefined) {
+      const data = this.#queue.peek();
+      if (data.length > 0) {
         await this.#options.uploads.write(data);
+        this.#queue.drop(data.length);
         this.#options.received(this.#options.uploads.received);
-        this.#queued -= data.length;
-        if (this.#paused && this.#queued < LOW_WATER) {
+        if (this.#paused && this.#queue.length < LOW_WATER) {
           this.#paused = false;
           this.#stream.resume();
         }

@@ -1,6 +1,7 @@
 import type { WalIndex } from '../../../contract/wal-object.ts';
 import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
 import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
+import { PageCheck } from '../../../vault/wal/wal-pages.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
 import {
   beginSegment,
@@ -170,7 +171,7 @@ export class WalUploads {
   }
 
   #close(segment: OpenSegment): void {
-    segment.message.drop();
+    segment.drop();
     this.#options.memory.bodies.release(segment.body);
     this.#open = undefined;
   }
@@ -200,7 +201,12 @@ export class WalUploads {
       // What it shares with the timeline before lies under that one's name: here nothing of it does yet.
       const here = this.durable > start && this.durable > incrementsFrom;
       const sent = here ? Number(this.durable - start) : 0;
-      return new OpenSegment({ name, start, message: begun, body, plain: memory.plain, sent });
+      const { systemIdentifier } = vault;
+      const wrong = (found: string) => new Error(`What came is not ${name}: ${found}.`);
+      const pages = new PageCheck({ timeline, segment: name, systemIdentifier, wrong });
+      return new OpenSegment({
+        ...{ name, start, message: begun, pages, body, plain: memory.plain, sent },
+      });
     } catch (error) {
       memory.bodies.release(body);
       throw error;
@@ -208,7 +214,7 @@ export class WalUploads {
   }
 
   async #finishSegment(segment: OpenSegment): Promise<void> {
-    const body = await segment.message.finish();
+    const body = await segment.finish();
     const index = this.#indexer.take();
     this.#open = undefined;
     this.#track(this.#putSegment(segment, body, index));

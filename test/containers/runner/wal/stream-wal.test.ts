@@ -5,6 +5,7 @@ import { parseLsn, segmentAt, segmentName } from '../../../../contract/wal-segme
 import { composeFile, putSegment } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
+import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
 import { startS3Proxy } from '../../../local-cloud/servers/s3-proxy.ts';
 import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
@@ -172,6 +173,26 @@ test('while S3 is away nothing is acknowledged, and the connection lives; then i
     await proxy.stop();
     await set({ wal_sender_timeout: undefined });
   }
+});
+
+test('what waits in memory stays as it came, while more comes over the same connection', async () => {
+  newCluster();
+  const line = (type: string) => `hostnossl ${type} all 127.0.0.1/32 scram-sha-256`;
+  const hba = `${line('all')}\n${line('replication')}\n`;
+  await server.exec(['sh', '-c', `cat >> ${DATA}/pg_hba.conf`], { input: hba });
+  await server.query('SELECT pg_reload_conf()');
+  // Without TLS messages do not end where what the socket brings does: the client puts them together.
+  const uris = [server.uri.replace('verify-full', 'disable')];
+  const first = start({ uris });
+  await write(1);
+  const from = await archived();
+  await first.stop();
+  // There when it comes back, and sent as fast as it is taken.
+  await write(60);
+  const to = await flushedUpTo(server);
+  start({ uris });
+  await archived();
+  expect(await differences(vault, cluster, server, { timeline: 1, from, to })).toEqual([]);
 });
 
 test('a slot that was lost is told, the gap is marked, and the WAL after it goes on', async () => {
