@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: Holdfast's main job against the local cloud, told in plain words. Ends with exit
- * status 0 only if the data came back equal and the delete was refused.
+ * `npm run demo`: Holdfast's main job against the local cloud, told in plain words: a dump and its
+ * restore, then base backups with WAL and a point in time. Ends with exit status 0 only if the data
+ * came back equal both times and the delete was refused.
  * `npm run demo -- --keep` leaves everything running afterwards, until Ctrl-C.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,6 +14,7 @@ import { StartTaskAnswer } from '../../contract/request.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { lookAround } from '../local-cloud/look-around.ts';
 import { contentsOf, createShop } from '../local-cloud/shop.ts';
+import { tellPointInTime } from './point-in-time.ts';
 import { chapter, fail, say, show, took } from './story.ts';
 
 const { values } = parseArgs({
@@ -28,7 +30,7 @@ if (values.help) {
 chapter('The cloud on this machine');
 say('PostgreSQL with a standby, an S3 with Object Lock, and what `cdk synth` wrote, deployed.');
 execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/build.ts', import.meta.url))]);
-const cloud = await startLocalCloud({ log: (line) => say(`  ${line}`) });
+const cloud = await startLocalCloud({ environment: 'demo', log: (line) => say(`  ${line}`) });
 try {
   const before = await fillShop(cloud);
   const label = await backUp(cloud);
@@ -37,8 +39,11 @@ try {
   await loseATable(cloud);
   await restore(cloud, label);
   await compare(cloud, before);
+  say(`\nUp to here it took ${took()}.`);
+  const psql = await tellPointInTime(cloud);
   say(`\nAll of it took ${took()}.`);
   if (values.keep) {
+    say(`\nThe restored server, until Ctrl-C: ${psql}`);
     say(lookAround(cloud));
     // The servers are processes of their own: something has to keep this one alive.
     await new Promise(() => setInterval(() => undefined, 1 << 30));

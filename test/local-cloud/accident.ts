@@ -7,16 +7,20 @@ import type { PostgresServer } from './servers/postgres.ts';
 import { waitUntil } from './servers/wait-until.ts';
 import { contentsOf, createShop } from './shop.ts';
 
+/** When a shop was last well. */
+export interface Moment {
+  /** What was there. */
+  readonly contents: readonly string[];
+  /** As PostgreSQL writes it. */
+  readonly time: string;
+  /** Position in the WAL. */
+  readonly lsn: string;
+}
+
 /** A shop that lost a table, with all that was written before and after in the vault. */
-export interface Accident {
+export interface Accident extends Moment {
   /** Oldest first. */
   readonly backups: readonly PhysicalManifest[];
-  /** What was there when it was last well. */
-  readonly contents: readonly string[];
-  /** Of that moment, as PostgreSQL writes it. */
-  readonly time: string;
-  /** Position in the WAL at that moment. */
-  readonly lsn: string;
 }
 
 /** Name of the restore point that was made right before. */
@@ -46,10 +50,10 @@ export async function haveAccident(cloud: LocalCloud, options: AccidentOptions):
   for (const schedule of schedules) {
     // Labels sort by it.
     scheduled += 60_000;
-    backups.push(await backUp(cloud, cluster, schedule, new Date(scheduled)));
+    backups.push(await backUpBase(cloud, cluster, schedule, new Date(scheduled)));
   }
   await stop();
-  const moment = await lookAround(primary);
+  const moment = await rememberMoment(primary);
   await primary.query('drop table "Order" cascade', { database: 'shop' });
   // So that something comes after it, which recovery has to leave out.
   await primary.query('insert into ledger values (-1, $$after the accident$$)', {
@@ -59,11 +63,12 @@ export async function haveAccident(cloud: LocalCloud, options: AccidentOptions):
   return { backups, ...moment };
 }
 
-async function backUp(
+/** Fires a schedule of base backups, and waits for what comes of it. @throws Error with the task's log */
+export async function backUpBase(
   cloud: LocalCloud,
   cluster: string,
   schedule: string,
-  scheduledTime: Date,
+  scheduledTime = new Date(),
 ): Promise<PhysicalManifest> {
   const { payload } = await cloud.fireSchedule(cluster, schedule, scheduledTime);
   const { taskArn, label } = StartTaskAnswer.parse(payload);
@@ -74,7 +79,7 @@ async function backUp(
 }
 
 /** All that is in the shop, at a moment with nothing in the second before and the one after it. */
-async function lookAround(primary: PostgresServer): Promise<Omit<Accident, 'backups'>> {
+export async function rememberMoment(primary: PostgresServer): Promise<Moment> {
   const pause = 'select pg_sleep(1)';
   const contents = await contentsOf(primary, 'shop');
   await primary.query(`select pg_create_restore_point('${RESTORE_POINT}')`);
@@ -88,7 +93,7 @@ async function lookAround(primary: PostgresServer): Promise<Omit<Accident, 'back
 }
 
 /** Until the streamer has told the server that all it has is in the vault. */
-async function untilArchived(primary: PostgresServer): Promise<void> {
+export async function untilArchived(primary: PostgresServer): Promise<void> {
   const { rows } = await primary.query('select pg_current_wal_flush_lsn()::text as lsn');
   const [{ lsn }] = rows as [{ lsn: string }];
   const told = `select 1 from pg_stat_replication

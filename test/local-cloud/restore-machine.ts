@@ -9,7 +9,7 @@ import { freePort } from './servers/free-port.ts';
 import type { PostgresServer } from './servers/postgres.ts';
 
 /** Where there is room for data directories, in the image. */
-const ROOM = '/spool';
+export const ROOM = '/spool';
 
 /** A restored server that runs, seen through its socket: it lets nobody in from elsewhere. */
 export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
@@ -18,6 +18,8 @@ export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
 
 /** A machine of a person who restores: the task's image, under the restore role. */
 export interface RestoreMachine {
+  /** The container's name. */
+  readonly container: string;
   holdfast(args: readonly string[]): Promise<HoldfastResult>;
   /** Restores its cluster into a directory of this name, and starts what came of it. */
   restore(name: string, target: readonly string[]): Promise<RestoredServer>;
@@ -88,6 +90,7 @@ export async function startRestoreMachine(
     };
   };
   return {
+    container,
     run: inside,
     holdfast,
     start,
