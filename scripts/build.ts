@@ -23,6 +23,10 @@ await build({
       out: 'base-check-thread',
     },
     {
+      in: `${root}containers/runner/restore-physical/unpack-thread.ts`,
+      out: 'unpack-thread',
+    },
+    {
       in: `${root}vault/encryption/encryption-thread.ts`,
       out: 'encryption-thread',
     },

@@ -1,4 +1,4 @@
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import { type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 
 export interface AnsweringThreadOptions<Reply, Answer> {
   readonly module: URL;
@@ -37,11 +37,12 @@ export class AnsweringThread<Order, Reply, Answer> {
   }
 
   /** Tells it something that it does not answer. */
-  post(order: Order): void {
-    this.#worker.postMessage(order);
+  post(order: Order, moved: readonly Transferable[] = []): void {
+    this.#worker.postMessage(order, moved);
   }
 
-  ask(order: Order): Promise<Answer> {
+  /** @param moved of the order: memory that is the thread's from now on. */
+  ask(order: Order, moved?: readonly Transferable[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) {
         reject(this.#ended);
@@ -49,7 +50,7 @@ export class AnsweringThread<Order, Reply, Answer> {
       }
       this.#waiting.push({ resolve, reject });
       this.#keepAlive();
-      this.post(order);
+      this.post(order, moved);
     });
   }
 

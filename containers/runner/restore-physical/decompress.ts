@@ -1,11 +1,11 @@
-import { PassThrough, Readable, type Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { finished } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { WatchedSource } from '../../../vault/watched-source.ts';
 
 /** What a decompressor hands on at a time, bytes. */
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+/** As many bytes tell what a stream is. */
+const MAGIC_BYTES = 4;
 /** What a stream begins with; a tar begins with a file's name, which is none of these. */
 const MAGIC = [
   { bytes: Buffer.from('28b52ffd', 'hex'), decompressor: zstd },
@@ -14,68 +14,112 @@ const MAGIC = [
 ] as const;
 
 /**
- * A tar's bytes, whatever it was compressed with: pg_basebackup leaves pg_wal.tar uncompressed where it
- * compresses the others.
- *
- * @throws HoldfastError VAULT_INTEGRITY when the stream is cut off or is not what it begins as
+ * Hands on a tar's bytes, whatever it was compressed with: pg_basebackup leaves pg_wal.tar uncompressed
+ * where it compresses the others. What is handed on is overwritten, or freed, afterwards.
  */
-export async function* decompress(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const source = new WatchedSource(bytes);
-  const whole = source[Symbol.asyncIterator]();
-  let head = Buffer.alloc(0);
-  while (head.length < 4) {
-    const next = await whole.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const kind = MAGIC.find(({ bytes: magic }) => head.subarray(0, magic.length).equals(magic));
-  const input = withHead(head, whole);
-  if (kind === undefined) {
-    yield* input;
-    return;
-  }
-  const output = new PassThrough({ highWaterMark: CHUNK_BYTES });
-  const feeding = pipeline(
-    Readable.from(input, { objectMode: false }),
-    kind.decompressor(),
-    output,
-  );
-  // Awaited only after the loop; a rejection that nobody awaits yet would end the process.
-  feeding.catch(() => {});
-  try {
-    for await (const chunk of output) yield chunk as Buffer;
-    await feeding;
-  } catch (error) {
-    await feeding.catch(() => {});
-    if (source.failure !== undefined) throw source.failure.error;
-    throw undecodable(error);
-  } finally {
-    output.destroy();
-  }
-}
+export class Decompressor {
+  readonly #into: (piece: Buffer) => void;
+  #head = Buffer.alloc(0);
+  #inflate: Inflate | undefined;
+  #known = false;
 
-async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    if (head.length > 0) yield head;
-    for (;;) {
-      const next = await rest.next();
-      if (next.done === true) return;
-      yield next.value;
+  constructor(into: (piece: Buffer) => void) {
+    this.#into = into;
+  }
+
+  /** @throws HoldfastError VAULT_INTEGRITY when it is not what it begins as; what `into` throws */
+  async take(bytes: Buffer): Promise<void> {
+    if (this.#known) {
+      await this.#put(bytes);
+      return;
     }
-  } finally {
-    await rest.return?.();
+    this.#head = Buffer.concat([this.#head, bytes]);
+    if (this.#head.length >= MAGIC_BYTES) await this.#begin();
+  }
+
+  /** @throws HoldfastError VAULT_INTEGRITY when it is cut off */
+  async end(): Promise<void> {
+    if (!this.#known) await this.#begin();
+    await this.#inflate?.end();
+  }
+
+  async #begin(): Promise<void> {
+    const head = this.#head;
+    const kind = MAGIC.find(({ bytes }) => head.subarray(0, bytes.length).equals(bytes));
+    if (kind !== undefined) this.#inflate = new Inflate(kind.decompressor(), this.#into);
+    this.#known = true;
+    this.#head = Buffer.alloc(0);
+    await this.#put(head);
+  }
+
+  async #put(bytes: Buffer): Promise<void> {
+    if (this.#inflate === undefined) this.#into(bytes);
+    else await this.#inflate.take(bytes);
   }
 }
 
-function zstd(): Transform {
+/** One of Node's decompressors, whose output is gone before it takes more. */
+class Inflate {
+  readonly #stream: ZstdDecompress | Gunzip;
+  readonly #done: Promise<void>;
+  /** Ends a write whose stream has been destroyed: nobody else would. */
+  #goOn: () => void = () => {};
+  #failed = false;
+
+  constructor(stream: ZstdDecompress | Gunzip, into: (piece: Buffer) => void) {
+    this.#stream = stream;
+    let last: Buffer | undefined;
+    stream.on('data', (piece: Buffer) => {
+      try {
+        into(piece);
+      } catch (error) {
+        stream.destroy(error as Error);
+      }
+      // The memory of one before is not written to any more.
+      if (last !== undefined && last.buffer !== piece.buffer) giveBack(last);
+      last = piece;
+    });
+    this.#done = finished(stream);
+    this.#done.catch(() => {
+      this.#failed = true;
+      this.#goOn();
+    });
+  }
+
+  async take(bytes: Buffer): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#goOn = resolve;
+      this.#stream.write(bytes, () => resolve());
+    });
+    if (this.#failed) await this.#whole();
+  }
+
+  async end(): Promise<void> {
+    this.#stream.end();
+    await this.#whole();
+  }
+
+  async #whole(): Promise<void> {
+    await this.#done.catch((error: unknown) => {
+      throw undecodable(error);
+    });
+  }
+}
+
+/** Frees the memory at once: the garbage collector would come for it only when there are tens of megabytes. */
+function giveBack({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === CHUNK_BYTES) buffer.transfer(0);
+}
+
+function zstd(): ZstdDecompress {
   return createZstdDecompress({ chunkSize: CHUNK_BYTES });
 }
 
-function gzip(): Transform {
+function gzip(): Gunzip {
   return createGunzip({ chunkSize: CHUNK_BYTES });
 }
 
-function lz4(): Transform {
+function lz4(): never {
   throw new HoldfastError('RESTORE_REFUSED', 'The backup is compressed with lz4.', {
     hint: 'Fetch and decrypt it with stock tools, and decompress it with lz4 (docs/FORMAT.md).',
   });

@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import { doWork, type Work } from '../restore/work-pool.ts';
-import { decompress } from './decompress.ts';
 import { type MemberStream, memberStreams } from './member-streams.ts';
-import { unpackTar } from './unpack-tar.ts';
+import { unpack } from './unpack.ts';
 
-/** Streams fetched, decrypted and unpacked at a time: each is a core's work. */
+/** Streams fetched, decrypted and unpacked at a time: each is two cores' work. */
 const STREAMS = 2;
 
 /** Where a member of a chain is put. */
@@ -48,15 +47,15 @@ async function put(
 ): Promise<void> {
   switch (is) {
     case 'base':
-      await unpackTar(decompress(bytes), directory);
+      await unpack(bytes, directory);
       return;
     case 'wal':
-      await unpackTar(decompress(bytes), join(directory, 'pg_wal'));
+      await unpack(bytes, join(directory, 'pg_wal'));
       return;
     case 'tablespace': {
       const place = tablespaces.get(oid ?? 0);
       if (place === undefined) throw new Error(`The tablespace ${oid} has no place.`);
-      await unpackTar(decompress(bytes), place);
+      await unpack(bytes, place);
       return;
     }
     case 'manifest':

@@ -1,102 +1,120 @@
-import { mkdir, open } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { extract, type Header } from 'tar-stream';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { WatchedSource } from '../../../vault/watched-source.ts';
+import { type TarEntry, type TarVisitor, TarWalker } from '../tar-walker.ts';
+import { Decompressor } from './decompress.ts';
 
 /** The most that PostgreSQL accepts of its data directory: the owner's, and reading by the group. */
 const FILE_MODE = 0o640;
 const DIRECTORY_MODE = 0o750;
-/** Small pieces are gathered up to this, so that a file's bytes cost few calls. */
-const WRITE_BYTES = 1024 * 1024;
+/** An entry's type. */
+const FILE = '0';
+const DIRECTORY = '5';
 
 /**
  * Unpacks one of a base backup's tars into a directory of our own. It makes plain files and directories
  * and nothing else, below that directory and nowhere else: the tars of pg_basebackup hold no links.
  *
- * @returns number of files
- * @throws HoldfastError VAULT_INTEGRITY for anything else in it
+ * It waits for each call to the file system, so it belongs into a thread of its own.
  */
-export async function unpackTar(bytes: AsyncIterable<Buffer>, directory: string): Promise<number> {
-  let files = 0;
-  const made = new Set<string>();
-  const entries = extract();
-  const source = new WatchedSource(bytes);
-  const feeding = pipeline(Readable.from(source, { objectMode: false }), entries);
-  // Awaited only after the loop; a rejection that nobody awaits yet would end the process.
-  feeding.catch(() => {});
-  try {
-    for await (const entry of entries) {
-      const path = join(directory, safeName(entry.header));
-      if (entry.header.type === 'directory') {
-        await makeDirectory(path, modeOf(entry.header, DIRECTORY_MODE, 0o700));
-        made.add(path);
-        entry.resume();
-        continue;
-      }
-      if (!made.has(dirname(path))) {
-        await makeDirectory(dirname(path), 0o700);
-        made.add(dirname(path));
-      }
-      await writeEntry(
-        path,
-        entry as AsyncIterable<Buffer>,
-        modeOf(entry.header, FILE_MODE, 0o600),
-      );
-      files += 1;
-    }
-    await feeding;
-  } catch (error) {
-    await feeding.catch(() => {});
-    throw source.failure?.error ?? error;
+export class TarUnpacker {
+  readonly #directory: string;
+  readonly #made = new Set<string>();
+  readonly #walker = new TarWalker(this.#visitor());
+  readonly #plain = new Decompressor((piece) => this.#walk(() => this.#walker.take(piece)));
+  #files = 0;
+  #file: number | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
   }
-  return files;
+
+  /** @throws HoldfastError VAULT_INTEGRITY for what is no tar, or for anything else in it */
+  async take(bytes: Buffer): Promise<void> {
+    await this.#plain.take(bytes);
+  }
+
+  /**
+   * @returns number of files
+   * @throws HoldfastError VAULT_INTEGRITY when it is cut off
+   */
+  async end(): Promise<number> {
+    await this.#plain.end();
+    this.#walk(() => this.#walker.end());
+    return this.#files;
+  }
+
+  #visitor(): TarVisitor {
+    return {
+      begin: (entry) => this.#begin(entry),
+      content: (piece) => this.#write(piece),
+      end: () => this.#close(),
+    };
+  }
+
+  /** What the walker itself finds is no error of the file system's. */
+  #walk(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (error instanceof HoldfastError || (error as NodeJS.ErrnoException).code !== undefined) {
+        throw error;
+      }
+      throw broken(error as Error);
+    }
+  }
+
+  #begin(entry: TarEntry): void {
+    const path = join(this.#directory, safeName(entry));
+    if (entry.type === DIRECTORY) {
+      this.#makeDirectory(path, modeOf(entry, DIRECTORY_MODE, 0o700));
+      return;
+    }
+    this.#makeDirectory(dirname(path), 0o700);
+    this.#file = openNew(path, modeOf(entry, FILE_MODE, 0o600));
+    this.#files += 1;
+  }
+
+  #makeDirectory(path: string, mode: number): void {
+    if (this.#made.has(path)) return;
+    mkdirSync(path, { recursive: true, mode });
+    this.#made.add(path);
+  }
+
+  #write(piece: Buffer): void {
+    if (this.#file === undefined) return;
+    for (let at = 0; at < piece.length; ) at += writeSync(this.#file, piece, at);
+  }
+
+  #close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
 }
 
 /** @throws HoldfastError VAULT_INTEGRITY for what is no plain file, or leads out of the directory */
-function safeName({ name, type }: Header): string {
+function safeName({ name, type }: TarEntry): string {
   const named = JSON.stringify(name);
-  if (type !== 'file' && type !== 'directory') throw strange(`an entry ${named} of type ${type}`);
+  if (type !== FILE && type !== DIRECTORY) throw strange(`an entry ${named} of type "${type}"`);
   const parts = name.replace(/\/$/, '').replace(/^\.\//, '').split('/');
   if (name === './' || name === '.') return '.';
-  if (parts.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0'))) {
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
     throw strange(`an entry ${named}, which is no place in it`);
   }
   return parts.join('/');
 }
 
-function modeOf({ mode = 0 }: Header, most: number, least: number): number {
+function modeOf({ mode }: TarEntry, most: number, least: number): number {
   return (mode & most) | least;
 }
 
-async function makeDirectory(path: string, mode: number): Promise<void> {
-  await mkdir(path, { recursive: true, mode });
-}
-
-async function writeEntry(path: string, bytes: AsyncIterable<Buffer>, mode: number): Promise<void> {
-  // `wx`: a name that comes twice must not replace what was there, nor follow anything.
-  const file = await open(path, 'wx', mode).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') throw strange(`two entries ${JSON.stringify(path)}`);
-    throw error;
-  });
+function openNew(path: string, mode: number): number {
   try {
-    let gathered: Buffer[] = [];
-    let length = 0;
-    const flush = async (): Promise<void> => {
-      if (length > 0) await file.writev(gathered);
-      gathered = [];
-      length = 0;
-    };
-    for await (const chunk of bytes) {
-      gathered.push(chunk);
-      length += chunk.length;
-      if (length >= WRITE_BYTES) await flush();
-    }
-    await flush();
-  } finally {
-    await file.close();
+    // `wx`: a name that comes twice must not replace what was there, nor follow anything.
+    return openSync(path, 'wx', mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw strange(`two entries ${JSON.stringify(path)}`);
   }
 }
 
@@ -104,4 +122,12 @@ function strange(found: string): HoldfastError {
   return new HoldfastError('VAULT_INTEGRITY', `A tar of the base backup holds ${found}.`, {
     hint: 'Nothing was restored. Use another backup, and find out who wrote this one (CloudTrail).',
   });
+}
+
+function broken(cause: Error): HoldfastError {
+  return new HoldfastError(
+    'VAULT_INTEGRITY',
+    `A tar of the base backup is not whole: ${cause.message}.`,
+    { hint: 'Nothing was restored. Use another backup, and report this one.', cause },
+  );
 }

@@ -15,6 +15,9 @@ import type { TestAccess } from './holdfast-of-test.ts';
 
 const NODE = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
 const COMMAND = fileURLToPath(new URL('./holdfast-of-test.ts', import.meta.url));
+const THREAD = fileURLToPath(
+  new URL('../../../containers/runner/restore-physical/unpack-thread.ts', import.meta.url),
+);
 /** In the container: where the server's user may make directories. */
 export const HOME = '/var/lib/postgresql';
 
@@ -49,10 +52,14 @@ export async function hostVolumes(
   run: Pick<Run, 'directory'>,
   { access: { caFile } }: Pick<RealVault, 'access'>,
 ): Promise<string[]> {
-  const bundle = join(run.directory, 'holdfast.mjs');
+  const bundles = join(run.directory, 'bundles');
   await build({
-    entryPoints: [COMMAND],
-    outfile: bundle,
+    entryPoints: [
+      { in: COMMAND, out: 'holdfast' },
+      { in: THREAD, out: 'unpack-thread' },
+    ],
+    outdir: bundles,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -65,7 +72,9 @@ export async function hostVolumes(
   });
   return [
     `${NODE}:/usr/local/bin/node:ro`,
-    `${bundle}:/opt/holdfast.mjs:ro`,
+    ...['holdfast.mjs', 'unpack-thread.mjs'].map(
+      (name) => `${join(bundles, name)}:/opt/${name}:ro`,
+    ),
     `${caFile}:${caFile}:ro`,
   ];
 }

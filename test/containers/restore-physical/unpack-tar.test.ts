@@ -1,11 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { decompress } from '../../../containers/runner/restore-physical/decompress.ts';
-import { unpackTar } from '../../../containers/runner/restore-physical/unpack-tar.ts';
+import { unpack as unpackTar } from '../../../containers/runner/restore-physical/unpack.ts';
 import { collect, inPieces } from '../../vault/example-message.ts';
 
 let directory: string;
@@ -41,7 +40,7 @@ describe('a tar', () => {
       gzip: gzipSync(tar),
     })) {
       const into = join(directory, name);
-      expect(await unpackTar(decompress(inPieces(bytes, 1)), into)).toBe(2);
+      expect(await unpackTar(inPieces(bytes, 1), into)).toBe(2);
       expect(await readFile(join(into, 'base/1'), 'utf8')).toBe('x'.repeat(3000));
       expect((await stat(join(into, 'base/1'))).mode & 0o777).toBe(0o640);
       expect((await stat(join(into, 'global/pg_control'))).size).toBe(0);
@@ -71,11 +70,46 @@ describe('a tar', () => {
 
   test('that is cut off is refused, compressed or not', async () => {
     const tar = await tarOf([{ name: 'base/1', text: 'x'.repeat(30_000) }]);
-    const cut = (bytes: Buffer) => decompress(inPieces(bytes.subarray(0, bytes.length / 2), 512));
-    await expect(unpackTar(cut(tar), directory)).rejects.toThrow();
+    const cut = (bytes: Buffer) => inPieces(bytes.subarray(0, bytes.length / 2), 512);
+    await expect(unpackTar(cut(tar), directory)).rejects.toMatchObject({ code: 'VAULT_INTEGRITY' });
     await rm(join(directory, 'base'), { recursive: true });
     await expect(unpackTar(cut(zstdCompressSync(tar)), directory)).rejects.toMatchObject({
       code: 'VAULT_INTEGRITY',
     });
+  });
+
+  test('without its end, with something behind it, or with a damaged header is refused', async () => {
+    const tar = await tarOf([{ name: 'base/1', text: 'x'.repeat(512) }]);
+    const damaged = Buffer.from(tar);
+    damaged.write('y', 0);
+    for (const [found, bytes] of [
+      ['lacks its end', tar.subarray(0, 1024)],
+      ['lacks its end', tar.subarray(0, 1536)],
+      ['lacks its end', tar.subarray(0, 1024 + 100)],
+      ['follows its end', Buffer.concat([tar, tar])],
+      ['is damaged', damaged],
+    ] as const) {
+      await expect(unpackTar(inPieces(bytes, 700), directory)).rejects.toMatchObject({
+        code: 'VAULT_INTEGRITY',
+        message: expect.stringContaining(found),
+      });
+      await rm(join(directory, 'base'), { recursive: true, force: true });
+    }
+  });
+
+  test('whose bytes fail on their way fails with what they failed with', async () => {
+    const tar = await tarOf([{ name: 'base/1', text: 'x'.repeat(3000) }]);
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield tar.subarray(0, 1000);
+      throw new Error('the connection is gone');
+    }
+    await expect(unpackTar(broken(), directory)).rejects.toThrow('the connection is gone');
+  });
+
+  test('that cannot be written says why', async () => {
+    const file = join(directory, 'file');
+    await writeFile(file, '');
+    const tar = await tarOf([{ name: 'base/1', text: 'x' }]);
+    await expect(unpackTar(inPieces(tar, 700), file)).rejects.toThrow('ENOTDIR');
   });
 });
