@@ -38,7 +38,9 @@ export async function combineChain(
     const staged: StagedMember[] = [];
     for (const [at, manifest] of members.entries()) {
       const member = place(parent, at, manifest);
-      await timed('fetch', () => stage(work, member));
+      // That of the others pg_combinebackup passes over.
+      const wal = at === members.length - 1;
+      await timed('fetch', () => stage(work, member, wal));
       await timed('verify', () => verify(work, member.directory, false, ['--skip-checksums']));
       // Copied as it is, it would lead the first start to the source's tablespaces.
       await rm(join(member.directory, TABLESPACE_MAP), { force: true });
@@ -62,10 +64,14 @@ function place(parent: string, at: number, manifest: PhysicalManifest): StagedMe
   return { manifest, directory: join(parent, String(at)), tablespaces };
 }
 
-async function stage(work: LayOut, { manifest, directory, tablespaces }: StagedMember) {
+async function stage(
+  work: LayOut,
+  { manifest, directory, tablespaces }: StagedMember,
+  wal: boolean,
+): Promise<void> {
   const places = [...tablespaces].map(([oid, path]) => ({ oid, path }));
   await mkdir(directory, { mode: 0o700 });
-  await fetchInto(work, manifest, directory, places);
+  await fetchInto(work, manifest, directory, places, wal);
   await linkTablespaces(directory, places);
 }
 
@@ -124,11 +130,9 @@ export function stagingNeeds(
   staging: string,
 ): { path: string; bytes: number }[] {
   if (members.length < 2) return [];
-  const bytes = members.reduce(
-    (sum, { files, walTar }) => sum + files.bytes + (walTar?.bytes ?? 0),
-    0,
-  );
-  return [{ path: staging, bytes }];
+  const bytes = members.reduce((sum, { files }) => sum + files.bytes, 0);
+  const wal = members.at(-1)?.walTar?.bytes ?? 0;
+  return [{ path: staging, bytes: bytes + wal }];
 }
 
 /** Where a chain's members are put unless it is said: beside the data directory. */

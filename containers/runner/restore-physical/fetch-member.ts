@@ -15,6 +15,8 @@ export interface MemberPlace {
   readonly directory: string;
   /** Of each tablespace, by oid: empty. */
   readonly tablespaces: ReadonlyMap<number, string>;
+  /** Whether its WAL is needed: it is that of the newest member that a server begins with. */
+  readonly wal: boolean;
 }
 
 /**
@@ -28,7 +30,8 @@ export async function fetchMember(
   manifest: PhysicalManifest,
   place: MemberPlace,
 ): Promise<void> {
-  const work = memberStreams(manifest).map((one): Work => {
+  const streams = memberStreams(manifest).filter(({ is }) => is !== 'wal' || place.wal);
+  const work = streams.map((one): Work => {
     return async (signal) => {
       const bytes = readArtifactStream({ ...reader, signal }, manifest, one.stream);
       await put(one, bytes, place);

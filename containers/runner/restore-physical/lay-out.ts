@@ -34,7 +34,7 @@ const VERIFY_HINT =
 export async function layOutFull(work: LayOut, manifest: PhysicalManifest): Promise<LayOutSeconds> {
   const { directory, places } = work;
   const { seconds, timed } = layOutSeconds();
-  await timed('fetch', () => fetchInto(work, manifest, directory, places));
+  await timed('fetch', () => fetchInto(work, manifest, directory, places, true));
   await linkTablespaces(directory, places);
   await timed('verify', () => verify(work, directory, manifest.walTar !== null));
   // The links say it now.
@@ -65,16 +65,21 @@ export function layOutSeconds(): {
   };
 }
 
-/** Fetches a member, and has its bytes counted. */
+/**
+ * Fetches a member, and has its bytes counted.
+ *
+ * @param wal whether with its WAL.
+ */
 export async function fetchInto(
   { reader, signal, onFetched }: LayOut,
   manifest: PhysicalManifest,
   directory: string,
   places: readonly Pick<TablespacePlace, 'oid' | 'path'>[],
+  wal: boolean,
 ): Promise<void> {
   for (const { path } of places) await mkdir(path, { recursive: true, mode: 0o700 });
   const tablespaces = new Map(places.map(({ oid, path }) => [oid, path]));
-  await fetchMember({ ...reader, signal, onFetched }, manifest, { directory, tablespaces });
+  await fetchMember({ ...reader, signal, onFetched }, manifest, { directory, tablespaces, wal });
 }
 
 /**

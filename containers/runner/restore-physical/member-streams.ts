@@ -42,9 +42,14 @@ function assertStem({ is, oid, stream }: MemberStream): void {
   assertNamed(stream, stems.find((stem) => first === `${stem}.0001`) ?? (stems[0] as string));
 }
 
-/** Cipher text that is fetched for a member, bytes. */
-export function cipherBytes(manifest: PhysicalManifest): number {
-  const names = new Set(memberStreams(manifest).flatMap(({ stream }) => stream.artifacts));
+/**
+ * Cipher text that is fetched for a member, bytes.
+ *
+ * @param wal whether with its WAL.
+ */
+export function cipherBytes(manifest: PhysicalManifest, wal: boolean): number {
+  const streams = memberStreams(manifest).filter(({ is }) => is !== 'wal' || wal);
+  const names = new Set(streams.flatMap(({ stream }) => stream.artifacts));
   return manifest.artifacts
     .filter(({ name }) => names.has(name))
     .reduce((sum, { cipher }) => sum + cipher.bytes, 0);

@@ -116,7 +116,10 @@ async function layOut(
   programs: ServerPrograms,
   places: readonly TablespacePlace[],
 ): Promise<LayOutSeconds> {
-  const total = members.reduce((sum, member) => sum + cipherBytes(member), 0);
+  const total = members.reduce(
+    (sum, member) => sum + cipherBytes(member, member === members.at(-1)),
+    0,
+  );
   let done = 0;
   const onFetched = (bytes: number): void => {
     done += bytes;
