@@ -39,7 +39,7 @@ export interface PositionOptions {
 }
 
 /**
- * The timelines of which the vault holds WAL, and not only where they come from. Ascending.
+ * The timelines of which the vault holds anything, be it only where they come from. Ascending.
  *
  * @throws HoldfastError VAULT_DENIED, VAULT_UNAVAILABLE
  */

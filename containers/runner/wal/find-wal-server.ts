@@ -6,6 +6,7 @@ import { historyName } from '../../../contract/wal-segments.ts';
 import type { Log } from '../log.ts';
 import type { Candidate } from '../source/choose-source.ts';
 import { connectionError, whereabouts } from '../source/connection-error.ts';
+import type { ConnectionTarget } from '../source/connection-uri.ts';
 import { inSession } from '../source/in-session.ts';
 import { type Access, addressesOf, type Server } from '../source/server.ts';
 import { ReplicationConnection, type ServerIdentity } from './replication-connection.ts';
@@ -15,22 +16,26 @@ import { checkWalSource } from './wal-preflight.ts';
 /** A server that answers. */
 export interface WalServer {
   readonly server: Server;
+  readonly systemIdentifier: string;
   readonly inRecovery: boolean;
   /** Of a primary; a standby says it to whoever replicates it. */
   readonly timeline: number;
 }
 
 /** A server to stream from, and all that has to be known for it. */
-export interface WalSource extends WalServer {
+export interface WalSource extends Omit<WalServer, 'systemIdentifier'> {
   readonly connection: ReplicationConnection;
   readonly identity: ServerIdentity;
   readonly segmentBytes: number;
   readonly history: readonly TimelineSwitch[];
   readonly slot: Slot & { readonly lost: boolean };
+  /** Those that came before it, and did not answer or must not be streamed from. */
+  readonly refused: ReadonlySet<ConnectionTarget>;
 }
 
 const WHO = `
   select pg_is_in_recovery() as in_recovery,
+         (select system_identifier::text from pg_control_system()) as system,
          case when not pg_is_in_recovery()
               then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) else '0' end as timeline`;
 
@@ -48,8 +53,8 @@ export async function askWalServer(
     try {
       return await inSession(server, async (client) => {
         const { rows } = await client.query(WHO);
-        const { in_recovery, timeline } = rows[0];
-        return { server, inRecovery: in_recovery, timeline: Number.parseInt(timeline, 16) };
+        const { in_recovery: inRecovery, timeline, system: systemIdentifier } = rows[0];
+        return { server, systemIdentifier, inRecovery, timeline: Number.parseInt(timeline, 16) };
       });
     } catch (error) {
       failure = error;
@@ -64,6 +69,8 @@ export interface FindOptions {
   readonly slotName: string;
   readonly options: WalOptions;
   readonly log: Log;
+  /** Whose WAL it has to be, where that is known. */
+  readonly system: string | undefined;
   /** Throws if the server cannot go on with what the vault holds. */
   readonly accept: (source: WalSource) => Promise<void>;
 }
@@ -75,19 +82,21 @@ export interface FindOptions {
  * @throws HoldfastError why none will do: what the last one that answered said.
  */
 export async function findWalServer(find: FindOptions): Promise<WalSource> {
-  const { candidates, access, log, accept } = find;
+  const { candidates, access, log, system, accept } = find;
   let refusal: HoldfastError | undefined;
-  const refused = (candidate: Candidate, error: unknown): void => {
+  const refused = new Set<ConnectionTarget>();
+  const refuse = (candidate: Pick<Candidate, 'target'>, error: unknown): void => {
     const why = asHoldfastError(error);
     const { code, message: reason, hint } = why;
     log.warn('source refused', { server: whereabouts(candidate), code, reason, hint });
+    refused.add(candidate.target);
     // What one that answers says tells more than that another one is down.
     if (refusal === undefined || code !== 'SOURCE_UNREACHABLE') refusal = why;
   };
   const asked = await Promise.all(
     candidates.map((candidate) =>
       askWalServer(candidate, access).catch((error: unknown) => {
-        refused(candidate, error);
+        refuse(candidate, error);
         return undefined;
       }),
     ),
@@ -95,7 +104,8 @@ export async function findWalServer(find: FindOptions): Promise<WalSource> {
   const answering = asked.filter((one) => one !== undefined).sort(byRank);
   for (const found of answering) {
     try {
-      const source = await open(found, find);
+      assertSystem(found, system);
+      const source = { ...(await open(found, find)), refused };
       try {
         await accept(source);
         return source;
@@ -104,7 +114,7 @@ export async function findWalServer(find: FindOptions): Promise<WalSource> {
         throw error;
       }
     } catch (error) {
-      refused(found.server, error);
+      refuse(found.server, error);
     }
   }
   throw (
@@ -119,8 +129,28 @@ function byRank(a: WalServer, b: WalServer): number {
   return Number(a.inRecovery) - Number(b.inRecovery) || b.timeline - a.timeline;
 }
 
-async function open(found: WalServer, find: FindOptions): Promise<WalSource> {
-  const { server } = found;
+/**
+ * WAL of two servers under one name is worth nothing: neither a server that was made anew, or upgraded, in
+ * the place of the one before, nor a replica that is none is streamed from.
+ *
+ * @throws HoldfastError WAL_CONFLICT
+ */
+export function assertSystem(
+  { server, systemIdentifier: found }: Pick<WalServer, 'server' | 'systemIdentifier'>,
+  system: string | undefined,
+): void {
+  if (system === undefined || system === found) return;
+  throw new HoldfastError(
+    'WAL_CONFLICT',
+    `${whereabouts(server)} is the system ${found}; what is streamed is WAL of the system ${system}.`,
+    {
+      hint: 'A server that was made anew by initdb or pg_upgrade, or another one, needs a cluster of its own: its WAL cannot be told from the old one by name.',
+    },
+  );
+}
+
+async function open(found: WalServer, find: FindOptions): Promise<Omit<WalSource, 'refused'>> {
+  const { server, inRecovery } = found;
   const slot = await inSession(server, async (client) => {
     await checkWalSource(client, server, find.options);
     return await haveSlot(client, server, find.slotName);
@@ -138,7 +168,7 @@ async function open(found: WalServer, find: FindOptions): Promise<WalSource> {
             timeline,
             `${historyName(timeline)} of ${whereabouts(server)}`,
           );
-    return { ...found, timeline, connection, identity, segmentBytes, history, slot };
+    return { server, inRecovery, timeline, connection, identity, segmentBytes, history, slot };
   } catch (error) {
     await connection.close();
     throw error;

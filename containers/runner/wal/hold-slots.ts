@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { Candidate } from '../source/choose-source.ts';
 import { whereabouts } from '../source/connection-error.ts';
 import type { Access } from '../source/server.ts';
-import { askWalServer, type WalServer } from './find-wal-server.ts';
+import { askWalServer, assertSystem, type WalServer } from './find-wal-server.ts';
 import { holdOn } from './slots.ts';
 
 /** How often the other servers' slots are moved on. Milliseconds. */
@@ -14,6 +14,8 @@ export interface HoldOptions {
   readonly others: readonly Candidate[];
   readonly access: Access;
   readonly slotName: string;
+  /** Whose WAL is streamed. */
+  readonly system: string;
   /** Up to where the vault has all. */
   readonly durable: () => bigint;
   /** Told of each that answers. */
@@ -28,12 +30,14 @@ export interface HoldOptions {
  * @returns ends it.
  */
 export function holdSlots(options: HoldOptions): () => void {
-  const { others, access, slotName, durable, seen, log } = options;
+  const { others, access, slotName, system, durable, seen, log } = options;
   const said = new Map<Candidate, string>();
   let busy = false;
   const tick = async (candidate: Candidate): Promise<void> => {
     try {
       const found = await askWalServer(candidate, access);
+      // On another one a slot would hold back WAL that nobody ever fetches.
+      assertSystem(found, system);
       seen(found);
       await holdOn(found.server, slotName, durable());
       said.delete(candidate);

@@ -25,6 +25,9 @@ import { type WalMemory, WalUploads, walMemory } from './wal-uploads.ts';
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 
+/** How long a primary that was refused is let be while a standby does for it. Milliseconds. */
+const REFUSED_FOR_MS = 60_000;
+
 /** What came last may take so long to get into the vault once we are told to stop. Milliseconds. */
 const LAST_WORDS_MS = 20_000;
 
@@ -80,6 +83,8 @@ class WalStreamer {
   /** Up to where the vault has WAL; unknown before it was asked. */
   #reached: Reached | undefined;
   #asked = false;
+  /** Whose WAL it is; unknown before the first server was accepted. */
+  #system: string | undefined;
   #memory: WalMemory | undefined;
   /** Of the connection before: it has what of the open segment no increment has. */
   #uploads: WalUploads | undefined;
@@ -94,19 +99,25 @@ class WalStreamer {
     const { candidates, access } = await this.#options.servers();
     let plan: StreamPlan | undefined;
     const source = await findWalServer({
-      ...{ candidates, access, slotName, options: wal, log },
+      ...{ candidates, access, slotName, options: wal, log, system: this.#system },
       accept: async (found) => {
         plan = await this.#accept(found);
       },
     });
+    const system = source.identity.systemIdentifier;
+    this.#system = system;
     const elsewhere = new AbortController();
+    const began = Date.now();
     const seen = (other: WalServer): void => {
       if (!isBetter(other, source, this.#uploads?.timeline ?? 0)) return;
+      // Asked again all the time, one that was refused would keep us from streaming at all.
+      const refused = source.refused.has(other.server.target);
+      if (refused && Date.now() - began < REFUSED_FOR_MS) return;
       elsewhere.abort(movedTo(other));
     };
     const others = candidates.filter((one) => one.target !== source.server.target);
     const durable = (): bigint => this.#uploads?.durable ?? 0n;
-    const release = holdSlots({ others, access, slotName, durable, seen, log });
+    const release = holdSlots({ others, access, slotName, system, durable, seen, log });
     try {
       const either = AbortSignal.any([signal, elsewhere.signal]);
       while (plan !== undefined) plan = await this.#stream(source, plan, either);
@@ -225,6 +236,7 @@ class WalStreamer {
   async #gap(source: WalSource, plan: StreamPlan): Promise<StreamPlan> {
     const { log, progress, slotName } = this.#options;
     const { server, segmentBytes } = source;
+    if (source.inRecovery && source.refused.size > 0) throw heldElsewhere(source, plan);
     const slot = await replaceSlot(server, slotName);
     const fresh = planStream({ ...factsOf(source), vault: undefined, slot: slot.restartLsn });
     if (fresh === undefined) throw leftBehind(source);
@@ -250,10 +262,24 @@ function planOn(source: WalSource, reached: Reached | undefined): StreamPlan {
   return plan;
 }
 
-/** A primary is better than a standby, and one that was promoted since better than the one before. */
-function isBetter(other: WalServer, source: WalServer, timeline: number): boolean {
+/**
+ * A primary is better than a standby, unless it is an old one that came back; and one that was promoted
+ * since better than the one before.
+ */
+function isBetter(other: WalServer, source: WalSource, timeline: number): boolean {
   if (other.inRecovery) return false;
-  return source.inRecovery || other.timeline > timeline;
+  return source.inRecovery ? other.timeline >= timeline : other.timeline > timeline;
+}
+
+/** A server that cannot be asked, the primary above all, may still hold what a standby has removed. */
+function heldElsewhere({ server }: WalSource, { durable }: StreamPlan): HoldfastError {
+  return new HoldfastError(
+    'SOURCE_CHANGED',
+    `The standby ${whereabouts(server)} has no WAL from ${formatLsn(durable)} on any more.`,
+    {
+      hint: 'Another server may have it, which could not be streamed from: it is waited for. If it is gone for good, promote the standby, or take the URI of the one that is gone out of the secret.',
+    },
+  );
 }
 
 function movedTo({ server }: WalServer): HoldfastError {

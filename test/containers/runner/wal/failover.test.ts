@@ -49,9 +49,9 @@ afterAll(async () => {
   await run.stop();
 });
 
-function start(): Streamer {
+function start(uris = [postgres.standby.uri, postgres.primary.uri]): Streamer {
   return startStreamer({
-    uris: [postgres.standby.uri, postgres.primary.uri],
+    uris,
     ca: certificates.caPem,
     vault,
     cluster: CLUSTER,
@@ -90,6 +90,63 @@ test('the primary is streamed from, and the standby holds what the vault has not
     await archivedUpTo(vault, CLUSTER, 1, 0x3000000n),
   );
 });
+
+test('what a standby has removed is not given up while the primary may have it', async () => {
+  const { primary, standby } = postgres;
+  await streamer.stop();
+  const from = await archivedUpTo(vault, CLUSTER, 1, 0x3000000n);
+  await write(primary, 40);
+  const first = segmentName({ timeline: 1, number: segmentAt(from, SEGMENT_BYTES) }, SEGMENT_BYTES);
+  await waitUntil(() => forgets(first), { what: 'the standby to forget', timeoutMs: 120_000 });
+  const uris = [standby.uri, primary.uri.replace(`:${primary.port}/`, ':1/')];
+  streamer = start(uris);
+  const waited = () =>
+    streamer.lines.some(
+      ({ event, code }) => event === 'stream broken' && code === 'SOURCE_CHANGED',
+    );
+  await waitUntil(waited, { what: 'the primary to be missed', timeoutMs: 120_000, explain: lines });
+  uris[1] = primary.uri;
+  const to = await waitForVault(primary, SLOT, lines);
+  expect(streamer.progress.gaps).toBe(0);
+  expect(await differences(vault, CLUSTER, primary, { timeline: 1, from, to })).toEqual([]);
+});
+
+/** Takes the standby's hold on WAL away, and tells whether it has removed a segment. */
+async function forgets(segment: string): Promise<boolean> {
+  const { primary, standby } = postgres;
+  await standby.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
+  );
+  await primary.query('CHECKPOINT');
+  await standby.waitForReplay();
+  await standby.query('CHECKPOINT');
+  const { rows } = await standby.query(`SELECT FROM pg_ls_waldir() WHERE name = '${segment}'`);
+  return rows.length === 0;
+}
+
+test('a primary that must not be streamed from does not keep a standby from it', async () => {
+  const { primary } = postgres;
+  await streamer.stop();
+  await setKeep(`SET max_slot_wal_keep_size = '-1'`);
+  try {
+    streamer = start();
+    await write(primary, 1);
+    const to = await flushedUpTo(primary);
+    await waitUntil(async () => (await archivedUpTo(vault, CLUSTER, 1, 0x3000000n)) >= to, {
+      ...{ what: 'the WAL to come from the standby', timeoutMs: 120_000, explain: lines },
+    });
+    expect(streamer.said('source refused')).toBe(true);
+  } finally {
+    await setKeep('RESET max_slot_wal_keep_size');
+  }
+  await streamer.stop();
+  streamer = start();
+});
+
+async function setKeep(how: string): Promise<void> {
+  await postgres.primary.query(`ALTER SYSTEM ${how}`);
+  await postgres.primary.query('SELECT pg_reload_conf()');
+}
 
 test('a failover in mid-segment is followed, and nothing is lost', async () => {
   const { primary, standby } = postgres;

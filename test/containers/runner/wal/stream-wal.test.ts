@@ -1,8 +1,14 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { findReached } from '../../../../containers/runner/wal/vault-reached.ts';
 import { walIncrementsPrefix } from '../../../../contract/wal-keys.ts';
-import { parseLsn, segmentAt, segmentName } from '../../../../contract/wal-segments.ts';
-import { composeFile, putSegment } from '../../../../vault/wal/wal-writer.ts';
+import {
+  parseLsn,
+  segmentAt,
+  segmentName,
+  segmentStart,
+} from '../../../../contract/wal-segments.ts';
+import { composeFile, putHistory, putSegment } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
 import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
@@ -243,6 +249,43 @@ test("another server's WAL under the cluster's name ends it", async () => {
     code: 'WAL_CONFLICT',
     message: expect.stringContaining('the system 42'),
   });
+});
+
+test('a timeline of which the vault has nothing but its history is not where it goes on', async () => {
+  const ours = walVault(vault, { cluster: newCluster() });
+  const segment = segmentName({ timeline: 1, number: 3 }, SEGMENT_BYTES);
+  await putSegment(ours, segment, await composeFile(ours, segment, Buffer.alloc(100)));
+  await putHistory(ours, '00000002.history', Buffer.from('1\t0/4000000\tno recovery target\n'));
+  const options = { segmentBytes: SEGMENT_BYTES, own: () => 0n, server: 'a server' };
+  const reached = { timeline: 1, end: segmentStart(4, SEGMENT_BYTES) };
+  expect(await findReached(ours, { ...options, from: undefined })).toEqual(reached);
+  expect(await findReached(ours, { ...options, from: reached.end + 1n })).toEqual(reached);
+});
+
+test('a server of another system is neither streamed from nor given a slot', async () => {
+  newCluster();
+  const stranger = await startLoneServer({ run, certificates }, 'stranger');
+  try {
+    const uris = [server.uri, stranger.uri];
+    const streaming = start({ uris });
+    await write(1);
+    await archived();
+    const told = () =>
+      streaming.lines.some(
+        ({ event, code }) => event === 'slot not held' && code === 'WAL_CONFLICT',
+      );
+    await waitUntil(told, { what: 'the stranger to be told of', timeoutMs: 120_000 });
+    uris.shift();
+    await server.query(`SELECT pg_terminate_backend(${await walSender()})`);
+    expect(await streaming.ended).toMatchObject({
+      code: 'WAL_CONFLICT',
+      message: expect.stringContaining('what is streamed is WAL of the system'),
+    });
+    const { rows } = await stranger.query('SELECT slot_name FROM pg_replication_slots');
+    expect(rows).toEqual([]);
+  } finally {
+    await stranger.stop();
+  }
 });
 
 test('two at once write the same, and neither is hurt', async () => {
