@@ -157,20 +157,24 @@ async function open(found: WalServer, find: FindOptions): Promise<Omit<WalSource
   });
   const connection = await ReplicationConnection.open(server);
   try {
-    const identity = await connection.identify();
-    const { timeline } = identity;
     const segmentBytes = await connection.segmentBytes();
-    const history =
-      timeline === 1
-        ? []
-        : parseTimelineHistory(
-            (await connection.timelineHistory(timeline)).text.toString('utf8'),
-            timeline,
-            `${historyName(timeline)} of ${whereabouts(server)}`,
-          );
-    return { server, inRecovery, timeline, connection, identity, segmentBytes, history, slot };
+    const now = await timelinesOf(connection);
+    return { server, inRecovery, connection, segmentBytes, slot, ...now };
   } catch (error) {
     await connection.close();
     throw error;
   }
+}
+
+/** Who a server is, on which timeline by now, and where that comes from: a standby may be promoted at any time. */
+export async function timelinesOf(
+  connection: ReplicationConnection,
+): Promise<Pick<WalSource, 'identity' | 'timeline' | 'history'>> {
+  const identity = await connection.identify();
+  const { timeline } = identity;
+  if (timeline === 1) return { identity, timeline, history: [] };
+  const { text } = await connection.timelineHistory(timeline);
+  const where = `${historyName(timeline)} of ${whereabouts(connection.server)}`;
+  const history = parseTimelineHistory(text.toString('utf8'), timeline, where);
+  return { identity, timeline, history };
 }

@@ -10,7 +10,7 @@ import { settleWithin } from '../settle-within.ts';
 import type { Candidate } from '../source/choose-source.ts';
 import { whereabouts } from '../source/connection-error.ts';
 import type { Access } from '../source/server.ts';
-import { findWalServer, type WalServer, type WalSource } from './find-wal-server.ts';
+import { findWalServer, timelinesOf, type WalServer, type WalSource } from './find-wal-server.ts';
 import { holdSlots } from './hold-slots.ts';
 import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
 import { replaceSlot } from './slots.ts';
@@ -78,6 +78,12 @@ export async function streamWal(options: StreamWalOptions): Promise<never> {
   }
 }
 
+/** What comes next over a connection. */
+interface Onward {
+  readonly source: WalSource;
+  readonly plan: StreamPlan;
+}
+
 class WalStreamer {
   readonly #options: StreamWalOptions;
   /** Up to where the vault has WAL; unknown before it was asked. */
@@ -120,7 +126,8 @@ class WalStreamer {
     const release = holdSlots({ others, access, slotName, system, durable, seen, log });
     try {
       const either = AbortSignal.any([signal, elsewhere.signal]);
-      while (plan !== undefined) plan = await this.#stream(source, plan, either);
+      let next: Onward | undefined = plan && { source, plan };
+      while (next !== undefined) next = await this.#stream(next, either);
     } finally {
       progress.streaming = false;
       release();
@@ -151,11 +158,7 @@ class WalStreamer {
   }
 
   /** Streams one timeline to its end. @returns how to go on; `undefined`: not with this server */
-  async #stream(
-    source: WalSource,
-    plan: StreamPlan,
-    signal: AbortSignal,
-  ): Promise<StreamPlan | undefined> {
+  async #stream({ source, plan }: Onward, signal: AbortSignal): Promise<Onward | undefined> {
     const { vault, log, wal, progress, slotName } = this.#options;
     const { identity, segmentBytes, connection, server } = source;
     if (this.#memory?.segmentBytes !== segmentBytes) this.#memory = walMemory(segmentBytes);
@@ -201,11 +204,19 @@ class WalStreamer {
       await uploads.finish();
       const switchLsn = formatLsn(end.switchLsn);
       log.info('timeline switched', { from: timeline, to: end.next, switchLsn });
-      return { ...planOn(source, { timeline, end: end.switchLsn }), durable: uploads.durable };
+      // It was a standby when it was asked, and has begun the timeline itself since.
+      const onward = { ...source, ...(await timelinesOf(connection)) };
+      const reached = { timeline, end: end.switchLsn };
+      return {
+        source: onward,
+        plan: { ...planOn(onward, reached), durable: uploads.durable },
+      };
     } catch (error) {
       const { signal: stop } = this.#options;
       if (stop.aborted) await this.#lastWords(uploads, session);
-      if ((error as { code?: string }).code === WAL_REMOVED) return await this.#gap(source, plan);
+      if ((error as { code?: string }).code === WAL_REMOVED) {
+        return { source, plan: await this.#gap(source, plan) };
+      }
       throw error;
     }
   }

@@ -157,6 +157,14 @@ test('a failover in mid-segment is followed, and nothing is lost', async () => {
   await primary.query('CREATE TABLE before_failover AS SELECT 1 AS i');
   await standby.waitForReplay();
   await primary.stop();
+  // As it is for as long as nobody has promoted it yet.
+  const fromStandby = () =>
+    streamer.lines.some(
+      ({ event, server }) => event === 'streaming' && server === `${standby.host}:${standby.port}`,
+    );
+  await waitUntil(fromStandby, {
+    ...{ what: 'the standby to be streamed from', timeoutMs: 120_000, explain: lines },
+  });
   await standby.query('SELECT pg_promote()');
   await standby.query('CREATE TABLE after_failover AS SELECT 1 AS i');
   // Of the segment that both timelines share nothing but increments is there yet.
