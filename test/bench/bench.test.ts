@@ -49,7 +49,7 @@ describe('the benchmark', () => {
 
   test('measures the restore of a chain, and what unpacks and combines one', async () => {
     const measured = await measureChain(bench, { rounds: 1, log: silent });
-    expect(measured.figures).toHaveLength(3);
+    expect(measured.figures).toHaveLength(9);
     for (const { name, value } of measured.figures) {
       expect(value, name).toBeGreaterThan(0);
       expect(Number.isFinite(value), name).toBe(true);

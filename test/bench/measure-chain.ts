@@ -10,7 +10,15 @@ import { observeTask } from './observe-task.ts';
 const MIB = 1024 * 1024;
 const INCREMENTALS = 3;
 
-/** A restore of a full backup and its incrementals against unpacking and combining the same from a local disk. */
+/** What lays the data directory out: once it has ended, there is what the alternative makes. */
+const LAST_STEP = 'pg_combinebackup';
+
+/**
+ * A restore of a full backup and its incrementals against unpacking and combining the same from a local disk.
+ * What is compared is the same work: until the data directory lies there, combined. The command goes on with
+ * what the alternative does not do: it has the result verified, starts the server, recovers it, and shuts it
+ * down. That is reported beside it.
+ */
 export async function measureChain(
   bench: BenchCloud,
   { rounds, log }: MeasureOptions,
@@ -27,7 +35,8 @@ export async function measureChain(
     await bare.add();
     log(`${type} backup taken, and a bare one`);
   }
-  const stages: unknown[] = [];
+  const stages: Restored['stages'][] = [];
+  const whole: number[] = [];
   let peakRssBytes = 0;
   const seconds = await inTurn(
     rounds,
@@ -36,8 +45,9 @@ export async function measureChain(
       holdfast: async () => {
         const restored = await restore(bench, label);
         stages.push(restored.stages);
+        whole.push(restored.seconds);
         peakRssBytes = Math.max(peakRssBytes, restored.peakRssBytes);
-        return restored.seconds;
+        return restored.combined;
       },
     },
     log,
@@ -46,18 +56,32 @@ export async function measureChain(
   return {
     title: `Restore of a full backup and ${INCREMENTALS} incrementals`,
     figures: [
-      { name: 'whole command', value: Math.min(...seconds.holdfast), unit: 's' },
       {
-        name: 'against bare tar x and pg_combinebackup from local disk',
+        name: 'until combined: container, catalog, fetch, pg_combinebackup',
+        value: Math.min(...seconds.holdfast),
+        unit: 's',
+      },
+      {
+        name: 'the same, against bare tar x and pg_combinebackup from local disk',
         value: ratio(seconds.holdfast, seconds.bare),
         unit: '×',
         atMost: 1.25,
       },
+      { name: 'of it, fetch', value: least(stages, 'fetch'), unit: 's' },
+      { name: 'of it, combine', value: least(stages, 'combine'), unit: 's' },
+      { name: 'verify (most of it after)', value: least(stages, 'verify'), unit: 's' },
+      { name: 'recover (after)', value: least(stages, 'recover'), unit: 's' },
+      { name: 'whole command, to the shut-down server', value: Math.min(...whole), unit: 's' },
+      { name: 'whole command, against bare', value: ratio(whole, seconds.bare), unit: '×' },
       { name: 'peak RSS, from outside', value: peakRssBytes / MIB, unit: 'MiB', atMost: 192 },
     ],
     rounds: seconds,
-    notes: { stages },
+    notes: { stages, whole },
   };
+}
+
+function least(stages: readonly Restored['stages'][], stage: keyof Restored['stages']): number {
+  return Math.min(...stages.map((one) => one[stage]));
 }
 
 /** Kept data may be older than the setting. */
@@ -68,7 +92,17 @@ async function summarizeWal({ cloud: { primary, standby } }: BenchCloud): Promis
   }
 }
 
-async function restore({ cloud }: BenchCloud, label: string) {
+/** Seconds. */
+interface Restored {
+  /** From the start of the container to the end of pg_combinebackup, give or take a look at it. */
+  readonly combined: number;
+  /** To the end of the container. */
+  readonly seconds: number;
+  readonly stages: Readonly<Record<'fetch' | 'combine' | 'verify' | 'recover', number>>;
+  readonly peakRssBytes: number;
+}
+
+async function restore({ cloud }: BenchCloud, label: string): Promise<Restored> {
   const container = `holdfast-${cloud.run}-bench-${randomBytes(4).toString('hex')}`;
   const began = performance.now();
   let over = false;
@@ -90,11 +124,14 @@ async function restore({ cloud }: BenchCloud, label: string) {
       pid = await containerPid(container);
       await sleep(50);
     }
-    return pid === undefined ? 0 : (await observeTask({ pid })).peakRssBytes;
+    return pid === undefined ? undefined : await observeTask({ pid }, LAST_STEP);
   })();
   const { exitCode, stdout, stderr } = await restoring;
   const seconds = (performance.now() - began) / 1000;
   if (exitCode !== 0) throw new Error(`The restore ended with ${exitCode}: ${stderr}`);
-  const { seconds: stages } = JSON.parse(stdout) as { seconds: unknown };
-  return { seconds, stages, peakRssBytes: await watching };
+  const { seconds: stages } = JSON.parse(stdout) as { seconds: Restored['stages'] };
+  const { peakRssBytes = 0, lastSeen } = (await watching) ?? {};
+  // Where it was too short to be seen, all that came after it counts too.
+  const combined = lastSeen === undefined ? seconds : (lastSeen - began) / 1000;
+  return { combined, seconds, stages, peakRssBytes };
 }
