@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { GetObjectRetentionCommand } from '@aws-sdk/client-s3';
+import { GetObjectRetentionCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
+import { changedOptions } from '../local-cloud/changed-options.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import { readStream } from '../local-cloud/read-stream.ts';
 import {
@@ -257,6 +258,85 @@ describe('backups that rest on others', () => {
     const third = await backUpWell('short-chain', 'incremental');
     expect(third).toMatchObject({ type: 'full', chain: [] });
     expect(third.warnings[0]).toContain('no chain is longer than 1');
+  });
+});
+
+describe('a server that goes while it is copied', () => {
+  const openUploads = async (label: string) => {
+    const { Uploads = [] } = await cloud.s3.send(
+      new ListMultipartUploadsCommand({ Bucket: cloud.bucket }),
+    );
+    return Uploads.filter(({ Key = '' }) => Key.includes(label));
+  };
+  const isCopied = async ({ query }: PostgresServer) => {
+    const { rows } = await query('select phase from pg_stat_progress_basebackup');
+    return rows.some(({ phase }) => phase === 'streaming database files');
+  };
+  /** Begins a backup that takes the servers in this order, and waits until it is in the middle. */
+  const begin = async (servers: readonly [PostgresServer, ...PostgresServer[]]) => {
+    const uris = servers.map((server) => server.uriFor(BACKUP_ROLE));
+    await cloud.putSecret('short-chain', JSON.stringify({ uris, ca: cloud.certificates.caPem }));
+    // Of some 85 MiB, so that it lasts for seconds, whatever the machine does.
+    const slowly = { maxRateMiBPerSecond: 10, allowPrimary: servers.includes(cloud.primary) };
+    cloud.giveTasks({ environment: changedOptions(cloud, 'short-chain', () => slowly) });
+    const { taskArn, label } = await ask('short-chain', 'full');
+    cloud.giveTasks({});
+    await waitUntil(
+      async () => (await openUploads(label)).length > 0 && (await isCopied(servers[0])),
+      { what: 'the backup to be in the middle', timeoutMs: 120_000 },
+    );
+    return async () => ({
+      label,
+      ...(await cloud.waitForTask(taskArn, { timeoutSeconds: 150 })),
+    });
+  };
+  /** It may be tried again, says why, and nobody will ever find anything of it. */
+  const expectFailed = async (end: TaskEnd & { label: string }, failure: object) => {
+    expect(eventsOf(end).at(-1)).toMatchObject({
+      ...{ event: 'task failed', retryable: true, ...failure },
+    });
+    expect(end.exitCode).toBe(ExitCode.SourceUnavailable);
+    const shown = await cloud.holdfast(['show', end.label, '--cluster', 'short-chain']);
+    expect(shown.exitCode).toBe(ExitCode.Usage);
+    expect(await openUploads(end.label)).toEqual([]);
+  };
+
+  test('the primary that serves is killed: the run fails, and leaves nothing', async () => {
+    const finished = await begin([cloud.primary]);
+    await cloud.primary.crash(async () => {
+      await expectFailed(await finished(), {
+        code: 'SOURCE_UNREACHABLE',
+        message: expect.stringMatching(/^pg_basebackup ended with .*could not read COPY data/),
+        hint: expect.stringContaining('run the backup again'),
+      });
+    });
+  });
+
+  test('the primary is killed while its standby serves, which goes on: the next run', async () => {
+    const finished = await begin([cloud.standby, cloud.primary]);
+    await cloud.primary.crash(async () => {
+      expect(await isCopied(cloud.standby)).toBe(true);
+      const { label, exitCode, logFile } = await finished();
+      expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
+      expect(await manifestOf('short-chain', label)).toMatchObject({
+        ...{ attempts: 1, wal: 'stream', source: { role: 'replica' }, stop: { timeline: 1 } },
+      });
+    });
+  });
+
+  test('the standby that serves is promoted: refused at the end, and well on the new timeline', async () => {
+    const promoted = await cloud.startStandby('promoted');
+    const finished = await begin([promoted]);
+    await promoted.query('select pg_promote()');
+    await expectFailed(await finished(), {
+      code: 'SOURCE_CHANGED',
+      message: expect.stringContaining('promoted'),
+      hint: expect.stringContaining('Run the backup again'),
+    });
+    expect(await backUpWell('short-chain')).toMatchObject({
+      source: { role: 'primary', port: promoted.port, timeline: 2 },
+      ...{ start: { timeline: 2 }, stop: { timeline: 2 } },
+    });
   });
 });
 

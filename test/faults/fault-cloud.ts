@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { ListMultipartUploadsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { expect } from 'vitest';
+import type { ClusterOptions } from '../../contract/cluster-options.ts';
 import type { ErrorCode } from '../../contract/error-codes.ts';
 import { ERROR_CODES } from '../../contract/error-codes.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { backupsPrefix } from '../../contract/vault-keys.ts';
+import { changedOptions } from '../local-cloud/changed-options.ts';
 import { dumpProcesses } from '../local-cloud/dump-processes.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import type { TaskConditions } from '../local-cloud/platform/tasks.ts';
@@ -72,10 +74,8 @@ export class FaultCloud {
   }
 
   /** The cluster's options as deployed, but for some, as a variable of the task. */
-  options(changed: object): Record<string, string> {
-    const [definition] = this.cloud.model.taskDefinitions.values();
-    const text = definition?.container.environment.HOLDFAST_CLUSTER_OPTIONS ?? '{}';
-    return { HOLDFAST_CLUSTER_OPTIONS: JSON.stringify({ ...JSON.parse(text), ...changed }) };
+  options(changed: Partial<ClusterOptions>): Record<string, string> {
+    return changedOptions(this.cloud, 'orders', () => changed);
   }
 
   /** Fires the schedule for an hour of its own, so that every backup has its own label. */
@@ -116,7 +116,7 @@ export class FaultCloud {
    * and five buffers of parts (40 MiB) and the spool hold less than the dump.
    */
   async beginLongDump(
-    options: object = {},
+    options: Partial<ClusterOptions> = {},
     database = 'bulk',
   ): Promise<{ started: StartTaskAnswer; release(): void }> {
     const long = { jobs: 1, compression: 'none', spoolCapMiB: LONG_DUMP_SPOOL_MIB };

@@ -42,7 +42,7 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
     "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
   ],
   [
-    /server closed the connection|connection to server|terminating|could not receive data|system is (shutting down|starting up)/,
+    /server closed the connection|connection to server|terminating|could not (receive|read COPY) data|system is (shutting down|starting up)/,
     'SOURCE_UNREACHABLE',
     'The server went away or was restarted; run the backup again.',
   ],

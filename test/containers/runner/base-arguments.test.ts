@@ -83,6 +83,7 @@ test.each([
     'DUMP_FAILED',
   ],
   ['could not write to file: No space left on device', 'SPOOL_UNUSABLE'],
+  ['could not read COPY data: SSL SYSCALL error: EOF detected', 'SOURCE_UNREACHABLE'],
   [
     'could not receive data from WAL stream: server closed the connection unexpectedly',
     'SOURCE_UNREACHABLE',

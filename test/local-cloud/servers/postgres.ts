@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { chmod, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import type { QueryResult } from 'pg';
 import type { Certificates } from './certificates.ts';
 import {
@@ -39,8 +41,12 @@ export interface PostgresServer {
     command: readonly string[],
     options?: { readonly input?: string },
   ): Promise<{ readonly stdout: string; readonly stderr: string }>;
-  /** SIGKILL to the server and all its processes; returns once it has been started again and answers. */
-  crash(): Promise<void>;
+  /**
+   * SIGKILL to the server and all its processes; returns once it has been started again and answers.
+   *
+   * @param meanwhile done while it is down.
+   */
+  crash(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -193,13 +199,35 @@ async function startServer(
     uriFor: (parts) => connectionUri(address, parts),
     query: (sql, queryOptions) => runQuery(address, sql, queryOptions?.database),
     exec,
-    crash: async () => {
-      // All that the server's user runs in the container, but for this shell.
-      await exec(['sh', '-c', 'kill -9 -1']);
+    crash: async (meanwhile) => {
+      await killServer(container, meanwhile);
       await answering();
     },
     stop,
   };
+}
+
+/**
+ * Kills all that the server's user runs in the container, but for this shell: as long as it lives, the
+ * server is not started again.
+ */
+async function killServer(
+  container: string,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const script = 'kill -9 -1; echo down; cat';
+  const shell = execa('podman', [
+    ...['exec', '--interactive', '--user', 'postgres', container, 'sh', '-c', script],
+  ]);
+  // Awaited at the end: until then a failure is nobody's yet.
+  shell.catch(() => undefined);
+  try {
+    await Promise.race([once(shell.stdout, 'data'), shell]);
+    await meanwhile();
+  } finally {
+    shell.stdin.end();
+    await shell;
+  }
 }
 
 async function waitForReplay(primary: PostgresServer, standby: PostgresServer): Promise<void> {
