@@ -4,8 +4,9 @@ import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
-import { TABLESPACES } from '../../local-cloud/servers/postgres-scripts.ts';
+import { DATA, TABLESPACES } from '../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
+import { waitUntil } from '../../local-cloud/servers/wait-until.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
 import {
   HOME,
@@ -26,6 +27,8 @@ const taken: PhysicalManifest[] = [];
 /** Sums of all tables, when the last one was taken. */
 let sums: string;
 
+/** What the source's `archive_command`, and whoever inherits it, writes into: who archived, and what. */
+const ARCHIVED = `${HOME}/archived`;
 const COLD = `${TABLESPACES}/cold`;
 const SUMS = `SELECT concat_ws(' ', ${['here', 'cold', 'warm', 'later']
   .map((table) => `(SELECT sum(id) FROM ${table})`)
@@ -37,9 +40,10 @@ beforeAll(async () => {
   const volumes = await hostVolumes(run, vault);
   server = await startLoneServer({ run, certificates }, 'source', volumes);
   host = restoreHostIn(server.container, vault);
-  // The source would need a restart for it; what is restored from its files would not.
   await server.query('ALTER SYSTEM SET archive_mode = on');
-  await server.query(`ALTER SYSTEM SET archive_command = 'touch ${HOME}/archived-%f'`);
+  // A server runs it in its data directory.
+  await server.query(`ALTER SYSTEM SET archive_command = 'echo "$PWD %f" >>${ARCHIVED}'`);
+  await server.crash();
   for (const name of ['cold', 'warm']) {
     await server.exec(['mkdir', '-m', '700', `${TABLESPACES}/${name}`]);
     await server.query(`CREATE TABLESPACE ${name} LOCATION '${TABLESPACES}/${name}'`);
@@ -70,6 +74,14 @@ afterAll(async () => {
   await vault?.stop();
   await run?.stop();
 });
+
+const END_SEGMENT = `SELECT pg_logical_emit_message(true, 'test', 'end'), pg_switch_wal()`;
+
+/** What a server has archived, by its data directory. */
+async function archivedBy(directory: string): Promise<string[]> {
+  const { stdout } = await host.run(['cat', ARCHIVED]);
+  return stdout.split('\n').filter((line) => line.startsWith(`${directory} `));
+}
 
 /** Asks the source. */
 async function live(sql: string): Promise<string> {
@@ -102,8 +114,14 @@ describe('a base backup', () => {
     const settings = `SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings
       WHERE name IN ('archive_mode', 'listen_addresses', 'max_connections', 'primary_conninfo')`;
     expect(await host.ask(directory, settings)).toBe('off 127.0.0.1 60');
-    const archived = ['sh', '-c', `cd ${HOME}; ls archived-* 2>/dev/null`];
-    expect((await host.run(archived)).stdout).toBe('');
+    // The source archives what it ends, and so would this one.
+    await server.query(END_SEGMENT);
+    await waitUntil(async () => (await archivedBy(DATA)).length > 0, {
+      what: 'the source to archive',
+      timeoutMs: 120_000,
+    });
+    await host.ask(directory, END_SEGMENT);
+    expect(await archivedBy(directory)).toEqual([]);
     const released = await host.holdfast(['restore', '--release', directory]);
     expect(released).toMatchObject({
       exitCode: 0,
@@ -115,6 +133,11 @@ describe('a base backup', () => {
     const { stdout: files } = await host.run(['ls', directory]);
     expect(files).not.toContain('holdfast-quarantine');
     expect(files).not.toContain('tablespace_map');
+    // Nothing but the quarantine had kept it from that.
+    await host.ask(directory, END_SEGMENT);
+    expect(await archivedBy(directory)).toContainEqual(
+      expect.stringMatching(/ 00000002[0-9A-F]{16}$/),
+    );
   });
 
   test('goes into no directory that holds anything, and leaves what is there', async () => {
