@@ -228,18 +228,19 @@ test('WAL is fetched ahead, no further than it may lie ready, and not what was p
   await expect(readdir(directory)).rejects.toThrow('ENOENT');
 });
 
+const NO_BASE = 'no base backup ends before it';
+
 describe('a target that cannot be reached is refused, with the range that can', () => {
-  test.each([
-    [
-      'before the first base',
-      ['--target-time', '2026-01-01T00:00:00Z'],
-      'no base backup ends before it',
-    ],
-    ['after the last WAL', ['--target-time', '2099-01-01T00:00:00Z'], 'WAL ends at'],
-    ['beyond the end', ['--target-lsn', 'FF/0'], 'WAL ends at'],
-    ['that nobody made', ['--target-name', 'nope'], 'no WAL after a base backup'],
-  ] as const)('%s', async (_, args, why) => {
-    const { exitCode, stdout, stderr } = await restore('never', args);
+  test.each<[string, () => [string, string], string]>([
+    ['before the first base', () => ['time', '2026-01-01T00:00:00Z'], NO_BASE],
+    ['while the first base was taken', () => ['time', older.start.at], NO_BASE],
+    ['at which the first base began', () => ['lsn', older.start.lsn], NO_BASE],
+    ['after the last WAL', () => ['time', '2099-01-01T00:00:00Z'], 'WAL ends at'],
+    ['beyond the end', () => ['lsn', 'FF/0'], 'WAL ends at'],
+    ['that nobody made', () => ['name', 'nope'], 'no WAL after a base backup'],
+  ])('%s', async (_, target, why) => {
+    const [by, value] = target();
+    const { exitCode, stdout, stderr } = await restore('never', [`--target-${by}`, value]);
     expect(exitCode).toBe(ExitCode.RestoreRefused);
     expect(JSON.parse(stdout).error.code).toBe('TARGET_UNREACHABLE');
     expect(stderr).toContain(why);

@@ -16,6 +16,8 @@ import {
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
 import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
 import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import { HOME, startRestoreHost } from '../../restore-physical/restore-host.ts';
+import { takeBase } from '../../restore-physical/take-base.ts';
 import {
   archivedSegment,
   archivedUpTo,
@@ -27,12 +29,15 @@ import {
 import { SLOT, type Streamer, startStreamer } from './streamer-fixture.ts';
 
 const CLUSTER = 'orders';
+const LABEL = '20261120T040000Z-physical-full-8a4b0d';
 
 let run: Run;
 let certificates: Certificates;
 let vault: RealVault;
 let postgres: Postgres;
 let streamer: Streamer;
+/** Where WAL was when the streamer began. */
+let began: bigint;
 
 beforeAll(async () => {
   run = await startRun();
@@ -40,6 +45,8 @@ beforeAll(async () => {
   vault = await startRealVault();
   postgres = await startPostgres({ run, certificates });
   await postgres.primary.query('CREATE TABLE t (i int, x text)');
+  await takeBase(postgres.primary, vault, { label: LABEL });
+  began = await flushedUpTo(postgres.primary);
   streamer = start();
 });
 afterAll(async () => {
@@ -86,15 +93,13 @@ test('the primary is streamed from, and the standby holds what the vault has not
     timeoutMs: 120_000,
     explain: lines,
   });
-  expect(await slotOn(standby)).toBeLessThanOrEqual(
-    await archivedUpTo(vault, CLUSTER, 1, 0x3000000n),
-  );
+  expect(await slotOn(standby)).toBeLessThanOrEqual(await archivedUpTo(vault, CLUSTER, 1, began));
 });
 
 test('what a standby has removed is not given up while the primary may have it', async () => {
   const { primary, standby } = postgres;
   await streamer.stop();
-  const from = await archivedUpTo(vault, CLUSTER, 1, 0x3000000n);
+  const from = await archivedUpTo(vault, CLUSTER, 1, began);
   await write(primary, 40);
   const first = segmentName({ timeline: 1, number: segmentAt(from, SEGMENT_BYTES) }, SEGMENT_BYTES);
   await waitUntil(() => forgets(first), { what: 'the standby to forget', timeoutMs: 120_000 });
@@ -132,7 +137,7 @@ test('a primary that must not be streamed from does not keep a standby from it',
     streamer = start();
     await write(primary, 1);
     const to = await flushedUpTo(primary);
-    await waitUntil(async () => (await archivedUpTo(vault, CLUSTER, 1, 0x3000000n)) >= to, {
+    await waitUntil(async () => (await archivedUpTo(vault, CLUSTER, 1, began)) >= to, {
       ...{ what: 'the WAL to come from the standby', timeoutMs: 120_000, explain: lines },
     });
     expect(streamer.said('source refused')).toBe(true);
@@ -213,6 +218,24 @@ test('a streamer that starts on an empty disk after it goes on where the vault e
   const switched = parseLsn(await switchPoint(standby));
   const from = segmentStart(segmentAt(switched, SEGMENT_BYTES), SEGMENT_BYTES);
   expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
+});
+
+test('a base backup of before it is brought to the end of the new timeline', async () => {
+  const host = await startRestoreHost(run, vault);
+  try {
+    const directory = `${HOME}/restored`;
+    const { exitCode, stdout, stderr } = await host.holdfast([
+      ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--json'],
+      ...['--directory', directory],
+    ]);
+    expect(exitCode, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ label: LABEL, state: 'promoted', timeline: 3 });
+    const sums = 'SELECT count(*), sum(i) FROM t, (SELECT FROM before_failover) AS there';
+    const { rows } = await postgres.standby.query(sums);
+    expect(await host.ask(directory, sums)).toBe(Object.values(rows[0] as object).join('|'));
+  } finally {
+    await host.stop();
+  }
 });
 
 async function switchPoint(server: PostgresServer): Promise<string> {
