@@ -26,7 +26,7 @@ export class KillableStreamer {
       MALLOC_ARENA_MAX: '2',
       [STREAMER_VARIABLE]: JSON.stringify(this.#told),
     };
-    const child = spawn(process.execPath, ['--max-semi-space-size=2', this.#program], {
+    const child = spawn(process.execPath, ['--max-semi-space-size=1', this.#program], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -11,6 +11,9 @@ export const MAX_WAL_BYTES = 64 * 1024 * 1024;
 /** On rows that compress 2:1, one core does 188 MB/s. */
 const ZSTD_LEVEL = 1;
 
+/** Encrypted at a time: what comes of it is copied and left, and whole frames of it would pile up. */
+const CIPHER_BYTES = 64 * 1024;
+
 /** Room for a message's header, with a few wrapped keys. */
 const HEADER_BYTES = 16 * 1024;
 
@@ -117,7 +120,9 @@ export class WalMessage {
   #encryptFrame(last: boolean): void {
     const { header, cipher } = this.#writer.beginFrame(this.#framed, last);
     this.#put(header);
-    this.#put(cipher.update(this.#frame.subarray(0, this.#framed)));
+    for (let at = 0; at < this.#framed; at += CIPHER_BYTES) {
+      this.#put(cipher.update(this.#frame.subarray(at, Math.min(at + CIPHER_BYTES, this.#framed))));
+    }
     cipher.final();
     this.#put(cipher.getAuthTag());
     this.#framed = 0;

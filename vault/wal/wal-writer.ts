@@ -25,13 +25,21 @@ export async function beginSegment(
 export async function composeFile(vault: WalVault, file: string, plain: Buffer): Promise<WalBody> {
   assertFits(file, plain);
   const materials = await dataKey(vault, vault.dataKeys.file(file));
-  return await compose(materials, plain);
+  return await compose(materials, plain, Buffer.allocUnsafeSlow(walBodyBytes(plain.length)));
 }
 
-/** Encrypts some bytes of a segment. */
-export async function composeIncrement(vault: WalVault, plain: Buffer): Promise<WalBody> {
+/**
+ * Encrypts some bytes of a segment.
+ *
+ * @param into of `walBodyBytes` of as much.
+ */
+export async function composeIncrement(
+  vault: WalVault,
+  plain: Buffer,
+  into: Buffer = Buffer.allocUnsafeSlow(walBodyBytes(plain.length)),
+): Promise<WalBody> {
   assertFits('an increment', plain);
-  return await compose(await dataKey(vault, vault.dataKeys.increments()), plain);
+  return await compose(await dataKey(vault, vault.dataKeys.increments()), plain, into);
 }
 
 /**
@@ -115,9 +123,12 @@ async function putFile(
   });
 }
 
-async function compose(materials: MessageMaterials, plain: Buffer): Promise<WalBody> {
+async function compose(
+  materials: MessageMaterials,
+  plain: Buffer,
+  into: Buffer,
+): Promise<WalBody> {
   const compression = plain.length < TINY_BYTES ? 'none' : 'zstd';
-  const into = Buffer.allocUnsafeSlow(walBodyBytes(plain.length));
   const message = new WalMessage(materials, compression, into);
   await message.write(plain);
   return await message.finish();

@@ -27,6 +27,8 @@ export interface WalMemory {
   /** Of the open segment, as it came. */
   readonly plain: Buffer;
   readonly bodies: BodyPool;
+  /** Of the increment that is on its way: there is one at a time. Left to the collector, they pile up. */
+  readonly increment: Buffer;
 }
 
 export function walMemory(segmentBytes: number): WalMemory {
@@ -36,6 +38,7 @@ export function walMemory(segmentBytes: number): WalMemory {
     segmentBytes,
     plain: Buffer.allocUnsafeSlow(segmentBytes),
     bodies: new BodyPool(Math.min(buffers, 6), walBodyBytes(segmentBytes)),
+    increment: Buffer.allocUnsafeSlow(walBodyBytes(segmentBytes)),
   };
 }
 
@@ -243,7 +246,7 @@ export class WalUploads {
   }
 
   async #putIncrement(segment: OpenSegment): Promise<void> {
-    const { vault, log } = this.#options;
+    const { vault, memory, log } = this.#options;
     const { signal } = this.#abort;
     try {
       const { from, to, plain } = segment.takeNews();
@@ -255,7 +258,7 @@ export class WalUploads {
         // The whole segment may be there by now.
         pointless: () => this.durable >= end,
       };
-      const composing = untilStored(() => composeIncrement(vault, plain), {
+      const composing = untilStored(() => composeIncrement(vault, plain, memory.increment), {
         log,
         signal,
         what: options.what,
