@@ -1,7 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ExitCode } from '../../contract/exit-codes.ts';
+import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
+import { StartTaskAnswer } from '../../contract/request.ts';
 import { type Accident, haveAccident, RESTORE_POINT } from '../local-cloud/accident.ts';
+import { changedOptions } from '../local-cloud/changed-options.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { type RestoreMachine, startRestoreMachine } from '../local-cloud/restore-machine.ts';
+import { waitUntil } from '../local-cloud/servers/wait-until.ts';
 import { contentsOf } from '../local-cloud/shop.ts';
 
 let cloud: LocalCloud;
@@ -73,6 +79,65 @@ describe('a table that was dropped', () => {
       await server.stop();
     }
   });
+});
+
+test('a new standby out of the vault catches up, streams, and has what is committed then', async () => {
+  const slot = 'new_standby';
+  const server = await machine.follow('standby', cloud.primary, slot);
+  try {
+    const streams = `select state from pg_stat_replication
+      where application_name = '${slot}' and state = 'streaming'`;
+    await waitUntil(async () => (await cloud.primary.query(streams)).rows.length === 1, {
+      what: 'the standby to stream',
+      timeoutMs: 120_000,
+    });
+    await cloud.primary.query('insert into ledger values (-2, $$after the new standby$$)', {
+      database: 'shop',
+    });
+    const arrived = 'select note from ledger where id = -2';
+    await waitUntil(
+      async () => (await server.query(arrived, { database: 'shop' })).rows.length === 1,
+      { what: 'the row to arrive', timeoutMs: 120_000 },
+    );
+    expect(await contentsOf(server, 'shop')).toEqual(await contentsOf(cloud.primary, 'shop'));
+    const { rows } = await server.query(
+      'select pg_is_in_recovery() as standby, slot_name as slot from pg_stat_wal_receiver',
+    );
+    expect(rows).toEqual([{ standby: true, slot }]);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a backup without WAL of its own waits until the vault has it, and comes back with it', async () => {
+  const streamer = cloud.streamer();
+  await streamer.stop();
+  const environment = changedOptions(cloud, 'orders', ({ physical }) => ({
+    physical: { ...physical, wal: 'archive' },
+  }));
+  cloud.giveTasks({ environment });
+  const { payload } = await cloud.fireSchedule('orders', 'weekly', new Date());
+  cloud.giveTasks({});
+  const { taskArn, label } = StartTaskAnswer.parse(payload);
+  const { logFile } = await cloud.task(taskArn);
+  const log = () => readFileSync(logFile, 'utf8');
+  await waitUntil(() => log().includes('"waiting for the WAL archive"'), {
+    what: 'the backup to wait for its WAL',
+    timeoutMs: 120_000,
+    explain: log,
+  });
+  const show = () => cloud.holdfast(['show', label, '--cluster', 'orders', '--json']);
+  expect((await show()).exitCode).toBe(ExitCode.Usage);
+  streamer.start();
+  expect((await cloud.waitForTask(taskArn, { timeoutSeconds: 150 })).exitCode, log()).toBe(0);
+  const { manifest } = JSON.parse((await show()).stdout) as { manifest: PhysicalManifest };
+  expect(manifest).toMatchObject({ label, wal: 'archive', walTar: null, chain: [] });
+  const server = await machine.restore('without-wal', ['--label', label]);
+  try {
+    expect(await contentsOf(server, 'shop')).toEqual(await contentsOf(cloud.primary, 'shop'));
+  } finally {
+    await server.stop();
+  }
 });
 
 describe.each([

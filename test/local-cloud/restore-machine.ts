@@ -16,18 +16,21 @@ export type RestoredServer = Pick<PostgresServer, 'query' | 'stop'> & {
   readonly port: number;
 };
 
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A machine of a person who restores: the task's image, under the restore role. */
 export interface RestoreMachine {
   /** The container's name. */
   readonly container: string;
-  holdfast(args: readonly string[]): Promise<HoldfastResult>;
+  holdfast(args: readonly string[], options?: RunOptions): Promise<HoldfastResult>;
   /** Restores its cluster into a directory of this name, and starts what came of it. */
   restore(name: string, target: readonly string[]): Promise<RestoredServer>;
+  /** Restores its cluster into a directory of this name, as a standby of a server, and starts it. */
+  follow(name: string, primary: PostgresServer, slot: string): Promise<RestoredServer>;
   /** Runs a program, whatever becomes of it. */
-  run(
-    command: readonly string[],
-    options?: { readonly env?: Readonly<Record<string, string>> },
-  ): Promise<HoldfastResult>;
+  run(command: readonly string[], options?: RunOptions): Promise<HoldfastResult>;
   /** Starts a data directory as it lies there. */
   start(directory: string): Promise<RestoredServer>;
   stop(): Promise<void>;
@@ -57,18 +60,32 @@ export async function startRestoreMachine(
     return { exitCode: exitCode ?? 255, stdout, stderr };
   };
   const bin = `/usr/lib/postgresql/${major}/bin`;
-  const holdfast: RestoreMachine['holdfast'] = async (args) =>
+  const holdfast: RestoreMachine['holdfast'] = async (args, more = {}) =>
     await inside(['holdfast', ...args], {
       env: {
         HOLDFAST_ENVIRONMENT: cloud.environment,
         ...cloud.principals.restore.environment,
         NODE_EXTRA_CA_CERTS: CA_PATH,
+        ...more.env,
       },
     });
+  const restore = async (
+    name: string,
+    args: readonly string[],
+    more?: RunOptions,
+  ): Promise<RestoredServer> => {
+    const directory = `${ROOM}/${name}`;
+    const { exitCode, stderr } = await holdfast(
+      ['restore', '--kind', 'physical', '--cluster', cluster, '--directory', directory, ...args],
+      more,
+    );
+    if (exitCode !== 0) throw new Error(`holdfast restore ended with ${exitCode}: ${stderr}`);
+    return await start(directory);
+  };
   const start: RestoreMachine['start'] = async (directory) => {
     const port = await freePort();
     const log = `${directory}.log`;
-    const script = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
+    const script = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp -c ssl=off" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
     const started = await inside(['sh', '-c', script, 'sh', directory, String(port), log]);
     if (started.exitCode !== 0) throw new Error(`${directory}: ${started.stderr}`);
     return {
@@ -94,15 +111,11 @@ export async function startRestoreMachine(
     run: inside,
     holdfast,
     start,
-    restore: async (name, target) => {
-      const directory = `${ROOM}/${name}`;
-      const { exitCode, stderr } = await holdfast([
-        ...['restore', '--kind', 'physical', '--cluster', cluster],
-        ...['--directory', directory, ...target],
-      ]);
-      if (exitCode !== 0) throw new Error(`holdfast restore ended with ${exitCode}: ${stderr}`);
-      return await start(directory);
-    },
+    restore: (name, target) => restore(name, target),
+    follow: (name, primary, slot) =>
+      restore(name, ['--standby', '--slot', slot, '--ca', CA_PATH], {
+        env: { HOLDFAST_RESTORE_URI: primary.uri },
+      }),
     stop: () => removeContainer(container),
   };
 }
