@@ -123,11 +123,7 @@ async function putFile(
   });
 }
 
-async function compose(
-  materials: MessageMaterials,
-  plain: Buffer,
-  into: Buffer,
-): Promise<WalBody> {
+async function compose(materials: MessageMaterials, plain: Buffer, into: Buffer): Promise<WalBody> {
   const compression = plain.length < TINY_BYTES ? 'none' : 'zstd';
   const message = new WalMessage(materials, compression, into);
   await message.write(plain);
