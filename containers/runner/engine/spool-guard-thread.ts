@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { asHoldfastError } from '../../../contract/errors.ts';
+import { assertRoom } from './disk-room.ts';
 import type { GuardOrder, GuardReport, GuardSettings } from './spool-guard.ts';
 import { SpoolUse } from './spool-use.ts';
 import { Throttle } from './throttle.ts';
@@ -44,6 +45,7 @@ function look(): number {
   const [apart] = [...watched.values()].filter((path) => path !== undefined);
   const { usedBytes, apartBytes, writtenBytes } = use.look(apart);
   throttle.update(usedBytes, writtenBytes, apartBytes);
+  if (apart !== undefined) assertRoom(directory, apartBytes);
   report.set([throttle.peakBytes, throttle.pausedSeconds]);
   const untilFull = throttle.room(usedBytes) / 2 / FASTEST_WRITER;
   return Math.max(

@@ -22,7 +22,10 @@ export type GuardOrder =
 export interface Watched {
   /** @default 'workers' */
   readonly writers?: Writers;
-  /** Absolute path of a file in the spool that stopping the writers makes no smaller. */
+  /**
+   * Absolute path of a file in the spool that stopping the writers makes no smaller: it comes on top of the
+   * cap, and before it fills the disk the dump is ended.
+   */
   readonly apart?: string;
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zstdCompressSync } from 'node:zlib';
+import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { canPunchHoles } from '../../../containers/runner/engine/hole-punch.ts';
 import { SpoolGuard } from '../../../containers/runner/engine/spool-guard.ts';
@@ -15,7 +16,7 @@ import { completeArtifacts } from '../../../vault/commit.ts';
 import { type RealVault, startRealVault } from '../../vault/real-vault.ts';
 import { FILES, LISTED, manifestOf, SPACE, tarOf } from './example-base.ts';
 
-const FIXTURE = fileURLToPath(new URL('../../fixtures/base-backup.sh', import.meta.url));
+const FIXTURE = fixture('base-backup.sh');
 const WAL = { '000000010000000000000003': 'w'.repeat(1024) };
 
 let vault: RealVault;
@@ -41,6 +42,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(directory, '..'), { recursive: true, force: true }));
 
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+}
+
 function newBackup(): BackupVault {
   labels += 1;
   return vault.backup(`20261120T04000${labels}Z-physical-full-8a4b0d`);
@@ -48,19 +53,24 @@ function newBackup(): BackupVault {
 
 const LOG = { info: () => {}, warn: () => {}, error: () => {}, hide: () => {} };
 
-async function stream(backup: BackupVault, ...more: string[]): Promise<StreamedBase> {
-  const guard = await SpoolGuard.start(directory, { capBytes: 64 * 1024 * 1024 });
+const CAP_MIB = 64;
+
+async function stream(
+  backup: BackupVault,
+  args: readonly string[],
+  command = FIXTURE,
+): Promise<StreamedBase> {
+  const capBytes = CAP_MIB * 1024 * 1024;
+  const guard = await SpoolGuard.start(directory, { capBytes });
   try {
     return await withOwnUploads(backup, LOG, async (own) => {
       const child = await Child.start({
-        command: FIXTURE,
-        args: [from, directory, ...more],
+        ...{ command, args },
         environment: { PATH: process.env.PATH ?? '' },
         cwd: directory,
         signal: own.signal,
       });
       const punchHole = await canPunchHoles(from);
-      const capBytes = 64 * 1024 * 1024;
       return await new BaseStream({
         ...{ child, directory, compression: 'zstd:1', vault: own },
         spool: { capBytes, punchHole, maxBytesPerSecond: undefined, guard },
@@ -74,7 +84,7 @@ async function stream(backup: BackupVault, ...more: string[]): Promise<StreamedB
 
 test('all that was written is in the vault, each tar by itself, and nothing in the spool', async () => {
   const backup = newBackup();
-  const streamed = await stream(backup, '0');
+  const streamed = await stream(backup, [from, directory, '0']);
   expect(streamed.checked.files.count).toBe(5);
   expect([...streamed.tablespaces.keys()]).toEqual([16400]);
   expect([...streamed.walFiles]).toEqual(Object.keys(WAL));
@@ -104,13 +114,39 @@ describe('nothing is left of one', () => {
     ['without a tablespace', ['0', '16400.tar.zst'], 'pg_tblspc/16400/PG_17_202406281/5/16390'],
     ['without its base', ['0', 'base.tar.zst'], 'these files of backup_manifest are missing'],
   ])('%s', async (_, how, message) => {
-    await expect(stream(newBackup(), ...how)).rejects.toThrow(message);
+    await expect(stream(newBackup(), [from, directory, ...how])).rejects.toThrow(message);
     expect(await vault.openUploads()).toEqual([]);
   });
 
   test('whose WAL lacks its end', async () => {
     await writeFile(join(from, 'pg_wal.tar'), (await tarOf(WAL, [])).subarray(0, -1024));
-    await expect(stream(newBackup(), '0')).rejects.toThrow('pg_wal.tar is not a whole tar');
+    await expect(stream(newBackup(), [from, directory, '0'])).rejects.toThrow(
+      'pg_wal.tar is not a whole tar',
+    );
     expect(await vault.openUploads()).toEqual([]);
+  });
+
+  test('whose WAL is about to fill the disk', async () => {
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', directory]);
+    try {
+      // An eighth is to stay free.
+      const flood = stream(newBackup(), [directory, '29'], fixture('flooding-base-backup.sh'));
+      await expect(flood).rejects.toMatchObject({
+        code: 'SPOOL_STALLED',
+        message: expect.stringMatching(/ has 3 of 32 MiB left, and 29 MiB of WAL lie on it/),
+      });
+    } finally {
+      await execa('umount', ['--lazy', directory]);
+    }
+    expect(await vault.openUploads()).toEqual([]);
+  });
+
+  test('but not of one that leaves enough of it', async () => {
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', directory]);
+    try {
+      await expect(stream(newBackup(), [from, directory, '0'])).resolves.toBeDefined();
+    } finally {
+      await execa('umount', ['--lazy', directory]);
+    }
   });
 });
