@@ -3,8 +3,9 @@ import type { Log } from '../log.ts';
 import type { ChosenSource } from '../source/choose-source.ts';
 import { inSession } from '../source/in-session.ts';
 
-/** How often the log says how far a base backup has come. Milliseconds. */
+/** How often the log says how far a base backup has come; and how often that is asked until it sends. Milliseconds. */
 const TELL_EVERY_MS = 30_000;
+const ASK_EVERY_MS = 2_000;
 
 /**
  * Of the session of ours that sends; pg_basebackup has the server estimate the total. A role sees its own.
@@ -26,43 +27,43 @@ export interface TellProgressOptions {
 }
 
 /**
- * Has the log say how far the server has come with sending a base backup: bytes before compression, what
- * that is of its estimate, and how fast it was since it was last told.
+ * Has the log say how far the server has come with sending a base backup: its phase whenever that is
+ * another one, and while it sends, bytes before compression, what that is of its estimate, and how fast it
+ * was since it was last told.
  *
  * @returns ends it.
  */
 export function tellProgress(options: TellProgressOptions): () => void {
   const { log, everyMs = TELL_EVERY_MS } = options;
   const began = performance.now();
-  let before = { bytes: 0, at: began };
-  let asking = false;
+  let before = { phase: '', bytes: 0, at: began };
   let ended = false;
-  const tell = async (): Promise<void> => {
-    if (asking) return;
-    asking = true;
+  const tell = ({ phase, bytes, totalBytes }: SentSoFar): void => {
+    const at = performance.now();
+    if (phase === before.phase && at - before.at < everyMs) return;
+    log.info('base backup progress', {
+      ...{ phase, bytes, totalBytes, percent: percentOf(bytes, totalBytes) },
+      bytesPerSecond: Math.round((bytes - before.bytes) / ((at - before.at) / 1000)),
+      seconds: Math.round((at - began) / 1000),
+    });
+    before = { phase, bytes, at };
+  };
+  const look = async (): Promise<void> => {
     try {
+      // None before it has begun, and between two tries.
       const found = await askProgress(options);
-      // Between two tries, or before it has begun to send: there is nothing to tell.
-      if (ended || found === undefined) return;
-      const at = performance.now();
-      const { phase, bytes, totalBytes } = found;
-      log.info('base backup progress', {
-        ...{ phase, bytes, totalBytes, percent: percentOf(bytes, totalBytes) },
-        bytesPerSecond: Math.round((bytes - before.bytes) / ((at - before.at) / 1000)),
-        seconds: Math.round((at - began) / 1000),
-      });
-      before = { bytes, at };
+      if (found !== undefined && !ended) tell(found);
     } catch (error) {
       const { code, message: reason } = asHoldfastError(error);
       if (!ended) log.warn('base backup progress not known', { code, reason });
-    } finally {
-      asking = false;
     }
+    const pause = before.bytes > 0 ? everyMs : Math.min(everyMs, ASK_EVERY_MS);
+    if (!ended) timer = setTimeout(() => void look(), pause);
   };
-  const timer = setInterval(() => void tell(), everyMs);
+  let timer = setTimeout(() => void look(), Math.min(everyMs, ASK_EVERY_MS));
   return () => {
     ended = true;
-    clearInterval(timer);
+    clearTimeout(timer);
   };
 }
 
