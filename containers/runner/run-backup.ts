@@ -4,6 +4,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import type { BackupKind } from '../../contract/names.ts';
+import { walSlotName } from '../../contract/wal-slot.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
 import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
 import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
@@ -24,6 +25,7 @@ import { preparePhysical } from './physical/prepare-physical.ts';
 import { UnchangedSince } from './physical/unchanged-since.ts';
 import { prepareLogical } from './prepare-logical.ts';
 import { settleWithin } from './settle-within.ts';
+import { abandonedSlot } from './source/abandoned-slot.ts';
 import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
@@ -182,14 +184,14 @@ async function backUp(
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,
   });
-  const { backup, attemptVault } = result;
+  const { backup, attemptVault, slots } = result;
   const { durations } = backup;
   vault.signal.throwIfAborted();
   const clock = stopwatch();
   const artifacts = await completeArtifacts(attemptVault, backup.pending);
   durations.completion = clock();
   await backup.beforeManifest?.(artifacts);
-  const { warnings } = work;
+  const warnings = [...work.warnings, ...slots];
   const parts = describeBackup({
     ...{ task, source, durations, attempts, tried, artifacts, warnings, vault, spool, startedAt },
   });
@@ -199,21 +201,32 @@ async function backUp(
   return { manifest, afterwards: backup.afterwards };
 }
 
+/** What comes of a try that succeeds. */
+interface Attempt {
+  readonly backup: TakenBackup;
+  readonly attemptVault: BackupVault;
+  /** Warnings of replication slots that nobody needs any more. */
+  readonly slots: readonly string[];
+}
+
 /** One try on one source, with uploads of its own, which are gone when it fails. */
 async function attempt(
-  { vault, log }: BackupRun,
+  { task, vault, log }: BackupRun,
   source: ChosenSource,
   work: BackupKindWork,
   reach: Reach,
-): Promise<{ backup: TakenBackup; attemptVault: BackupVault }> {
+): Promise<Attempt> {
   const failed = new AbortController();
   const signal = AbortSignal.any([vault.signal, failed.signal]);
   // The ledger is the run's: a failure after the dump aborts what this attempt uploaded.
   const attemptVault = { ...vault, signal };
   try {
+    const slot = walSlotName(task.environment, task.cluster);
+    const slots = task.options.wal === null ? await abandonedSlot(source.server, slot) : [];
+    for (const warning of slots) log.warn('preflight warning', { warning });
     const backup = await work.take(source, attemptVault, reach);
     await verifyUnchanged(source);
-    return { backup, attemptVault };
+    return { backup, attemptVault, slots };
   } catch (error) {
     failed.abort(error);
     reportLeftOpen(await abortBackup(attemptVault, error), log);

@@ -6,6 +6,7 @@ import { ExitCode } from '../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { manifestKey } from '../../contract/vault-keys.ts';
+import { walSlotName } from '../../contract/wal-slot.ts';
 import { changedOptions } from '../local-cloud/changed-options.ts';
 import { type LocalCloud, startLocalCloud, type TaskEnd } from '../local-cloud/local-cloud.ts';
 import { readStream } from '../local-cloud/read-stream.ts';
@@ -148,7 +149,14 @@ function eventsOf({ logFile }: TaskEnd): Record<string, unknown>[] {
 
 describe('a full base backup', () => {
   test('from a standby under load, with its WAL, starts as a server with the same rows', async () => {
+    // Left behind by a streamer that this cluster once had.
+    const slot = walSlotName('local-base', 'shop');
+    await cloud.standby.query(`select pg_create_physical_replication_slot('${slot}', true)`);
     const manifest = await backUpWell('shop');
+    expect(manifest.warnings).toContainEqual(
+      expect.stringContaining(`SELECT pg_drop_replication_slot('${slot}');`),
+    );
+    await cloud.standby.query(`select pg_drop_replication_slot('${slot}')`);
     expect(manifest).toMatchObject({
       kind: 'physical',
       type: 'full',
@@ -316,8 +324,16 @@ describe('a server that goes while it is copied', () => {
     const finished = await begin([cloud.standby, cloud.primary]);
     await cloud.primary.crash(async () => {
       expect(await isCopied(cloud.standby)).toBe(true);
-      const { label, exitCode, logFile } = await finished();
+      const end = await finished();
+      const { label, exitCode, logFile } = end;
       expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
+      // It took seconds, and has said how far it had come.
+      expect(eventsOf(end)).toContainEqual(
+        expect.objectContaining({
+          ...{ event: 'base backup progress', phase: 'streaming database files' },
+          ...{ totalBytes: expect.any(Number), percent: expect.any(Number) },
+        }),
+      );
       expect(await manifestOf('short-chain', label)).toMatchObject({
         ...{ attempts: 1, wal: 'stream', source: { role: 'replica' }, stop: { timeline: 1 } },
       });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { askSlot } from '../../../containers/runner/probe-wal/ask-slot.ts';
 import { dropSlot } from '../../../containers/runner/probe-wal/drop-slot.ts';
 import { judgeSlot } from '../../../containers/runner/probe-wal/retention-plan.ts';
+import { warningsOf } from '../../../containers/runner/source/abandoned-slot.ts';
 import { BACKUP_ROLE, prepareSource } from '../../local-cloud/seed.ts';
 import { type Certificates, makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { podman } from '../../local-cloud/servers/container.ts';
@@ -71,6 +72,18 @@ test('what a slot holds back grows with what is written, on both', async () => {
     expect(judgeSlot(facts, { retainedAlarmMiB: 1, retainedDropMiB: 0 })).toBe('alarm');
     expect(judgeSlot(facts, { retainedAlarmMiB: 1, retainedDropMiB: 2 })).toBe('drop');
   }
+});
+
+test('a backup of a cluster that has no streamer says how to get rid of it', async () => {
+  const client = await session(postgres.standby);
+  expect(await warningsOf(client, 'holdfast_test_other', 'db:5432')).toEqual([]);
+  const [warning, ...more] = await warningsOf(client, SLOT, 'db:5432');
+  expect(more).toEqual([]);
+  expect(warning).toMatch(/^db:5432 keeps all its WAL from [0-9A-F]+\/[0-9A-F]+ on for the /);
+  const sql = `SELECT pg_drop_replication_slot('${SLOT}');`;
+  expect(warning).toContain(`Run on every server of the cluster: ${sql}`);
+  await client.query(sql);
+  expect(await warningsOf(client, SLOT, 'db:5432')).toEqual([]);
 });
 
 test('one that a streamer holds, and takes again whenever it is cut off, is dropped all the same', async () => {
