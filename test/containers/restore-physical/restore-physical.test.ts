@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { assertDiskRoom } from '../../../containers/runner/restore-physical/disk-need.ts';
+import { QUARANTINE } from '../../../containers/runner/restore-physical/quarantine.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { freePort } from '../../local-cloud/servers/free-port.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
 import { DATA, TABLESPACES } from '../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
@@ -214,4 +216,49 @@ describe('a chain with two tablespaces, on the machine of its source', () => {
     expect(exitCode).toBe(ExitCode.RestoreRefused);
     expect(full).toBeDefined();
   });
+});
+
+/** A server that was shut down, started as a standby that nobody feeds: WAL ends with its checkpoint. */
+async function startIdleStandby(data: string): Promise<Parameters<typeof takeBase>[0]> {
+  const port = await freePort();
+  const uri = `postgresql://postgres@/postgres?host=/tmp&port=${port}`;
+  const run_ = async (command: readonly string[]) => {
+    const { exitCode, stdout, stderr } = await host.run(command);
+    expect(exitCode, stderr).toBe(0);
+    return { stdout, stderr };
+  };
+  const settings = `port = ${port}\nlisten_addresses = ''\nunix_socket_directories = '/tmp'`;
+  const start = `pg_ctl -D ${data} -w -l /tmp/idle.log start >/dev/null`;
+  await run_([
+    ...['sh', '-euc'],
+    `export PATH=/usr/lib/postgresql/17/bin:$PATH
+     initdb --no-sync --no-instructions -D ${data} -U postgres --auth=trust >/dev/null
+     printf "${settings}\n" >>${data}/postgresql.conf
+     ${start}
+     psql "${uri}" -XAtqc 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id'
+     pg_ctl -D ${data} -w -m fast stop >/dev/null
+     touch ${data}/standby.signal
+     ${start}`,
+  ]);
+  const query: PostgresServer['query'] = async (sql) => {
+    const json = `SELECT coalesce(json_agg(row), '[]') FROM (${sql}) row`;
+    const { stdout } = await run_(['psql', uri, '-XAtc', json]);
+    return { rows: JSON.parse(stdout) } as Awaited<ReturnType<PostgresServer['query']>>;
+  };
+  return { container: host.container, uri, exec: run_, query };
+}
+
+test('a base backup of a standby after which nothing was written is restored to its own end', async () => {
+  const data = `${HOME}/idle`;
+  const idle = await startIdleStandby(data);
+  const label = '20261120T050000Z-physical-full-0d1e00';
+  await takeBase(idle, vault, { label });
+  await host.run(['sh', '-c', `/usr/lib/postgresql/17/bin/pg_ctl -D ${data} -w -m fast stop`]);
+  const { exitCode, stdout, stderr } = await restore('from-idle', ['--label', label, '--json']);
+  expect(exitCode, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ label, state: 'promoted', timeline: 2 });
+  const directory = `${HOME}/from-idle`;
+  const said = await host.run(['sh', '-c', `cat ${directory}/${QUARANTINE}/*.log`]);
+  expect(said.stdout).toContain('recovery ended before configured recovery target was reached');
+  expect(await host.ask(directory, 'SELECT count(*) FROM kept')).toBe('1000');
 });
