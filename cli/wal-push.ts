@@ -2,7 +2,7 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
-import { parseWalFileName } from '../contract/wal-segments.ts';
+import { parseWalFileName, previousSegment } from '../contract/wal-segments.ts';
 import { eachAtOnce } from '../vault/each-at-once.ts';
 import { pushWalFile } from '../vault/wal/push-wal.ts';
 import type { WalVault } from '../vault/wal/wal-vault.ts';
@@ -49,14 +49,18 @@ export async function walPush(
   const others = await readyBeside(path, batch);
   const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
   try {
-    await push(vault, name, bytes, io);
+    await push(vault, path, bytes, io);
   } finally {
     await beside;
   }
 }
 
-async function push(vault: WalVault, name: string, bytes: Buffer, io: Io): Promise<void> {
-  if ((await pushWalFile(vault, name, bytes)) !== 'other') return;
+async function push(vault: WalVault, path: string, bytes: Buffer, io: Io): Promise<void> {
+  const name = basename(path);
+  // The server may have removed it by now.
+  const before = async () =>
+    await readFile(join(dirname(path), previousSegment(name, bytes.length))).catch(() => undefined);
+  if ((await pushWalFile(vault, name, bytes, before)) !== 'other') return;
   io.stderr.write(
     `warning: the vault has another ${name} already; two servers may differ in it, and the first stays\n`,
   );
@@ -76,7 +80,7 @@ async function pushBeside(
     await eachAtOnce(names, atOnce, async (name) => {
       const bytes = await readWal(join(directory, name));
       if (await memory.has(name, bytes)) return;
-      await push(vault, name, bytes, io);
+      await push(vault, join(directory, name), bytes, io);
       await memory.note(name, bytes);
     });
   } catch (error) {

@@ -48,7 +48,7 @@ export const WalMetadata = z.strictObject({
   /** Of the server; a segment of another one is never taken for ours. */
   'system-identifier': z.string().regex(/^\d+$/),
   compression: z.enum(['zstd', 'none']),
-  /** `WalIndex` as JSON, of segments that were streamed. */
+  /** `WalIndex` as JSON, of segments that were understood. */
   index: z.string().optional(),
 });
 export type WalMetadata = z.infer<typeof WalMetadata>;

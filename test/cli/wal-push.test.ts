@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { gapsOf } from '../../contract/wal-coverage.ts';
+import { gapsOf, pathTo } from '../../contract/wal-coverage.ts';
 import { segmentName } from '../../contract/wal-segments.ts';
 import { findWalFile } from '../../vault/wal/fetch-wal.ts';
 import { readTimelineHistory } from '../../vault/wal/read-history.ts';
+import { findTarget, segmentsAlong } from '../../vault/wal/segment-index.ts';
 import { readWalCatalog, type WalTimeline } from '../../vault/wal/wal-catalog.ts';
 import {
   type Answer,
@@ -168,6 +169,9 @@ test("a server's archive_command brings all of its WAL into the vault", async ()
   );
   // The backup's end began a segment: without anything in it there would be none to switch from.
   await sql("select pg_logical_emit_message(false, 'x', 'x')");
+  // Over more than one segment, of which none is removed: no checkpoint comes any more.
+  await sql('insert into entry select generate_series(1, 40000)');
+  const point = await sql("select pg_create_restore_point('here')");
   const last = await sql('select pg_walfile_name(pg_switch_wal())');
   await waitUntil(
     async () => (await sql('select last_archived_wal from pg_stat_archiver')) >= last,
@@ -187,6 +191,14 @@ test("a server's archive_command brings all of its WAL into the vault", async ()
     segmentName({ timeline: 1, number }, MIB),
   );
   expect(names).toContain(last);
+  // What lies in it is known without opening it.
+  const along = segmentsAlong(catalog, pathTo(1, []), 0n);
+  const found = await findTarget(vault, along, { name: 'here' });
+  expect(found).toMatchObject({
+    lsn: point,
+    segment: { index: { restorePoints: [{ lsn: point }] } },
+  });
+  expect(found.lastCommit).toBeDefined();
   const copies = (await shell(`cd ${COPIES} && sha256sum *`)).split('\n');
   const segments = copies
     .map((line) => line.split(/\s+/))

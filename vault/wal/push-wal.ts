@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../contract/errors.ts';
 import { parseWalFileName } from '../../contract/wal-segments.ts';
+import { indexSegment } from './index-segment.ts';
 import type { PutOutcome } from './put-wal.ts';
 import { PageCheck } from './wal-pages.ts';
 import type { WalVault } from './wal-vault.ts';
@@ -7,8 +8,9 @@ import { composeFile, putHistory, putPartial, putSegment } from './wal-writer.ts
 
 /**
  * Writes a file that PostgreSQL wants archived into the vault. A segment is looked at before: that it is
- * whole, and that its pages are those of its name and of this server.
+ * whole, and that its pages are those of its name and of this server; and what lies in it is noted.
  *
+ * @param before reads the segment before it, which tells of the record that this one may begin in the midst of.
  * @returns `other` where the vault has another `.partial`: the first one stays.
  * @throws HoldfastError REQUEST_INVALID when it is no such file, WAL_CONFLICT, SOURCE_SETTINGS,
  * VAULT_DENIED, VAULT_UNAVAILABLE
@@ -17,12 +19,18 @@ export async function pushWalFile(
   vault: WalVault,
   name: string,
   bytes: Buffer,
+  before: () => Promise<Buffer | undefined>,
 ): Promise<PutOutcome | 'other'> {
   const file = parseWalFileName(name);
   switch (file?.is) {
     case 'segment':
       checkPages(vault, name, bytes);
-      return await putSegment(vault, name, await composeFile(vault, name, bytes));
+      return await putSegment(
+        vault,
+        name,
+        await composeFile(vault, name, bytes),
+        await indexSegment(name, bytes, before),
+      );
     case 'partial':
       return await putPartial(vault, file.segment, await composeFile(vault, name, bytes));
     case 'history':

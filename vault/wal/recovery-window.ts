@@ -19,7 +19,7 @@ const COMMIT_SEARCH = 256;
 
 export interface ClusterWindow extends RecoveryWindow {
   readonly catalog: WalCatalog;
-  /** `null`: not known, because WAL was pushed, or there was no commit. */
+  /** `null`: not known, because segments have no index, or there was no commit. */
   readonly lastCommit: { readonly at: string; readonly lsn: string | null } | null;
   /** When the newest WAL was written into the vault, by S3's clock; `null`: there is none. */
   readonly storedAt: string | null;

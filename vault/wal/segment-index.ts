@@ -22,7 +22,7 @@ export interface PathSegment {
 
 export interface IndexedSegment extends PathSegment {
   readonly systemIdentifier: string;
-  /** `undefined`: it was pushed, and nobody looked into it. */
+  /** `undefined`: what lies in it was not understood, or not all of it was there to be looked at. */
   readonly index: WalIndex | undefined;
 }
 

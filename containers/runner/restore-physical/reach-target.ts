@@ -103,9 +103,9 @@ async function atTime(
     found.unindexed === 0
       ? []
       : [
-          `${found.unindexed} segments of WAL were pushed and say nothing of their commits: a commit after ${target.text} in one of them is replayed, too.`,
+          `${found.unindexed} segments of WAL say nothing of their commits: a commit after ${target.text} in one of them is replayed, too.`,
         ];
-  // What was pushed may hold a later commit: then the time is what stops it, and must be tried.
+  // What has no index may hold a later commit: then the time is what stops it, and must be tried.
   if (found.unindexed > 0) return { goal: along, warnings: unchecked };
   return { goal: atLastRecord(along, tail.lastRecord), warnings: [] };
 }

@@ -1,5 +1,6 @@
 import type { WalIndex } from '../../../contract/wal-object.ts';
 import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
+import { WalIndexer } from '../../../vault/wal/wal-indexer.ts';
 import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
 import { PageCheck } from '../../../vault/wal/wal-pages.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
@@ -16,7 +17,6 @@ import { BodyPool } from './body-pool.ts';
 import { DurableRange } from './durable-range.ts';
 import { OpenSegment } from './open-segment.ts';
 import { untilStored } from './until-stored.ts';
-import { WalIndexer } from './wal-indexer.ts';
 
 /** Encrypted segments in memory at once, the open one included. Bytes. */
 const BODIES_BYTES = 48 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { formatLsn } from '../../../contract/wal-segments.ts';
+import { formatLsn } from '../../contract/wal-segments.ts';
 import {
   LONG_PAGE_HEADER_BYTES,
   PAGE_BYTES,
@@ -55,14 +55,21 @@ export class WalWalker {
   #major = 0;
   /** Nothing but empty pages follows in this segment. */
   #switched = false;
+  #passedOver = false;
 
   constructor(found: (record: WalRecord) => void) {
     this.#found = found;
   }
 
+  /** Whether of a record in this segment the beginning was not seen: what it says is not known. */
+  get passedOver(): boolean {
+    return this.#passedOver;
+  }
+
   /** The next bytes begin a segment. */
   endSegment(): void {
     this.#switched = false;
+    this.#passedOver = this.#skip > 0;
   }
 
   /** @throws Error where the bytes are not what PostgreSQL writes. */
@@ -136,6 +143,7 @@ export class WalWalker {
     } else if (this.#previous === undefined) {
       // Its beginning lies before all that was seen.
       this.#skip = rest;
+      this.#passedOver = true;
     } else {
       throw new Error(`${formatLsn(page)}: the rest of a record that was whole`);
     }

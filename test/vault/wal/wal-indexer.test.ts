@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WalIndexer } from '../../../../containers/runner/wal/wal-indexer.ts';
-import { parseLsn, parseSegmentName } from '../../../../contract/wal-segments.ts';
-import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
-import { podmanBytes } from '../../../local-cloud/servers/container.ts';
-import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
-import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
-import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
+import { parseLsn, parseSegmentName } from '../../../contract/wal-segments.ts';
+import { indexSegment } from '../../../vault/wal/index-segment.ts';
+import { WalIndexer } from '../../../vault/wal/wal-indexer.ts';
+import { type Certificates, makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { podmanBytes } from '../../local-cloud/servers/container.ts';
+import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
+import { DATA } from '../../local-cloud/servers/postgres-scripts.ts';
+import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 
 const SEGMENT = 16 * 1024 * 1024;
 
@@ -86,6 +87,26 @@ describe.each([15, 17, 18])('the index of WAL of PostgreSQL %i', (major) => {
     // What began before and ends here cannot be known.
     expect(later.slice(1)).toEqual(all.slice(2));
     expect(later[0]?.restorePoints).toEqual(all[1]?.restorePoints);
+  });
+
+  test('is the same of each segment by itself, with the one before it where a record spans both', async () => {
+    const all = indexesOf(segments, 128 * 1024);
+    const asked: string[] = [];
+    for (const [at, { name, bytes }] of segments.entries()) {
+      const before = async () => {
+        asked.push(name);
+        return segments[at - 1]?.bytes;
+      };
+      expect(await indexSegment(name, bytes, before)).toEqual(all[at]);
+    }
+    const spanned = segments.filter(({ bytes }) => (bytes.readUInt16LE(2) & 1) !== 0);
+    expect(asked).toEqual(spanned.map(({ name }) => name));
+    const [one] = spanned;
+    if (one === undefined) throw new Error('No record spans two segments.');
+    const { name, bytes } = one;
+    for (const wrong of [undefined, bytes, bytes.subarray(8192)]) {
+      expect(await indexSegment(name, bytes, async () => wrong)).toBeUndefined();
+    }
   });
 
   test('is left out where the WAL is damaged, and there again with the next segment', () => {

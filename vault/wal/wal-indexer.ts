@@ -1,5 +1,5 @@
-import type { RestorePoint, WalIndex } from '../../../contract/wal-object.ts';
-import { formatLsn } from '../../../contract/wal-segments.ts';
+import type { RestorePoint, WalIndex } from '../../contract/wal-object.ts';
+import { formatLsn } from '../../contract/wal-segments.ts';
 import { readRestorePoint, readTransactionEnd } from './wal-records.ts';
 import { type WalRecord, WalWalker } from './wal-walker.ts';
 
@@ -22,6 +22,11 @@ export class WalIndexer {
   /** Why the last index was not there. */
   get trouble(): string | undefined {
     return this.#lastTrouble;
+  }
+
+  /** Whether the index lacks a record that ends in the segment so far, and began before all that came. */
+  get lacksFirst(): boolean {
+    return this.#walker.passedOver;
   }
 
   /** @param lsn where the bytes begin; they follow each other without a gap. */
