@@ -57,11 +57,35 @@ function scriptText({ command, segments, standby, programs }: WalSource): string
 # Fetches one WAL file for the server in quarantine: FILE PATH
 ahead=${QUARANTINE}/${AHEAD}
 fetched=${QUARANTINE}/fetched-wal
+joint=${QUARANTINE}/joint-wal
 
 # WAL that makes a tablespace makes it where the source had it: here that may be in use.
+made() {
+  ${waldump} --rmgr=Tablespace "$@" 2>/dev/null |
+    sed -n 's/.* desc: CREATE [0-9]* "\\(.*\\)"$/\\1/p'
+}
+lsn() {
+  printf '%X/%X' $(($1 >> 32)) $(($1 & 0xFFFFFFFF))
+}
+# Of a record that begins in one segment and ends in the next neither shows anything by itself.
+made_across() {
+  name=\${1##*/}
+  case $name in *[!0-9A-F]*) return ;; esac
+  place=\${name#????????}
+  size=$(wc -c <"$1")
+  at=$((0x\${place%????????} * 0x100000000 + 0x\${place#????????} * size))
+  before=$((at / size - 1))
+  each=$((0x100000000 / size))
+  # The timeline may have been left in between.
+  last=$joint/$(printf '00000001%08X%08X' $((before / each)) $((before % each)))
+  mkdir -p "$joint"
+  ln -f "$1" "$joint/00000001$place"
+  [ -f "$last" ] || return
+  made --start=$(lsn $((at - 16384))) --end=$(lsn $((at + 16384))) "$last" "$joint/00000001$place"
+  rm -f "$last"
+}
 harmless() {
-  ${waldump} --rmgr=Tablespace "$1" 2>/dev/null |
-    sed -n 's/.* desc: CREATE [0-9]* "\\(.*\\)"$/\\1/p' |
+  { made "$1"; made_across "$1"; } |
     while IFS= read -r place; do
       grep -qxF -- "$place" ${QUARANTINE}/${OWN_PLACES} && continue
       [ -z "$(ls -A -- "$place" 2>/dev/null)" ] && continue
@@ -89,7 +113,9 @@ case $status in
   1) ends "$1" ;;
   126) ${standby ? '' : `grep -qx "$1" ${QUARANTINE}/${OWN_WAL} && `}ends "$1" ;;
 esac
-exit $status
+# What is neither would be taken for the end of WAL up to 125.
+[ $status -gt 125 ] && exit $status
+exit 126
 `;
 }
 

@@ -53,6 +53,8 @@ describe('the program that a restored server fetches WAL with', () => {
     expect((await ask('ends')).status).toBe(1);
     expect((await ask('gap')).status).toBe(126);
     expect((await ask('crash')).status).toBe(137);
+    // PostgreSQL would take that, too, for the end.
+    expect((await ask('usage')).status).toBe(126);
   });
 
   test('takes what was fetched ahead, and tells what was not', async () => {
@@ -79,6 +81,13 @@ describe('the program that a restored server fetches WAL with', () => {
     );
     expect((await ask('used', { places: [used] })).status).toBe(0);
     expect((await ask('free')).status).toBe(0);
+    // A record may begin in one segment and end in the next, be that another timeline's.
+    const [before, after] = ['000000010000000200000FFF', '000000020000000300000000'];
+    const megabyte = `ends making ${used}\n`.padEnd(1024 * 1024);
+    for (const name of [before, after]) await writeFile(join(root, 'segments', name), megabyte);
+    expect((await ask(after)).status).toBe(0);
+    expect((await ask(before)).status).toBe(0);
+    expect((await ask(after)).status).toBe(126);
     // Wherever it comes from: ahead, or out of the backup.
     await writeFile(join(aheadDirectory(data), 'ahead'), `makes ${used}\n`);
     expect((await ask('ahead')).status).toBe(126);
