@@ -4,7 +4,11 @@ import type { ServerPrograms } from './server-programs.ts';
 
 /** They would begin to work by themselves: run jobs, call other hosts, replicate. */
 const WITH_A_LIFE_OF_THEIR_OWN = new Set([
+  'bdr',
+  // Ends what it finds unfinished on the other servers, by the nodes that its tables name.
+  'citus',
   'pg_cron',
+  'pg_failover_slots',
   'pg_net',
   'pg_partman_bgw',
   'pgl_ddl_deploy',
