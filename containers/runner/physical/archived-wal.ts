@@ -6,6 +6,7 @@ import { parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { LockedObject } from '../../../vault/extend-locks.ts';
 import { findObject, listObjects } from '../../../vault/listed-objects.ts';
+import { headWal } from '../../../vault/wal/wal-head.ts';
 import type { Log } from '../log.ts';
 import type { WalRange } from './check/backup-manifest.ts';
 
@@ -19,6 +20,8 @@ export interface ArchivedWalOptions {
   readonly ranges: readonly WalRange[];
   /** The server's `wal_segment_size`. */
   readonly segmentBytes: number;
+  /** Of the server. */
+  readonly systemIdentifier: string;
   readonly log: Log;
   /** @default 10 minutes */
   readonly withinMs?: number;
@@ -29,10 +32,11 @@ export interface ArchivedWalOptions {
  *
  * @returns what has to be locked as long as the backup.
  *
- * @throws HoldfastError DUMP_INCOMPLETE when it does not come, VAULT_DENIED, VAULT_UNAVAILABLE
+ * @throws HoldfastError DUMP_INCOMPLETE when it does not come, WAL_CONFLICT when what is there is another
+ * server's, VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function archivedWal(options: ArchivedWalOptions): Promise<LockedObject[]> {
-  const { vault, ranges, segmentBytes, log, withinMs = WITHIN_MS } = options;
+  const { vault, ranges, segmentBytes, systemIdentifier, log, withinMs = WITHIN_MS } = options;
   const deadline = Date.now() + withinMs;
   const found: LockedObject[] = [];
   let told = false;
@@ -41,7 +45,8 @@ export async function archivedWal(options: ArchivedWalOptions): Promise<LockedOb
       vault.signal.throwIfAborted();
       const objects = await lookFor(vault, need);
       if (objects !== undefined) {
-        found.push(...objects);
+        for (const object of objects) await assertOurs(vault, object, systemIdentifier);
+        found.push(...objects.filter(isWhole));
         break;
       }
       if (Date.now() > deadline) throw missing(need);
@@ -72,10 +77,7 @@ function needsOf({ timeline, start, end }: WalRange, segmentBytes: number): Need
   }));
 }
 
-/**
- * The whole segment. Where increments of one that is still written reach far enough, nothing: they keep their
- * short locks, and the whole segment, which comes later than we, is locked longer by itself.
- */
+/** The whole segment, or increments of one that is still written where they reach far enough. */
 async function lookFor(
   vault: BackupVault,
   { timeline, segment, to }: Need,
@@ -83,14 +85,37 @@ async function lookFor(
   const { cluster } = vault;
   const whole = await findObject(vault, walFileKey(cluster, segment));
   if (whole !== undefined) return [whole];
-  const pieces: { from: number; to: number }[] = [];
+  const pieces: (LockedObject & { readonly from: number; readonly to: number })[] = [];
   const prefix = walIncrementsPrefix(cluster, timeline, segment);
-  for await (const { key } of listObjects(vault, prefix, [])) {
+  for await (const { key, versionId } of listObjects(vault, prefix, [])) {
     const parsed = parseWalKey(key);
     if (parsed?.is !== 'increment') continue;
-    pieces.push(parsed);
+    pieces.push({ key, versionId, from: parsed.from, to: parsed.to });
   }
-  return reachOf(pieces) >= to ? [] : undefined;
+  return reachOf(pieces) >= to ? pieces.filter(({ from }) => from < to) : undefined;
+}
+
+/** Increments keep their short locks: the whole segment, which comes later than we, is locked longer by itself. */
+function isWhole({ key }: LockedObject): boolean {
+  return parseWalKey(key)?.is === 'segment';
+}
+
+/** A server that was made anew under the cluster's name writes WAL of the same names as the one before. */
+async function assertOurs(
+  vault: BackupVault,
+  object: LockedObject,
+  systemIdentifier: string,
+): Promise<void> {
+  const { metadata } = await headWal(vault, object);
+  const theirs = metadata['system-identifier'];
+  if (theirs === systemIdentifier) return;
+  throw new HoldfastError(
+    'WAL_CONFLICT',
+    `${object.key} is WAL of the system ${theirs}, and the base backup is one of ${systemIdentifier}.`,
+    {
+      hint: 'Nothing was published: without its own WAL the backup is worth nothing. Give a server that was made anew a cluster of its own.',
+    },
+  );
 }
 
 function missing({ segment, to }: Need): HoldfastError {

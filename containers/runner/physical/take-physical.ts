@@ -52,7 +52,9 @@ export async function takePhysical(options: TakePhysicalOptions): Promise<TakenP
   if (run.task.options.physical.wal === 'stream') return { ...taken, archived: [] };
   const { walRanges: ranges, survey } = taken.backup;
   const segmentBytes = survey.server.walSegmentBytes;
-  return { ...taken, archived: await archivedWal({ vault, ranges, segmentBytes, log: run.log }) };
+  const { systemIdentifier } = options.source.survey;
+  const wanted = { vault, ranges, segmentBytes, systemIdentifier, log: run.log };
+  return { ...taken, archived: await archivedWal(wanted) };
 }
 
 async function takeChosen(options: TakePhysicalOptions): Promise<Omit<TakenPhysical, 'archived'>> {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { archivedWal } from '../../../containers/runner/physical/archived-wal.ts';
 import { walFileKey, walIncrementKey } from '../../../contract/wal-keys.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
+import { SYSTEM } from '../../vault/wal/real-wal.ts';
 
 const MIB = 1024 * 1024;
 const SEGMENTS = ['03', '04', '05', '06'].map((number) => `0000000100000000000000${number}`);
@@ -20,14 +21,18 @@ beforeAll(async () => {
 });
 afterAll(() => vault.stop());
 
-async function put(Key: string): Promise<void> {
-  await vault.s3.send(new PutObjectCommand({ Bucket: vault.bucket, Key, Body: 'wal' }));
+async function put(Key: string, system = SYSTEM): Promise<void> {
+  const Metadata = {
+    ...{ sha256: '0'.repeat(64), bytes: '3', compression: 'none', 'system-identifier': system },
+  };
+  await vault.s3.send(new PutObjectCommand({ Bucket: vault.bucket, Key, Body: 'wal', Metadata }));
 }
 
 async function find(start: string, end: string, withinMs = 0): Promise<string[]> {
   const log = { info: () => {}, warn: () => {}, error: () => {}, hide: () => {} };
   const found = await archivedWal({
     ...{ vault: vault.backup(LABEL), segmentBytes: 16 * MIB, log, withinMs },
+    systemIdentifier: SYSTEM,
     ranges: [{ timeline: 1, start, end }],
   });
   expect(found.every(({ versionId }) => versionId !== '')).toBe(true);
@@ -62,5 +67,16 @@ describe('it is not there', () => {
     ['not at all', '0/7000028', '0/7000158'],
   ])('%s', async (_, start, end) => {
     await expect(find(start, end)).rejects.toMatchObject({ code: 'DUMP_INCOMPLETE' });
+  });
+
+  test("because what is there is another server's", async () => {
+    await put(walFileKey(CLUSTER, '000000010000000000000009'), '42');
+    await put(walIncrementKey(CLUSTER, '00000001000000000000000A', 0, 0x300), '42');
+    for (const segment of ['0/9', '0/A']) {
+      await expect(find(`${segment}000028`, `${segment}000128`)).rejects.toMatchObject({
+        code: 'WAL_CONFLICT',
+        message: expect.stringContaining('is WAL of the system 42'),
+      });
+    }
   });
 });
