@@ -45,9 +45,12 @@ export async function restorePhysicalBackup(
           ),
           slot,
         };
+  const opening = io.services.dataKeysFor(environment, cluster);
+  // Awaited only once it is sure that there is such a cluster.
+  opening.catch(() => {});
   const vault = await io.services.openVault(environment);
   const entry = await findKnownBackup(vault, { ...options, kind: 'physical' }, io);
-  const dataKeys = await io.services.dataKeysFor(environment, cluster);
+  const dataKeys = await opening;
   const reader = { vault, dataKeys, cluster, signal: io.signal };
   const { members, goal, reach, segments, warnings } = await planOf(
     reader,

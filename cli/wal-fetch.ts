@@ -45,8 +45,10 @@ export async function walFetch(
       if (left === undefined || left <= FEW_READY) fillInBackground(name, options, io);
       if (left !== undefined) return ExitCode.Ok;
     }
-    const vault = await io.services.openVault(environment);
-    const dataKeys = await io.services.dataKeysFor(environment, cluster);
+    const [vault, dataKeys] = await Promise.all([
+      io.services.openVault(environment),
+      io.services.dataKeysFor(environment, cluster),
+    ]);
     const reader = { vault, dataKeys, cluster, signal: io.signal };
     if (ahead !== undefined && path === ONLY_AHEAD) {
       await fillAhead(reader, name, ahead);

@@ -35,16 +35,12 @@ export async function combineChain(
   const parent = await mkdtemp(join(staging, 'holdfast-chain-'));
   try {
     const { seconds, timed } = layOutSeconds();
-    const staged: StagedMember[] = [];
-    for (const [at, manifest] of members.entries()) {
-      const member = place(parent, at, manifest);
-      // That of the others pg_combinebackup passes over.
-      const wal = at === members.length - 1;
-      await timed('fetch', () => stage(work, member, wal));
-      await timed('verify', () => verify(work, member.directory, false, ['--skip-checksums']));
+    const staged = members.map((manifest, at) => place(parent, at, manifest));
+    await timed('fetch', () => stage(work, staged));
+    for (const { directory } of staged) {
+      await timed('verify', () => verify(work, directory, false, ['--skip-checksums']));
       // Copied as it is, it would lead the first start to the source's tablespaces.
-      await rm(join(member.directory, TABLESPACE_MAP), { force: true });
-      staged.push(member);
+      await rm(join(directory, TABLESPACE_MAP), { force: true });
     }
     await timed('combine', () => combine(work, staged));
     await timed('verify', async () => {
@@ -64,15 +60,16 @@ function place(parent: string, at: number, manifest: PhysicalManifest): StagedMe
   return { manifest, directory: join(parent, String(at)), tablespaces };
 }
 
-async function stage(
-  work: LayOut,
-  { manifest, directory, tablespaces }: StagedMember,
-  wal: boolean,
-): Promise<void> {
-  const places = [...tablespaces].map(([oid, path]) => ({ oid, path }));
-  await mkdir(directory, { mode: 0o700 });
-  await fetchInto(work, manifest, directory, places, wal);
-  await linkTablespaces(directory, places);
+async function stage(work: LayOut, staged: readonly StagedMember[]): Promise<void> {
+  const members = staged.map((member) => ({
+    ...member,
+    places: [...member.tablespaces].map(([oid, path]) => ({ oid, path })),
+    // That of the others pg_combinebackup passes over.
+    wal: member === staged.at(-1),
+  }));
+  for (const { directory } of members) await mkdir(directory, { mode: 0o700 });
+  await fetchInto(work, members);
+  for (const { directory, places } of members) await linkTablespaces(directory, places);
 }
 
 async function combine(work: LayOut, staged: readonly StagedMember[]): Promise<void> {

@@ -9,8 +9,9 @@ import { unpack } from './unpack.ts';
 /** Streams fetched, decrypted and unpacked at a time: each is two cores' work. */
 const STREAMS = 2;
 
-/** Where a member of a chain is put. */
-export interface MemberPlace {
+/** A member of a chain, and where it is put. */
+export interface PlacedMember {
+  readonly manifest: PhysicalManifest;
   /** Empty. */
   readonly directory: string;
   /** Of each tablespace, by oid: empty. */
@@ -20,33 +21,36 @@ export interface MemberPlace {
 }
 
 /**
- * Fetches one base backup: everything is decrypted and unpacked as it comes, and proven whole only when
- * this has ended. Whether it is what PostgreSQL backed up, its own backup_manifest says afterwards.
+ * Fetches base backups: everything is decrypted and unpacked as it comes, and proven whole only when
+ * this has ended. Whether it is what PostgreSQL backed up, its own backup_manifest says afterwards. The
+ * small ones of a chain are fetched beside the large one.
  *
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
-export async function fetchMember(
+export async function fetchMembers(
   reader: ArtifactReader,
-  manifest: PhysicalManifest,
-  place: MemberPlace,
+  members: readonly PlacedMember[],
 ): Promise<void> {
-  const streams = memberStreams(manifest).filter(({ is }) => is !== 'wal' || place.wal);
-  const work = streams.map((one): Work => {
-    return async (signal) => {
-      const bytes = readArtifactStream({ ...reader, signal }, manifest, one.stream);
-      await put(one, bytes, place);
-      return [];
-    };
-  });
   // Its directories are the others' parents.
-  await mkdir(join(place.directory, 'pg_wal'), { mode: 0o700 });
+  for (const { directory } of members) await mkdir(join(directory, 'pg_wal'), { mode: 0o700 });
+  const work = members.flatMap((member) => workOf(reader, member));
   await doWork(work, STREAMS, reader.signal);
+}
+
+function workOf(reader: ArtifactReader, member: PlacedMember): Work[] {
+  const { manifest, wal } = member;
+  const streams = memberStreams(manifest).filter(({ is }) => is !== 'wal' || wal);
+  return streams.map((one) => async (signal) => {
+    const bytes = readArtifactStream({ ...reader, signal }, manifest, one.stream);
+    await put(one, bytes, member);
+    return [];
+  });
 }
 
 async function put(
   { is, oid }: MemberStream,
   bytes: AsyncIterable<Buffer>,
-  { directory, tablespaces }: MemberPlace,
+  { directory, tablespaces }: PlacedMember,
 ): Promise<void> {
   switch (is) {
     case 'base':

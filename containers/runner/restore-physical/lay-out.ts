@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
-import { fetchMember } from './fetch-member.ts';
+import { fetchMembers } from './fetch-member.ts';
 import type { PhysicalProgress } from './physical-restore-request.ts';
 import { runServerProgram } from './run-server-program.ts';
 import type { ServerPrograms } from './server-programs.ts';
@@ -34,7 +34,7 @@ const VERIFY_HINT =
 export async function layOutFull(work: LayOut, manifest: PhysicalManifest): Promise<LayOutSeconds> {
   const { directory, places } = work;
   const { seconds, timed } = layOutSeconds();
-  await timed('fetch', () => fetchInto(work, manifest, directory, places, true));
+  await timed('fetch', () => fetchInto(work, [{ manifest, directory, places, wal: true }]));
   await linkTablespaces(directory, places);
   await timed('verify', () => verify(work, directory, manifest.walTar !== null));
   // The links say it now.
@@ -65,21 +65,28 @@ export function layOutSeconds(): {
   };
 }
 
-/**
- * Fetches a member, and has its bytes counted.
- *
- * @param wal whether with its WAL.
- */
+export interface FetchedMember {
+  readonly manifest: PhysicalManifest;
+  /** Empty. */
+  readonly directory: string;
+  readonly places: readonly Pick<TablespacePlace, 'oid' | 'path'>[];
+  /** Whether with its WAL. */
+  readonly wal: boolean;
+}
+
+/** Fetches members of a chain, and has their bytes counted. */
 export async function fetchInto(
   { reader, signal, onFetched }: LayOut,
-  manifest: PhysicalManifest,
-  directory: string,
-  places: readonly Pick<TablespacePlace, 'oid' | 'path'>[],
-  wal: boolean,
+  members: readonly FetchedMember[],
 ): Promise<void> {
-  for (const { path } of places) await mkdir(path, { recursive: true, mode: 0o700 });
-  const tablespaces = new Map(places.map(({ oid, path }) => [oid, path]));
-  await fetchMember({ ...reader, signal, onFetched }, manifest, { directory, tablespaces, wal });
+  for (const { path } of members.flatMap(({ places }) => places)) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+  const placed = members.map(({ places, ...member }) => ({
+    ...member,
+    tablespaces: new Map(places.map(({ oid, path }) => [oid, path])),
+  }));
+  await fetchMembers({ ...reader, signal, onFetched }, placed);
 }
 
 /**

@@ -52,10 +52,8 @@ export async function findServerPrograms(
 async function firstMissing(directory: string, major: number): Promise<string | undefined> {
   const needed = ['pg_verifybackup', 'pg_controldata', 'pg_waldump'];
   if (major >= COMBINES_SINCE) needed.push('pg_combinebackup');
-  for (const name of needed) {
-    if ((await versionOf(join(directory, name))) === undefined) return name;
-  }
-  return undefined;
+  const versions = await Promise.all(needed.map((name) => versionOf(join(directory, name))));
+  return needed.find((_, at) => versions[at] === undefined);
 }
 
 async function versionOf(program: string): Promise<string | undefined> {

@@ -7,8 +7,8 @@ const THREAD = new URL(
   import.meta.url.endsWith('.ts') ? './unpack-thread.ts' : './unpack-thread.mjs',
   import.meta.url,
 );
-/** Pieces, of a frame each, that the thread has not done with: one in work, and the next at hand. */
-const AHEAD = 3;
+/** Pieces, of a frame each, that the thread has not done with: it must not wait while a frame is decrypted. */
+const AHEAD = 5;
 
 /**
  * Unpacks one of a base backup's tars, compressed or not, in a thread of its own.
