@@ -1,6 +1,6 @@
-import { finished } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { Inflate } from '../inflate.ts';
 
 /** What a decompressor hands on at a time, bytes. */
 const CHUNK_BYTES = 256 * 1024;
@@ -40,13 +40,14 @@ export class Decompressor {
   /** @throws HoldfastError VAULT_INTEGRITY when it is cut off */
   async end(): Promise<void> {
     if (!this.#known) await this.#begin();
-    await this.#inflate?.end();
+    await this.#inflate?.end().catch(tell);
   }
 
   async #begin(): Promise<void> {
     const head = this.#head;
     const kind = MAGIC.find(({ bytes }) => head.subarray(0, bytes.length).equals(bytes));
-    if (kind !== undefined) this.#inflate = new Inflate(kind.decompressor(), this.#into);
+    if (kind !== undefined)
+      this.#inflate = new Inflate(kind.decompressor(), CHUNK_BYTES, this.#into);
     this.#known = true;
     this.#head = Buffer.alloc(0);
     await this.#put(head);
@@ -54,61 +55,8 @@ export class Decompressor {
 
   async #put(bytes: Buffer): Promise<void> {
     if (this.#inflate === undefined) this.#into(bytes);
-    else await this.#inflate.take(bytes);
+    else await this.#inflate.take(bytes).catch(tell);
   }
-}
-
-/** One of Node's decompressors, whose output is gone before it takes more. */
-class Inflate {
-  readonly #stream: ZstdDecompress | Gunzip;
-  readonly #done: Promise<void>;
-  /** Ends a write whose stream has been destroyed: nobody else would. */
-  #goOn: () => void = () => {};
-  #failed = false;
-
-  constructor(stream: ZstdDecompress | Gunzip, into: (piece: Buffer) => void) {
-    this.#stream = stream;
-    let last: Buffer | undefined;
-    stream.on('data', (piece: Buffer) => {
-      try {
-        into(piece);
-      } catch (error) {
-        stream.destroy(error as Error);
-      }
-      // The memory of one before is not written to any more.
-      if (last !== undefined && last.buffer !== piece.buffer) giveBack(last);
-      last = piece;
-    });
-    this.#done = finished(stream);
-    this.#done.catch(() => {
-      this.#failed = true;
-      this.#goOn();
-    });
-  }
-
-  async take(bytes: Buffer): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#goOn = resolve;
-      this.#stream.write(bytes, () => resolve());
-    });
-    if (this.#failed) await this.#whole();
-  }
-
-  async end(): Promise<void> {
-    this.#stream.end();
-    await this.#whole();
-  }
-
-  async #whole(): Promise<void> {
-    await this.#done.catch((error: unknown) => {
-      throw undecodable(error);
-    });
-  }
-}
-
-/** Frees the memory at once: the garbage collector would come for it only when there are tens of megabytes. */
-function giveBack({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === CHUNK_BYTES) buffer.transfer(0);
 }
 
 function zstd(): ZstdDecompress {
@@ -123,6 +71,10 @@ function lz4(): never {
   throw new HoldfastError('RESTORE_REFUSED', 'The backup is compressed with lz4.', {
     hint: 'Fetch and decrypt it with stock tools, and decompress it with lz4 (docs/FORMAT.md).',
   });
+}
+
+function tell(error: unknown): never {
+  throw undecodable(error);
 }
 
 function undecodable(cause: unknown): unknown {
