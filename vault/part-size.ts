@@ -9,3 +9,9 @@ export const PART_FRAMES = 6;
 export function partBuffers(jobs: number): number {
   return jobs + 2 + 3 + 1;
 }
+
+/**
+ * Part buffers for a base backup: one is being filled for the tar that is written, one for the tar before
+ * it, and one for WAL; three are on their way.
+ */
+export const BASE_PART_BUFFERS = 6;

@@ -11,7 +11,7 @@ import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
 import { EncryptionThreads } from '../../vault/encryption/encryption-threads.ts';
 import { abortBackup, abortDoubtful } from '../../vault/open-uploads.ts';
 import { PartPool } from '../../vault/part-pool.ts';
-import { PART_FRAMES, partBuffers } from '../../vault/part-size.ts';
+import { BASE_PART_BUFFERS, PART_FRAMES, partBuffers } from '../../vault/part-size.ts';
 import { findPublished } from '../../vault/published-backup.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { createS3Client } from '../../vault/s3-client.ts';
@@ -111,8 +111,8 @@ function spoolOptions({ options, request }: TaskConfiguration): Parameters<typeo
 function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal): BackupVault {
   const { options, request } = task;
   // A server sends one base tar at a time, whatever is set for dumps.
-  const jobs = request.kind === 'physical' ? 1 : options.jobs;
-  const parts = new PartPool(PART_FRAMES, partBuffers(jobs));
+  const buffers = request.kind === 'physical' ? BASE_PART_BUFFERS : partBuffers(options.jobs);
+  const parts = new PartPool(PART_FRAMES, buffers);
   return {
     s3: createS3Client(),
     bucket: task.bucket,
