@@ -2,7 +2,7 @@ import type { PhysicalManifest } from './physical-manifest.ts';
 
 /** What is wrong between a backup and one that it rests on. */
 export interface ChainProblem {
-  readonly is: 'PARENT_MISSING' | 'PARENT_DAMAGED' | 'PARENT_LOCK_SHORT' | 'PARENT_FOREIGN';
+  readonly is: 'PARENT_MISSING' | 'PARENT_DAMAGED' | 'PARENT_FOREIGN';
   /** The one that cannot be relied on. */
   readonly label: string;
   readonly parent: string;
@@ -26,7 +26,10 @@ export class Chains {
       .sort();
   }
 
-  /** Everything that stands between a backup and its restore. */
+  /**
+   * Everything that stands between a backup and its restore, as far as manifests tell. Of locks they do
+   * not: those of a parent's objects are prolonged, and its manifest stays as it was.
+   */
   problemsOf(backup: PhysicalManifest): ChainProblem[] {
     return backup.chain.flatMap((parent, at) => this.#problemsWith(backup, parent, at));
   }
@@ -41,10 +44,6 @@ export class Chains {
     if (parent.damage.length > 0) {
       const found = `the pages of ${label} are damaged: ${parent.damage.map(({ file }) => file).join(', ')}`;
       problems.push({ is: 'PARENT_DAMAGED', ...about, found });
-    }
-    if (Date.parse(parent.lock.retainUntil) < Date.parse(backup.lock.retainUntil)) {
-      const found = `${label} is locked until ${parent.lock.retainUntil}, and this one until ${backup.lock.retainUntil}`;
-      problems.push({ is: 'PARENT_LOCK_SHORT', ...about, found });
     }
     const foreign = foreignness(backup, parent, at);
     if (foreign !== undefined) problems.push({ is: 'PARENT_FOREIGN', ...about, found: foreign });

@@ -137,6 +137,7 @@ async function verifyArtifacts(
   const all = manifests.flatMap((manifest) =>
     manifest.artifacts.map((artifact) => ({ manifest, artifact })),
   );
+  const longestChild = longestChildren(manifests.filter(isPhysical));
   let [done, bytes] = [0, 0];
   await eachAtOnce(all, AT_ONCE, async ({ manifest, artifact }) => {
     signal.throwIfAborted();
@@ -148,13 +149,44 @@ async function verifyArtifacts(
     if (object?.versionId === artifact.versionId) {
       bytes += object.bytes;
       const lock = await readLock(vault, object);
-      const needed = { until: manifest.lock.retainUntil, by: 'its manifest says' };
-      findings.push(...lockFindings(lock, needed, about));
+      const own = lockFindings(
+        lock,
+        { until: manifest.lock.retainUntil, by: 'its manifest says' },
+        about,
+      );
+      const child = longestChild.get(label);
+      const ofChild =
+        child === undefined || own.length > 0
+          ? []
+          : lockFindings(
+              lock,
+              { until: child.lock.retainUntil, by: `${child.label}, which rests on it, is locked` },
+              about,
+            );
+      findings.push(
+        ...own,
+        ...ofChild.map(({ found }) => finding('PARENT_LOCK_SHORT', { ...about, found })),
+      );
     }
     done += 1;
     work.onProgress({ stage: 'check', done, total: all.length, unit: 'objects' });
   });
   return { objects: all.length, bytes, findings };
+}
+
+/** Of each backup that others rest on, by label: the one of these that is locked for the longest. */
+function longestChildren(
+  manifests: readonly PhysicalManifest[],
+): ReadonlyMap<string, PhysicalManifest> {
+  const longest = new Map<string, PhysicalManifest>();
+  for (const child of manifests) {
+    for (const parent of child.chain) {
+      const until = longest.get(parent)?.lock.retainUntil;
+      if (until === undefined || Date.parse(until) < Date.parse(child.lock.retainUntil))
+        longest.set(parent, child);
+    }
+  }
+  return longest;
 }
 
 /** Of one backup alone by its own prefix, of all of a cluster's in one go. */
