@@ -1,29 +1,43 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ExitCode } from '../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../contract/physical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
+import { walFileKey } from '../../contract/wal-keys.ts';
 import { type Accident, haveAccident, RESTORE_POINT } from '../local-cloud/accident.ts';
 import { changedOptions } from '../local-cloud/changed-options.ts';
+import { type LentTools, lendTools } from '../local-cloud/lend-tools.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
-import { type RestoreMachine, startRestoreMachine } from '../local-cloud/restore-machine.ts';
+import { CA_PATH } from '../local-cloud/platform/tasks.ts';
+import { PHYSICAL_RECIPES, recipe, withValues } from '../local-cloud/recipe.ts';
+import { type RestoreMachine, ROOM, startRestoreMachine } from '../local-cloud/restore-machine.ts';
 import { waitUntil } from '../local-cloud/servers/wait-until.ts';
 import { contentsOf } from '../local-cloud/shop.ts';
+import { createTablespace } from '../local-cloud/tablespace.ts';
 
 let cloud: LocalCloud;
 let machine: RestoreMachine;
 let accident: Accident;
+let tools: LentTools;
 
 beforeAll(async () => {
   cloud = await startLocalCloud({ environment: 'local-physical' });
   // Else an incremental waits for the next checkpoint, which may be minutes away.
   await cloud.primary.query('grant pg_checkpoint to holdfast');
+  // What a restore loses most easily: every table lies in it.
+  await createTablespace(cloud, 'cold');
+  await cloud.primary.query('grant create on tablespace cold to public');
+  await cloud.primary.query('alter role postgres set default_tablespace = cold');
   accident = await haveAccident(cloud, {
     cluster: 'orders',
     primary: cloud.primary,
     schedules: ['weekly', 'daily', 'hourly', 'hourly'],
   });
-  machine = await startRestoreMachine(cloud, { cluster: 'orders', major: 17 });
+  tools = await lendTools(join(cloud.directory, 'tools'));
+  const { volumes } = tools;
+  machine = await startRestoreMachine(cloud, { cluster: 'orders', major: 17, volumes });
 }, 600_000);
 afterAll(async () => {
   await machine?.stop();
@@ -68,6 +82,58 @@ describe('a table that was dropped', () => {
       await server.stop();
     }
   });
+
+  test('is there in one brought back by hand, with the commands of the document and stock tools', async () => {
+    const [, backup] = accident.backups;
+    expect(backup?.tablespaces).toHaveLength(1);
+    const { rows } = await cloud.primary.query(
+      'select pg_walfile_name(pg_current_wal_insert_lsn()) as name',
+    );
+    const [{ name: open }] = rows as [{ name: string }];
+    const catalog = await cloud.s3.send(
+      new ListObjectsV2Command({
+        Bucket: cloud.bucket,
+        Prefix: walFileKey('orders', open),
+      }),
+    );
+    expect(catalog.KeyCount).toBe(0);
+    const directory = `${ROOM}/by-hand`;
+    const script = [
+      `export PATH=/usr/lib/postgresql/17/bin:${tools.bin}:$PATH; mkdir ${directory}; cd ${directory}`,
+      withValues({
+        REGION: cloud.region,
+        ENVIRONMENT: cloud.environment,
+        BUCKET: cloud.bucket,
+        CLUSTER: 'orders',
+        LABEL: backup?.label ?? '',
+        DATABASE: 'shop',
+      }),
+      withValues({ TARGET_TIME: accident.time }, 'target'),
+      ...['manifest', ...PHYSICAL_RECIPES.slice(1)].map(recipe),
+      // The answers on which it depends whether recovery goes on, ends or stops.
+      'for name in 00000001000000FF00000001 00000002.history 000000010000000000000000',
+      'do ./restore-wal $name answer && echo 0 || echo $?; done >answers',
+    ].join('\n');
+    const { environment } = cloud.principals.restore;
+    const done = await machine.run(['bash', '-c', script], {
+      env: { ...environment, AWS_CA_BUNDLE: CA_PATH, LC_ALL: 'C.UTF-8' },
+    });
+    const server = machine.connect({
+      ...{ directory: `${directory}/data`, socketDirectory: directory, port: 5432 },
+    });
+    try {
+      expect(done.exitCode, done.stderr).toBe(0);
+      expect(await contentsOf(server, 'shop')).toEqual(accident.contents);
+      const inTablespace = `select tablename from pg_tables where tablespace = 'cold' and tablename = 'Order'`;
+      expect((await server.query(inTablespace, { database: 'shop' })).rows).toHaveLength(1);
+      const { stdout: log } = await machine.run(['cat', `${directory}/server.log`]);
+      expect(log).toContain(`restored log file "${open}" from archive`);
+      const { stdout: answers } = await machine.run(['cat', `${directory}/answers`]);
+      expect(answers.split('\n')).toEqual(['1', '1', '126']);
+    } finally {
+      await server.stop();
+    }
+  }, 300_000);
 
   test('is not there in the latest, and all that came after is', async () => {
     const server = await machine.restore('to-latest', []);

@@ -13,7 +13,7 @@ import { makeClientWrappers } from '../containers/restore/client-wrappers.ts';
 import { dataOf, dumpable, propertiesOf, schemaOf } from '../local-cloud/compare-databases.ts';
 import { createLibrary, LIBRARY, prepareTablespace } from '../local-cloud/library.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
-import { recipe, recipes, withValues } from '../local-cloud/recipe.ts';
+import { PHYSICAL_RECIPES, recipe, recipes, withValues } from '../local-cloud/recipe.ts';
 import { rewriteBackup } from '../local-cloud/rewrite-backup.ts';
 import type { PostgresServer } from '../local-cloud/servers/postgres.ts';
 import { STOCK_TOOLS } from '../local-cloud/stock-tools.ts';
@@ -107,9 +107,9 @@ async function expectRestored(format: string): Promise<void> {
   await fresh.query(`alter database ${quoted} rename to "by hand from ${format}"`);
 }
 
-test('every block of commands in the document is run here', () => {
-  const tried = ['values', 'manifest', 'globals', 'directory', 'custom', 'plain', 'dumpall'];
-  expect([...recipes().keys()]).toEqual(tried);
+test('every block of commands in the document is run', () => {
+  const here = ['values', 'manifest', 'globals', 'directory', 'custom', 'plain', 'dumpall'];
+  expect([...recipes().keys()]).toEqual([...here, ...PHYSICAL_RECIPES]);
 });
 
 describe('in directory format, each stream cut into many artifacts', () => {

@@ -53,6 +53,8 @@ export async function haveAccident(cloud: LocalCloud, options: AccidentOptions):
     backups.push(await backUpBase(cloud, cluster, schedule, new Date(scheduled)));
   }
   await stop();
+  // What is open from here on has few increments, each of which a restore by hand fetches by itself.
+  await primary.query('select pg_switch_wal()');
   const moment = await rememberMoment(primary);
   await primary.query('drop table "Order" cascade', { database: 'shop' });
   // So that something comes after it, which recovery has to leave out.

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 
 const DOCUMENT = new URL('../../docs/FORMAT.md', import.meta.url);
 
+/** Of a physical backup, in their order; they are run by `test/e2e/point-in-time.test.ts`. */
+export const PHYSICAL_RECIPES = ['target', 'members', 'combine', 'wal', 'recover'] as const;
+
 /** The commands of `docs/FORMAT.md`, by the name in the comment before their block. */
 export function recipes(): ReadonlyMap<string, string> {
   const text = readFileSync(DOCUMENT, 'utf8');
@@ -19,10 +22,11 @@ export function recipe(name: string): string {
 /**
  * The document's example values, replaced by one's own.
  *
+ * @param of name of the block that sets them.
  * @throws Error unless these are exactly the values that the document sets
  */
-export function withValues(values: Readonly<Record<string, string>>): string {
-  const names = [...recipe('values').matchAll(/^(\w+)=/gm)].map(([, name]) => name);
+export function withValues(values: Readonly<Record<string, string>>, of = 'values'): string {
+  const names = [...recipe(of).matchAll(/^(\w+)=/gm)].map(([, name]) => name);
   if (names.join() !== Object.keys(values).join()) {
     throw new Error(`docs/FORMAT.md sets ${names.join()}, not ${Object.keys(values).join()}.`);
   }

@@ -20,6 +20,14 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Where a server that runs in a restore machine is found. */
+export interface ServerAddress {
+  /** Its data. */
+  readonly directory: string;
+  readonly socketDirectory: string;
+  readonly port: number;
+}
+
 /** A machine of a person who restores: the task's image, under the restore role. */
 export interface RestoreMachine {
   /** The container's name. */
@@ -33,13 +41,22 @@ export interface RestoreMachine {
   run(command: readonly string[], options?: RunOptions): Promise<HoldfastResult>;
   /** Starts a data directory as it lies there. */
   start(directory: string): Promise<RestoredServer>;
+  /** A server that runs there, reached through a socket. */
+  connect(address: ServerAddress): RestoredServer;
   stop(): Promise<void>;
 }
 
-/** @param of whose image it is, and what is restored there. */
+export interface RestoreMachineOptions {
+  /** Whose image it is, and what is restored there. */
+  readonly cluster: string;
+  readonly major: number;
+  /** As `--volume` takes them. @default none */
+  readonly volumes?: readonly string[];
+}
+
 export async function startRestoreMachine(
   cloud: LocalCloud,
-  { cluster, major }: { readonly cluster: string; readonly major: number },
+  { cluster, major, volumes = [] }: RestoreMachineOptions,
 ): Promise<RestoreMachine> {
   const container = `holdfast-${cloud.run}-restore-${cluster}`;
   const image = await cloud.imageOf(cluster);
@@ -47,7 +64,8 @@ export async function startRestoreMachine(
     ...['--runtime', 'runc', 'run', '--detach', '--pull', 'never', '--network', 'host'],
     ...['--http-proxy=false', '--log-driver', 'none', '--label', `holdfast.run=${cloud.run}`],
     ...LIMITS,
-    ...['--name', container, '--volume', `${cloud.caFile}:${CA_PATH}:ro`],
+    ...['--name', container],
+    ...[`${cloud.caFile}:${CA_PATH}:ro`, ...volumes].flatMap((volume) => ['--volume', volume]),
     ...[image, 'sleep', 'infinity'],
   ]);
   const inside: RestoreMachine['run'] = async (command, { env = {} } = {}) => {
@@ -82,35 +100,37 @@ export async function startRestoreMachine(
     if (exitCode !== 0) throw new Error(`holdfast restore ended with ${exitCode}: ${stderr}`);
     return await start(directory);
   };
+  const connect: RestoreMachine['connect'] = ({ directory, socketDirectory, port }) => ({
+    port,
+    query: async (sql, { database = 'postgres' } = {}) => {
+      const asked = /^\s*(select|with)\b/i.test(sql)
+        ? `select coalesce(json_agg(answered), '[]') from (${sql}) answered`
+        : sql;
+      const { exitCode, stdout, stderr } = await inside([
+        ...['psql', '-h', socketDirectory, '-p', String(port), '-U', 'postgres', '-d', database],
+        ...['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', asked],
+      ]);
+      if (exitCode !== 0) throw new Error(`${sql}: ${stderr}`);
+      return { rows: asked === sql ? [] : JSON.parse(stdout) } as unknown as QueryResult;
+    },
+    stop: async () => {
+      await inside([`${bin}/pg_ctl`, '-D', directory, '-w', '-m', 'fast', 'stop']);
+    },
+  });
   const start: RestoreMachine['start'] = async (directory) => {
     const port = await freePort();
     const log = `${directory}.log`;
     const script = `${bin}/pg_ctl -D "$1" -w -t 120 -o "-p $2 -k /tmp -c ssl=off" -l "$3" start >/dev/null 2>&1 || { cat "$3" >&2; exit 1; }`;
     const started = await inside(['sh', '-c', script, 'sh', directory, String(port), log]);
     if (started.exitCode !== 0) throw new Error(`${directory}: ${started.stderr}`);
-    return {
-      port,
-      query: async (sql, { database = 'postgres' } = {}) => {
-        const asked = /^\s*(select|with)\b/i.test(sql)
-          ? `select coalesce(json_agg(answered), '[]') from (${sql}) answered`
-          : sql;
-        const { exitCode, stdout, stderr } = await inside([
-          ...['psql', '-h', '/tmp', '-p', String(port), '-U', 'postgres', '-d', database],
-          ...['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', asked],
-        ]);
-        if (exitCode !== 0) throw new Error(`${sql}: ${stderr}`);
-        return { rows: asked === sql ? [] : JSON.parse(stdout) } as unknown as QueryResult;
-      },
-      stop: async () => {
-        await inside([`${bin}/pg_ctl`, '-D', directory, '-w', '-m', 'fast', 'stop']);
-      },
-    };
+    return connect({ directory, socketDirectory: '/tmp', port });
   };
   return {
     container,
     run: inside,
     holdfast,
     start,
+    connect,
     restore: (name, target) => restore(name, target),
     follow: (name, primary, slot) =>
       restore(name, ['--standby', '--slot', slot, '--ca', CA_PATH], {
