@@ -7,7 +7,7 @@ import {
   streamerName,
 } from '../../contract/environment-names.ts';
 import { type HoldfastOptions, type HoldfastResult, runHoldfast } from './holdfast-command.ts';
-import type { Model } from './model.ts';
+import type { Model, RoleModel } from './model.ts';
 import { type OneTimeSchedule, OneTimeSchedules } from './one-time-schedules.ts';
 import type { RunTaskFault } from './platform/ecs.ts';
 import type { FunctionAnswer } from './platform/functions.ts';
@@ -97,6 +97,8 @@ export interface LocalCloud {
   readonly principals: { readonly admin: Identity; readonly restore: Identity };
   /** Acts as any role of the templates. */
   asRole(name: string): Identity;
+  /** Makes a role that the templates do not, as a person beside them would. */
+  makeRole(role: RoleModel): Promise<Identity>;
   /** @param name needed only where the cluster has several schedules */
   fireSchedule(cluster: string, name?: string, scheduledTime?: Date): Promise<Answer>;
   /** As a person who may invoke every function. */
@@ -226,6 +228,7 @@ function faceOf(
     startStandby: (name) => started.postgres.startStandby(name),
     principals: { admin: identity(administrator), restore },
     asRole: (name) => identity(principals.get(name).keys),
+    makeRole: async (role) => identity((await principals.add(role)).keys),
     fireSchedule: async (cluster, name, scheduledTime) =>
       parsed(
         await scheduler.fire(

@@ -44,6 +44,12 @@ export class Principals {
     for (const role of this.model.roles) await this.put(role, (policies) => policies);
   }
 
+  /** A role that somebody makes beside the stacks. Its name is its own here, whatever its path. */
+  async add(role: RoleModel): Promise<Principal> {
+    await this.put(role, (policies) => policies);
+    return this.get(role.name);
+  }
+
   get(name: string): Principal {
     const principal = this.byName.get(name);
     if (principal === undefined) {

@@ -10,9 +10,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClusterOptions, parseClusterOptions } from '../../contract/cluster-options.ts';
 import { backupRoleName } from '../../contract/environment-names.ts';
 import { EnvironmentVariable } from '../../contract/environment-variables.ts';
+import { ExitCode } from '../../contract/exit-codes.ts';
 import { walPrefix } from '../../contract/wal-keys.ts';
 import { walSlotName } from '../../contract/wal-slot.ts';
+import type { HoldfastResult } from './holdfast-command.ts';
 import { type Identity, type LocalCloud, startLocalCloud } from './local-cloud.ts';
+import { CA_PATH } from './platform/tasks.ts';
+import { makePushRole } from './push-role.ts';
+import { ROOM, startRestoreMachine } from './restore-machine.ts';
 import { podman } from './servers/container.ts';
 import type { PostgresServer } from './servers/postgres.ts';
 import { waitUntil } from './servers/wait-until.ts';
@@ -202,6 +207,63 @@ describe('the probe of retained WAL', () => {
     await cloud.connectSource('orders', cloud);
     await cloud.streamer().stop();
   });
+});
+
+test('a server pushes its WAL itself, under the role of the reference, which can do no more', async () => {
+  const machine = await startRestoreMachine(cloud, { cluster: 'eighteen', major: 18 });
+  const bin = '/usr/lib/postgresql/18/bin';
+  const directory = `${ROOM}/pushing`;
+  const role = await makePushRole(cloud, 'eighteen');
+  const env = {
+    ...{ ...role.environment, NODE_EXTRA_CA_CERTS: CA_PATH },
+    HOLDFAST_ENVIRONMENT: cloud.environment,
+  };
+  const run = async (script: string): Promise<HoldfastResult> =>
+    await machine.run(['sh', '-euc', script, 'sh', directory], { env });
+  const start = await run(`${bin}/initdb -D "$1" --wal-segsize=1 -A trust -U postgres >/dev/null
+cat >>"$1/postgresql.conf" <<END
+archive_mode = on
+archive_command = 'holdfast wal-push --cluster eighteen %p'
+listen_addresses = ''
+unix_socket_directories = '/tmp'
+END
+${bin}/pg_ctl -D "$1" -w -l "$1.log" start >/dev/null`);
+  expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+  const server = machine.connect({ directory, socketDirectory: '/tmp', port: 5432 });
+  try {
+    await server.query('create table entry as select generate_series(1, 20000) as id');
+    const { rows } = await server.query('select pg_walfile_name(pg_switch_wal()) as name');
+    const [{ name }] = rows as [{ name: string }];
+    await waitUntil(
+      async () => {
+        const archived = await server.query(
+          `select 1 from pg_stat_archiver where last_archived_wal >= '${name}'`,
+        );
+        return archived.rows.length > 0;
+      },
+      {
+        what: `${name} to be archived`,
+        timeoutMs: 120_000,
+        intervalMs: 500,
+        explain: async () => (await machine.run(['cat', `${directory}.log`])).stdout,
+      },
+    );
+    const fetched = `${ROOM}/fetched`;
+    const fetch = ['wal-fetch', '--cluster', 'eighteen', name, fetched];
+    expect(await machine.holdfast(fetch)).toMatchObject({ exitCode: 0 });
+    const same = ['cmp', fetched, `${directory}/pg_wal/${name}`];
+    expect(await machine.run(same)).toMatchObject({ exitCode: 0 });
+    const refused = { exitCode: ExitCode.VaultDenied };
+    expect(await run(`holdfast list --cluster eighteen`)).toMatchObject(refused);
+    expect(await run(`holdfast wal-push --cluster fifteen "$1/pg_wal/${name}"`)).toMatchObject({
+      ...refused,
+    });
+    // 126: neither there nor not there, but not to be looked for.
+    expect(await run(`holdfast ${fetch.join(' ')}-again`)).toMatchObject({ exitCode: 126 });
+  } finally {
+    await server.stop();
+    await machine.stop();
+  }
 });
 
 function connection({ accessKeyId, secretAccessKey, environment }: Identity) {
