@@ -35,17 +35,16 @@ export async function walPush(
   const name = basename(path);
   const bytes = await readWal(path);
   const systemIdentifier = await readSystemIdentifier(dirname(path));
-  const memory = await PushMemory.open(state ?? defaultState(), [
-    ...[environment, cluster, systemIdentifier],
-  ]);
-  if (await memory.has(name, bytes)) {
-    await memory.forget(name);
-    return;
-  }
   const vault = {
     ...(await io.services.openWalVault(environment, cluster)),
     ...{ systemIdentifier, signal: io.signal },
   };
+  const scope = [environment, vault.bucket, cluster, systemIdentifier];
+  const memory = await PushMemory.open(state ?? defaultState(), scope);
+  if (await memory.has(name, bytes)) {
+    await memory.forget(name);
+    return;
+  }
   const others = await readyBeside(path, batch);
   const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
   try {

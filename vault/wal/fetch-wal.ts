@@ -13,7 +13,7 @@ import { findObject, type ListedObject, listObjects } from '../listed-objects.ts
 import type { VaultReader } from '../vault-reader.ts';
 import type { WalIncrement } from './wal-catalog.ts';
 import { headWal } from './wal-head.ts';
-import { PageCheck } from './wal-pages.ts';
+import { LONG_HEAD_BYTES, PageCheck, segmentBytesIn } from './wal-pages.ts';
 
 export interface WalReader {
   readonly vault: VaultReader;
@@ -25,11 +25,11 @@ export interface WalReader {
 /** A WAL file that the vault can give. */
 export interface WalFile {
   readonly name: string;
-  /** Made of one object, or of a segment's increments. */
-  readonly from: 'object' | 'increments';
+  /** Made of one object, of a segment's increments, or of its `.partial`. */
+  readonly from: 'object' | 'increments' | 'partial';
   /**
-   * Bytes from the start that were written by the server, as far as the listing tells: what follows in
-   * a segment that is made of increments are zeros. `undefined`: all of them.
+   * Bytes from the start that were written by the server, as far as the vault tells: what follows in
+   * a segment that is made of increments, or of a `.partial`, are zeros. `undefined`: all of them.
    */
   readonly reach: number | undefined;
   /**
@@ -42,7 +42,7 @@ export interface WalFile {
 
 /**
  * Finds a WAL file by the name that PostgreSQL gives it: a segment (whole, else as far as its increments
- * reach), a `.partial`, or a timeline's history.
+ * or its `.partial` reach, whichever goes further), a `.partial`, or a timeline's history.
  *
  * @returns `undefined` when the vault has nothing of it.
  * @throws HoldfastError REQUEST_INVALID when that is no such name, VAULT_DENIED, VAULT_UNAVAILABLE
@@ -59,10 +59,26 @@ export async function findWalFile(reader: WalReader, name: string): Promise<WalF
     return { name, from: 'object', reach: undefined, read: () => readWalObject(reader, object) };
   }
   if (file.is !== 'segment') return undefined;
-  const increments = await listIncrements(reader, name);
+  const [increments, partial] = await Promise.all([
+    listIncrements(reader, name),
+    findPartial(reader, name),
+  ]);
   const reach = reachOf(increments);
+  // Of a timeline that was left: its end was acknowledged once this was there.
+  if (partial !== undefined && partial.reach > reach) return partial;
   if (reach === 0) return undefined;
   return { name, from: 'increments', reach, read: () => readOpenSegment(reader, name, increments) };
+}
+
+async function findPartial(
+  reader: WalReader,
+  name: string,
+): Promise<(WalFile & { readonly reach: number }) | undefined> {
+  const object = await findObject(reader.vault, walFileKey(reader.cluster, `${name}.partial`));
+  if (object === undefined) return undefined;
+  const { metadata } = await headWal(reader.vault, object);
+  const read = () => readPartial(reader, object, metadata);
+  return { name, from: 'partial', reach: metadata.bytes, read };
 }
 
 /**
@@ -180,6 +196,30 @@ async function* readOpenSegment(
     );
   }
   yield* zeros(bytes - at);
+}
+
+/** What a timeline that was left had of its last segment, and zeros up to its length. */
+async function* readPartial(
+  reader: WalReader,
+  object: ListedObject,
+  metadata: WalMetadata,
+): AsyncGenerator<Buffer> {
+  let head: Buffer = Buffer.alloc(0);
+  for await (const piece of readPlain(reader, object, metadata)) {
+    if (head.length < LONG_HEAD_BYTES) {
+      head = Buffer.concat([head, piece.subarray(0, LONG_HEAD_BYTES)]);
+    }
+    yield piece;
+  }
+  const bytes = segmentBytesIn(head);
+  if (bytes === undefined || metadata.bytes > bytes) {
+    throw new HoldfastError(
+      'VAULT_INTEGRITY',
+      `${object.key} holds ${metadata.bytes} bytes of a segment of ${bytes ?? 'unknown'} bytes.`,
+      { hint: 'Recovery ends before it: choose an earlier target.' },
+    );
+  }
+  yield* zeros(bytes - metadata.bytes);
 }
 
 function* zeros(bytes: number): Generator<Buffer> {

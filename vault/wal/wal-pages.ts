@@ -5,7 +5,7 @@ export const PAGE_BYTES = 8192;
 /** `xlp_magic`, `xlp_info`, `xlp_tli`, `xlp_pageaddr`. */
 const HEAD_BYTES = 16;
 /** And of a segment's first page `xlp_rem_len`, padding, `xlp_sysid`, `xlp_seg_size`. */
-const LONG_HEAD_BYTES = 36;
+export const LONG_HEAD_BYTES = 36;
 const LONG_HEADER = 0x0002;
 
 /** Where the pages that come are said to belong. */
@@ -83,10 +83,8 @@ export class PageCheck {
 
   #readLongHead(): void {
     const head = this.#head;
-    const segmentBytes = head.readUInt32LE(32);
-    if ((head.readUInt16LE(2) & LONG_HEADER) === 0 || !isSegmentSize(segmentBytes)) {
-      throw this.#of.wrong('it does not begin as a segment does');
-    }
+    const segmentBytes = segmentBytesIn(head);
+    if (segmentBytes === undefined) throw this.#of.wrong('it does not begin as a segment does');
     const system = head.readBigUInt64LE(24).toString();
     if (system !== this.#of.systemIdentifier) {
       throw this.#of.wrong(`its pages are of system ${system}, not ${this.#of.systemIdentifier}`);
@@ -103,6 +101,9 @@ export class PageCheck {
   }
 }
 
-function isSegmentSize(bytes: number): boolean {
-  return bytes >= 2 ** 20 && bytes <= 2 ** 30 && (bytes & (bytes - 1)) === 0;
+/** What a segment's first page says of the length of segments; `undefined`: it is no such page. */
+export function segmentBytesIn(head: Buffer): number | undefined {
+  if (head.length < LONG_HEAD_BYTES || (head.readUInt16LE(2) & LONG_HEADER) === 0) return undefined;
+  const bytes = head.readUInt32LE(32);
+  return bytes >= 2 ** 20 && bytes <= 2 ** 30 && (bytes & (bytes - 1)) === 0 ? bytes : undefined;
 }

@@ -117,8 +117,9 @@ async function assertAllThere(directory: string, newest: StagedMember | undefine
   }
 }
 
+/** pg_combinebackup takes a backslash for itself everywhere but before an equals sign. */
 function escaped(path: string): string {
-  return path.replaceAll('\\', '\\\\').replaceAll('=', '\\=');
+  return path.replaceAll('=', '\\=');
 }
 
 /** What lies beside the result for a time, on the staging directory's volume. */

@@ -36,12 +36,26 @@ test.each(['zstd', 'none'] as const)(
 
 test('what is not there is not found, also beside what looks like it', async () => {
   await putWal(vault, 'beside', `${NAME}.partial`, exampleSegment(NAME));
-  expect(await findWalFile(reader('beside'), NAME)).toBeUndefined();
+  expect(await findWalFile(reader('beside'), '000000010000000000000002')).toBeUndefined();
   expect(await findWalFile(reader('beside'), '00000002.history')).toBeUndefined();
   expect((await read('beside', `${NAME}.partial`)).length).toBe(SEGMENT_BYTES);
   await expect(findWalFile(reader('beside'), 'RECOVERYXLOG')).rejects.toMatchObject({
     code: 'REQUEST_INVALID',
   });
+});
+
+test('of a timeline that was left, what its .partial has is given where increments end before', async () => {
+  const bytes = exampleSegment(NAME);
+  const left = Buffer.concat([bytes.subarray(0, 12_000), Buffer.alloc(SEGMENT_BYTES - 12_000)]);
+  await putWal(vault, 'left', `${NAME}.partial`, bytes.subarray(0, 12_000));
+  expect(await findWalFile(reader('left'), NAME)).toMatchObject({ from: 'partial', reach: 12_000 });
+  expect((await read('left')).equals(left)).toBe(true);
+  await putIncrement(vault, 'left', NAME, [0, 9000], bytes);
+  expect(await findWalFile(reader('left'), NAME)).toMatchObject({ from: 'partial' });
+  await putIncrement(vault, 'left', NAME, [9000, 12_000], bytes);
+  expect(await findWalFile(reader('left'), NAME)).toMatchObject({ from: 'increments' });
+  await putWal(vault, 'left', NAME, bytes);
+  expect(await findWalFile(reader('left'), NAME)).toMatchObject({ from: 'object' });
 });
 
 test('a whole segment goes before its increments', async () => {
