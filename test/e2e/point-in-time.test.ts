@@ -178,6 +178,11 @@ test('a new standby out of the vault catches up, streams, and has what is commit
 test('a backup without WAL of its own waits until the vault has it, and comes back with it', async () => {
   const streamer = cloud.streamer();
   await streamer.stop();
+  // The backup needs WAL that the vault has not.
+  await cloud.primary.query('insert into ledger values (-3, $$while nothing streams$$)', {
+    database: 'shop',
+  });
+  await cloud.standby.waitForReplay();
   const environment = changedOptions(cloud, 'orders', ({ physical }) => ({
     physical: { ...physical, wal: 'archive' },
   }));
