@@ -1,25 +1,41 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** How long the session that holds the slot is fought for it. */
 const GIVE_UP_AFTER_MS = 30_000;
-/** How long a session that was told to end may take. */
-const END_WITHIN_MS = 2_000;
-const AGAIN_AFTER_MS = 100;
+/** How long one statement goes on: below any statement_timeout that leaves room for a question. */
+const ROUND_MS = 1_000;
 
-/** SQLSTATE of a slot that a session holds, and of one that is not there. */
+/** SQLSTATE of a slot that a session holds: `object_in_use`. */
 const IN_USE = '55006';
-const UNDEFINED = '42704';
 
 /**
- * Both in one statement: a streamer comes back within milliseconds, and an answer that is waited for in between
- * may take longer. CASE, because nobody else's session may be ended in whatever order conditions are tried.
+ * A streamer that is cut off is back within milliseconds, sooner than one question follows on another, and
+ * sooner than `pg_terminate_backend` looks whether it has gone: so the server itself tries every two.
  */
-const DROP = `
-  select pg_drop_replication_slot(slot_name) from pg_replication_slots
-   where case when slot_name = $1
-              then active_pid is null or pg_terminate_backend(active_pid, ${END_WITHIN_MS})
-              else false end`;
+function dropStatement(slot: string): string {
+  return `
+    do $drop$
+    declare
+      until timestamptz := clock_timestamp() + interval '${ROUND_MS} ms';
+    begin
+      loop
+        begin
+          perform pg_drop_replication_slot(${slot});
+          return;
+        exception
+          when undefined_object then
+            return;
+          when object_in_use then
+            if clock_timestamp() > until then
+              raise;
+            end if;
+            perform pg_terminate_backend(active_pid)
+               from pg_replication_slots where slot_name = ${slot} and active_pid is not null;
+            perform pg_sleep(0.002);
+        end;
+      end loop;
+    end $drop$`;
+}
 
 /**
  * Drops a slot, and ends the session that holds it: of one's own role, which takes no right. A streamer
@@ -28,19 +44,14 @@ const DROP = `
  * @throws the server's refusal once 30 seconds are over.
  */
 export async function dropSlot(client: pg.Client, slot: string): Promise<void> {
+  const statement = dropStatement(client.escapeLiteral(slot));
   const deadline = Date.now() + GIVE_UP_AFTER_MS;
   for (;;) {
     try {
-      // None where it is gone, and where the session does not end in time.
-      if ((await client.query(DROP, [slot])).rowCount === 1) return;
-      // As whoever holds it is told: in use, or not there.
-      await client.query('select pg_drop_replication_slot($1)', [slot]);
+      await client.query(statement);
       return;
     } catch (error) {
-      const { code } = error as { code?: string };
-      if (code === UNDEFINED) return;
-      if (code !== IN_USE || Date.now() > deadline) throw error;
+      if ((error as { code?: string }).code !== IN_USE || Date.now() > deadline) throw error;
     }
-    await sleep(AGAIN_AFTER_MS);
   }
 }
