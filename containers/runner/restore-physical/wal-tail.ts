@@ -30,7 +30,7 @@ export interface WalTail {
 
 /** The tail and, because its first record may have begun there, the segment before it. */
 const SEGMENTS = 2;
-/** What pg_waldump may print of a segment, characters: its shortest records make some tens of MB. */
+/** What pg_waldump may print, characters: a segment's shortest records make some tens of MB. */
 const MAX_DUMP = 512 * 1024 * 1024;
 
 /**
@@ -56,8 +56,9 @@ export async function readWalTail(
 }
 
 /**
- * Reads segments with pg_waldump; those that the vault lacks are passed over.
+ * Reads segments with pg_waldump, all at once: a record may begin in one of them and end in the next.
  *
+ * @param names that follow each other; what comes before one that the vault lacks is passed over.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function readSegments(
@@ -67,22 +68,29 @@ export async function readSegments(
 ): Promise<WalTail> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-wal-'));
   try {
-    let text = '';
+    let together: string[] = [];
+    let missing = false;
     for (const name of names) {
       const file = await findWalFile(reader, name);
+      if (missing && file !== undefined) together = [];
+      missing = file === undefined;
       if (file === undefined) continue;
+      const path = join(directory, name);
       await pipeline(
         Readable.from(file.read(), { objectMode: false }),
-        createWriteStream(join(directory, name), { mode: 0o600 }),
+        createWriteStream(path, { mode: 0o600 }),
       );
-      // It ends with an error where WAL does, which in an open segment is before the file's end.
-      const { stdout } = await execa(join(bin, 'pg_waldump'), [join(directory, name)], {
-        ...{ reject: false, extendEnv: false, stderr: 'ignore', maxBuffer: MAX_DUMP },
-        env: { LC_ALL: 'C', TZ: 'UTC' },
-      });
-      text += `${stdout}\n`;
+      together.push(path);
     }
-    return parseWalDump(text);
+    const [first] = together;
+    if (first === undefined) return parseWalDump('');
+    const last = together.at(-1) ?? first;
+    // It ends with an error where WAL does, which in an open segment is before the file's end.
+    const { stdout } = await execa(join(bin, 'pg_waldump'), [first, last], {
+      ...{ reject: false, extendEnv: false, stderr: 'ignore', maxBuffer: MAX_DUMP },
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+    });
+    return parseWalDump(stdout);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
