@@ -21,6 +21,11 @@ function linksIn(text: string): string[] {
     .filter((target) => !/^[a-z]+:/.test(target));
 }
 
+/** Every `npx cdk` command, in a block or a span, with the lines that it goes on over. */
+function cdkCommandsIn(text: string): string[] {
+  return text.replaceAll(/\\\n\s*/g, '').match(/npx cdk [a-z][^`\n]*/g) ?? [];
+}
+
 describe('documents', () => {
   test('name paths that exist', () => {
     const missing = documents.flatMap((document) =>
@@ -38,6 +43,22 @@ describe('documents', () => {
         .map((target) => `${document}: ${target}`),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('name the environment in every cdk command, which fails without', () => {
+    const commands = documents.flatMap((document) =>
+      cdkCommandsIn(readFileSync(join(ROOT, document), 'utf8')).map(
+        (command) => `${document}: ${command}`,
+      ),
+    );
+    expect(commands.length).toBeGreaterThanOrEqual(5);
+    expect(commands.filter((command) => !/ -c environment=\S/.test(command))).toEqual([]);
+  });
+
+  test('a cdk command over two lines is one', () => {
+    expect(cdkCommandsIn('`npx cdk` and\nnpx cdk deploy \\\n  -c environment=x\n')).toEqual([
+      'npx cdk deploy -c environment=x',
+    ]);
   });
 
   test('a wrong path is noticed', () => {
