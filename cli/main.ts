@@ -7,6 +7,7 @@ import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
 import type { Io } from './io.ts';
 import { list } from './list.ts';
+import { assertOptionsOf } from './options-of-kind.ts';
 import { addPhysicalOptions, type PhysicalRestoreOptions } from './physical-options.ts';
 import { printError, usageError } from './print-error.ts';
 import { releaseRestored } from './release.ts';
@@ -158,9 +159,10 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
         'restore databases into an existing server, or a whole server',
       ),
     ),
-  ).action((options: RestoreOptions & PhysicalRestoreOptions) => {
+  ).action((options: RestoreOptions & PhysicalRestoreOptions, command: Command) => {
     const { release } = options;
     if (release !== undefined) return releaseRestored({ ...options, release }, io);
+    assertOptionsOf(options.kind, command);
     if (options.cluster === undefined) {
       throw usageError('Which cluster to restore was not said.', 'Give --cluster NAME.');
     }

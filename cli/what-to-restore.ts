@@ -64,7 +64,7 @@ export function whatToRestore(options: RestoreOptions): WhatToRestore {
   if (!all && first === undefined) {
     throw usageError(
       'What to restore was not said.',
-      'Give --database NAME, once or more, or --all for the whole server with its roles.',
+      'Give --database NAME, once or more, or --all for the whole server with its roles, or --kind physical with --directory for a whole server out of a base backup.',
     );
   }
   const chosen = chosenOf(options);

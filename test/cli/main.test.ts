@@ -137,6 +137,36 @@ test.each([
   expect(json.error).toMatchObject({ exit: status, message: expect.stringContaining(message) });
 });
 
+test('refuses options of the other kind of backup, each of them', async () => {
+  const restoring = buildProgram(testIo(fake)).commands.find((one) => one.name() === 'restore');
+  const values: Record<string, string> = {
+    ...{ '--target-time': '2026-11-20T03:00:00Z', '--target-lsn': '0/1', '--target-xid': '7' },
+    ...{ '--target': 'immediate', '--target-action': 'promote', '--target-timeline': 'latest' },
+    ...{ '--tablespace-mapping': '/a=/b', '--port': '5433', '--jobs': '2' },
+  };
+  const either = ['--environment', '--json', '--cluster', '--kind', '--label', '--release'];
+  either.push('--to-file', '--ca', '--staging', '--pg-bin');
+  const found = { physical: 0, logical: 0 };
+  for (const { long, flags, description } of restoring?.options ?? []) {
+    if (long === undefined || long === null || either.includes(long)) continue;
+    const of = description.startsWith('physical: ') ? 'physical' : 'logical';
+    const argv = ['restore', '--cluster', 'orders', long];
+    // What is a default counts, too, where it is given.
+    if (/[<[]/.test(flags)) argv.push(values[long] ?? 'x');
+    if (of === 'logical') argv.push('--kind', 'physical', '--directory', '/nowhere');
+    const { status, err } = await run(...argv);
+    expect(err).toContain(`${long} is about ${of} backups.`);
+    expect(status, long).toBe(ExitCode.Usage);
+    found[of] += 1;
+  }
+  expect(found.physical).toBeGreaterThan(10);
+  expect(found.logical).toBeGreaterThan(10);
+  const several = ['--directory', '/nowhere', '--target-time', '2026-11-20T03:00:00Z'];
+  expect((await run('restore', '--cluster', 'orders', ...several)).err).toContain(
+    '--directory, --target-time are about physical backups.',
+  );
+});
+
 test('help names every exit status that the command can end with', async () => {
   const { out } = await run('--help');
   const listed = [...out.matchAll(/^ {1,3}(\d+) {2}\S/gm)].map(([, status]) => Number(status));
