@@ -23,7 +23,7 @@ import { findKnownBackup } from './known-backup.ts';
 import { directoryOf, goalOf, type PhysicalRestoreOptions } from './physical-options.ts';
 import { createProgressDisplay } from './progress.ts';
 import { physicalOf, readBackups } from './read-backups.ts';
-import { findTargetUri, RESTORE_URI_VARIABLE } from './target-uri.ts';
+import { findTargetUri, PASSWORD_VARIABLE, RESTORE_URI_VARIABLE } from './target-uri.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
 
 /** `holdfast restore --kind physical` */
@@ -42,6 +42,7 @@ export async function restorePhysicalBackup(
           server: parseTargetUri(
             await findTargetUri({ to: standby === true ? undefined : standby, toFile }, io),
             ca,
+            io.env[PASSWORD_VARIABLE],
           ),
           slot,
         };

@@ -169,13 +169,16 @@ kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
 });
 
 test('a new standby takes from the vault what its primary no longer has, and streams', async () => {
-  const uri = server.uri.replace('verify-full', 'require');
+  const uri = new URL(server.uri.replace('verify-full', 'require'));
+  const password = decodeURIComponent(uri.password);
+  expect(password).toContain('p@ss');
+  uri.password = '';
   const answer = await host.holdfast(
     [
       ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--label', older.label],
       ...['--standby', '--slot', 'new_standby', '--directory', `${HOME}/standby`],
     ],
-    { env: { HOLDFAST_RESTORE_URI: uri } },
+    { env: { HOLDFAST_RESTORE_URI: uri.href, PGPASSWORD: password } },
   );
   expect(answer.stderr).not.toContain('error');
   expect(answer.exitCode).toBe(0);
