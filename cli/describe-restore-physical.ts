@@ -42,7 +42,13 @@ export function describeServerUp(result: PhysicalRestoreResult): string {
   ]);
 }
 
-function reached({ state, redoneLsn, lastCommit, stoppedAt, timeline }: PhysicalRestoreResult) {
+function reached({
+  state,
+  redoneLsn,
+  lastCommit,
+  stoppedAt,
+  timeline,
+}: PhysicalRestoreResult): string {
   const how = {
     promoted: `It was promoted, and writes on timeline ${timeline}`,
     paused: 'Recovery is paused at the target, and the server is read-only',
@@ -50,7 +56,12 @@ function reached({ state, redoneLsn, lastCommit, stoppedAt, timeline }: Physical
     standby: `It follows its primary, and streams timeline ${timeline} from ${redoneLsn} on`,
   }[state];
   if (state === 'standby') return `${how}.`;
-  return `${how}; last record replayed: ${redoneLsn ?? 'none'}, last commit: ${lastCommit ?? 'none since the base backup'}${stoppedAt === null ? '' : `; stopped ${stoppedAt}`}.`;
+  // A server says what it has replayed when it leaves recovery, and not before.
+  const replayed =
+    state === 'promoted'
+      ? `; last record replayed: ${redoneLsn ?? 'none'}, last commit: ${lastCommit ?? 'none since the base backup'}`
+      : '';
+  return `${how}${replayed}${stoppedAt === null ? '' : `; stopped ${stoppedAt}`}.`;
 }
 
 function tablespaces(result: PhysicalRestoreResult): string[] {

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { describeRescue } from '../../cli/describe-rescue.ts';
 import { describeDatabase, describeServer } from '../../cli/describe-restore.ts';
+import { describePhysicalRestore, describeServerUp } from '../../cli/describe-restore-physical.ts';
 import { createProgressDisplay } from '../../cli/progress.ts';
 import { pgRestoreProgress } from '../../containers/runner/restore/restore-progress.ts';
 import type { RestoreResult } from '../../containers/runner/restore/restore-request.ts';
+import type { PhysicalRestoreResult } from '../../containers/runner/restore-physical/physical-restore-request.ts';
 import { exampleManifest } from '../fixtures/example-manifest.ts';
 import type { FakeS3 } from '../vault/fake-s3.ts';
 import { testIo } from './test-io.ts';
@@ -75,4 +77,23 @@ test('only tables that were chosen are counted', () => {
     report('pg_restore: processing data for table "public.a"');
   }
   expect(totals).toEqual([3, 1]);
+});
+
+const PHYSICAL: PhysicalRestoreResult = {
+  ...{ directory: '/data/new', label: '20261120T030000Z-physical-full-7f3a9c' },
+  ...{ members: ['20261120T030000Z-physical-full-7f3a9c'], tablespaces: [], warnings: [] },
+  ...{ state: 'promoted', timeline: 2, redoneLsn: '0/3000110', lastCommit: null, stoppedAt: null },
+  ...{ port: 54321, socketDirectory: '/data/new/holdfast-quarantine', logFile: '/data/new/log' },
+  seconds: { fetch: 1, combine: 0, verify: 1, recover: 2, total: 4 },
+};
+
+test('only of a server that has left recovery it is told what it has replayed', () => {
+  expect(describePhysicalRestore(PHYSICAL)).toContain(
+    'timeline 2; last record replayed: 0/3000110, last commit: none since the base backup.\n',
+  );
+  const stopped = { ...PHYSICAL, redoneLsn: null, stoppedAt: 'before commit of transaction 742' };
+  expect(describeServerUp({ ...stopped, state: 'paused' })).toContain(
+    'the server is read-only; stopped before commit of transaction 742.\n',
+  );
+  expect(describePhysicalRestore({ ...stopped, state: 'stopped' })).not.toContain('none');
 });

@@ -57,9 +57,9 @@ export interface PhysicalRestoreResult {
   readonly state: 'promoted' | 'paused' | 'stopped' | 'standby';
   /** That it writes on, would, or follows. */
   readonly timeline: number;
-  /** Where the last record that was replayed begins. */
+  /** Where the last record that was replayed begins; `null`: none was, or, unless promoted, not known. */
   readonly redoneLsn: string | null;
-  /** When the last transaction that it holds was committed, by the server's log. */
+  /** When the last transaction that it holds was committed, by the server's log; `null`: the same. */
   readonly lastCommit: string | null;
   /** What recovery stopped at, by the server's log. */
   readonly stoppedAt: string | null;

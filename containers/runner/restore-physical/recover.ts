@@ -7,9 +7,12 @@ import type { ServerProcess } from './server-process.ts';
 export interface Recovery {
   /** `promoted` writes on a timeline of its own, `paused` waits for a word, `stopped` has shut down. */
   readonly state: 'promoted' | 'paused' | 'stopped';
-  /** Where the last record that was replayed begins; `undefined`: none was. */
+  /**
+   * Where the last record that was replayed begins; `undefined`: none was, or it is not known. Only a
+   * server that leaves recovery says it, so it is not known of one that is paused or has shut down.
+   */
   readonly redoneLsn: string | undefined;
-  /** When the last transaction that it holds was committed, as the log says it. */
+  /** When the last transaction that it holds was committed, as the log says it, in the same moment. */
   readonly lastCommit: string | undefined;
   /** What it stopped at: `before commit of transaction 742, time …`. */
   readonly stoppedAt: string | undefined;
@@ -92,7 +95,7 @@ function recovery(
   const timeline = seen.get('timeline');
   return {
     state,
-    redoneLsn: seen.get('redone') ?? seen.get('progress'),
+    redoneLsn: seen.get('redone'),
     lastCommit: seen.get('lastCommit'),
     stoppedAt: seen.get('stoppedAt'),
     timeline: timeline === undefined ? undefined : Number(timeline),

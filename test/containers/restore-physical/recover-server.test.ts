@@ -14,30 +14,28 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
+/** Its last words, and that it then runs until it is told to end. */
+const RUNS = "trap 'exit 0' INT\nwhile :; do sleep 0.05; done\n";
 /** A server of which WAL ends before any target, as after the backup of one that nobody writes to. */
-async function idleServer(): Promise<string> {
-  const bin = join(directory, 'bin');
-  await mkdir(bin);
-  await writeFile(
-    join(bin, 'postgres'),
-    `#!/bin/sh
-if grep -Eq "^recovery_target(_lsn)? *=" "$2/postgresql.auto.conf"; then
+const IDLE = `if grep -Eq "^recovery_target(_lsn)? *=" "$2/postgresql.auto.conf"; then
   echo 'FATAL:  recovery ended before configured recovery target was reached'
   exit 1
 fi
 echo 'LOG:  redo done at 0/3000110 system usage: none'
 echo 'LOG:  selected new timeline ID: 2'
 echo 'LOG:  database system is ready to accept connections'
-trap 'exit 0' INT
-while :; do sleep 0.05; done
-`,
-  );
-  await chmod(join(bin, 'postgres'), 0o755);
-  return bin;
-}
+${RUNS}`;
+/** One that stays in recovery: it says what it has replayed only on leaving it. */
+const PAUSES = `echo 'LOG:  redo in progress, elapsed time: 1.00 s, current LSN: 0/3000100'
+echo 'LOG:  recovery stopping before commit of transaction 742, time 2026-11-20 03:00:00.1+00'
+echo 'LOG:  pausing at the end of recovery'
+${RUNS}`;
 
-async function recover(target: RecoveryTarget) {
-  const bin = await idleServer();
+async function recover(target: RecoveryTarget, says = IDLE) {
+  const bin = join(directory, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'postgres'), `#!/bin/sh\n${says}`);
+  await chmod(join(bin, 'postgres'), 0o755);
   const request = {
     ...{ directory, members: [], segments: [], reader: {}, environment: {}, until: 0n },
     goal: { target, inclusive: true, timeline: 'current', action: 'promote' },
@@ -56,6 +54,14 @@ test("a backup after which nothing was written is brought to its end, which is a
   const settings = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8');
   expect(settings).toContain('max_connections');
   expect(settings).toMatch(/recovery_target_action *= *'?promote/);
+});
+
+test('of a server that is paused nothing is told but where', async () => {
+  const target = { is: 'xid', xid: '742' } as const;
+  expect(await recover(target, PAUSES)).toEqual({
+    ...{ state: 'paused', redoneLsn: undefined, lastCommit: undefined, timeline: undefined },
+    stoppedAt: 'before commit of transaction 742, time 2026-11-20 03:00:00.1+00',
+  });
 });
 
 test('WAL that ends before any other target is a failure', async () => {
