@@ -76,6 +76,6 @@ async function untilStreaming(
     if (found !== undefined && consistent) return found;
   }
   throw new HoldfastError('RESTORE_FAILED', `The standby does not stream: ${await server.tail()}`, {
-    hint: `What was fetched is kept, with the server's log in ${QUARANTINE}. Look at the primary's pg_hba.conf (replication), and whether it still has that WAL; empty the directory, and restore again.`,
+    hint: `What was fetched is kept, with the server's log in ${QUARANTINE}. Look at the primary's pg_hba.conf (replication), whether it still has that WAL, and whether its certificate is trusted here (--ca); empty the directory, and restore again.`,
   });
 }

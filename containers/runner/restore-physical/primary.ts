@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { dropSlot } from '../probe-wal/drop-slot.ts';
 import { type TargetServer, whereabouts, withSession } from '../restore/target-connection.ts';
 
 /** Below the data directory: the password that the standby follows its primary with. */
@@ -17,13 +19,14 @@ export interface Primary {
  * Makes sure that the primary is the server that was backed up, and that it holds back what the standby
  * has not got yet.
  *
+ * @returns whether the slot was made, and not there before.
  * @throws HoldfastError RESTORE_REFUSED
  */
 export async function preparePrimary(
   { server, slot }: Primary,
   systemIdentifier: string,
-): Promise<void> {
-  await withSession(server, server.database, async (session) => {
+): Promise<boolean> {
+  return await withSession(server, server.database, async (session) => {
     const { rows } = await session.query<{ system: string }>(
       'SELECT system_identifier::text AS system FROM pg_control_system()',
     );
@@ -46,14 +49,36 @@ export async function preparePrimary(
       );
     }
     if (there === undefined) await makeSlot(session, slot, server);
+    return there === undefined;
   });
 }
 
-async function makeSlot(
-  session: { query(sql: string, values: string[]): Promise<unknown> },
-  slot: string,
-  server: TargetServer,
-): Promise<void> {
+/**
+ * Drops the slot of a standby that came to nothing: the primary would hold back WAL for it until its disk
+ * is full, or `max_slot_wal_keep_size` reached.
+ *
+ * @param made whether it is ours to drop.
+ * @returns the failure, which says so where the slot is still there.
+ */
+export async function leavePrimary(
+  { server, slot }: Primary,
+  made: boolean,
+  failure: unknown,
+): Promise<unknown> {
+  const dropped =
+    made &&
+    (await withSession(server, server.database, (session) => dropSlot(session, slot)).then(
+      () => true,
+      () => false,
+    ));
+  if (dropped || !(failure instanceof HoldfastError)) return failure;
+  return new HoldfastError(failure.code, failure.message, {
+    hint: `${failure.hint} The slot "${slot}" on ${whereabouts(server)} holds back WAL: restore again, or SELECT pg_drop_replication_slot('${slot}').`,
+    cause: failure,
+  });
+}
+
+async function makeSlot(session: pg.Client, slot: string, server: TargetServer): Promise<void> {
   await session
     .query('SELECT pg_create_physical_replication_slot($1, true)', [slot])
     .catch((cause: Error) => {

@@ -10,7 +10,7 @@ import { followPrimary } from './follow-primary.ts';
 import { type LayOutSeconds, layOutFull } from './lay-out.ts';
 import { cipherBytes } from './member-streams.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
-import { preparePrimary } from './primary.ts';
+import { leavePrimary, preparePrimary } from './primary.ts';
 import { noteRestored, QUARANTINE, quarantine, socketDirectory } from './quarantine.ts';
 import type { Recovery } from './recover.ts';
 import { recoverServer } from './recover-server.ts';
@@ -45,11 +45,12 @@ export async function restorePhysical(
     if (named) await assertClaimable(path, "tablespace's directory");
   }
   await assertDiskRoom(needsOf(request, newest, places));
-  if (request.primary !== undefined) {
-    await preparePrimary(request.primary, newest.source.systemIdentifier);
-  }
-  const claimed = [await claimDirectory(directory, 'data directory')];
+  const madeSlot =
+    request.primary !== undefined &&
+    (await preparePrimary(request.primary, newest.source.systemIdentifier));
+  const claimed: ClaimedDirectory[] = [];
   try {
+    claimed.push(await claimDirectory(directory, 'data directory'));
     for (const { path, named } of places) {
       if (named) claimed.push(await claimDirectory(path, "tablespace's directory"));
     }
@@ -86,7 +87,9 @@ export async function restorePhysical(
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
     if (!kept) await abandon(claimed);
-    throw error;
+    throw request.primary === undefined
+      ? error
+      : await leavePrimary(request.primary, madeSlot, error);
   }
 }
 

@@ -168,6 +168,27 @@ kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
   });
 });
 
+test('a standby that comes to nothing leaves no slot of its own, and tells of one that was there', async () => {
+  const slots = 'SELECT slot_name FROM pg_replication_slots';
+  const options = {
+    env: { HOLDFAST_RESTORE_URI: server.uri.replace('verify-full', 'require') },
+    access: { masterKey: 'ab'.repeat(32) },
+  };
+  const follow = ['--standby', '--slot', 'of_nobody', '--label', older.label];
+  const first = await restore('nothing', follow, options);
+  expect(first.stderr).toContain('error VAULT_INTEGRITY');
+  expect(first.stderr).not.toContain('of_nobody');
+  expect((await server.query(slots)).rows).toEqual([]);
+  await server.query("SELECT pg_create_physical_replication_slot('of_nobody', true)");
+  const second = await restore('nothing', follow, options);
+  expect(second.exitCode).toBe(ExitCode.VaultIntegrity);
+  expect(second.stderr).toMatch(
+    /The slot "of_nobody" on \S+:\d+ holds back WAL: restore again, or/,
+  );
+  expect((await server.query(slots)).rows).toEqual([{ slot_name: 'of_nobody' }]);
+  await server.query("SELECT pg_drop_replication_slot('of_nobody')");
+});
+
 test('a new standby takes from the vault what its primary no longer has, and streams', async () => {
   const uri = new URL(server.uri.replace('verify-full', 'require'));
   const password = decodeURIComponent(uri.password);
