@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 const DOCUMENT = new URL('../../docs/FORMAT.md', import.meta.url);
 
 /** Of a physical backup, in their order; they are run by `test/e2e/point-in-time.test.ts`. */
-export const PHYSICAL_RECIPES = ['target', 'members', 'combine', 'wal', 'recover'] as const;
+export const PHYSICAL_RECIPES = [
+  'target',
+  'choose',
+  'members',
+  'combine',
+  'wal',
+  'recover',
+] as const;
 
 /** The commands of `docs/FORMAT.md`, by the name in the comment before their block. */
 export function recipes(): ReadonlyMap<string, string> {
