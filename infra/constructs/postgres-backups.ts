@@ -85,6 +85,11 @@ export class PostgresBackups extends Construct {
         value: this.network.egressAddresses.join(', '),
       });
     }
+    new CfnOutput(this, 'TaskSecurityGroup', {
+      description:
+        'Tasks are in this security group: let it in where PostgreSQL runs in the same VPC',
+      value: this.network.securityGroup.securityGroupId,
+    });
     this.ecsCluster = new Cluster(this, 'Cluster', {
       clusterName: resourceName(environment),
       vpc: this.network.vpc,

@@ -36,6 +36,11 @@ function startTaskIn(template: Template): Properties {
   return resource(template, 'AWS::Lambda::Function', ({ FunctionName }) => FunctionName === name);
 }
 
+/** An output of this very name, as documents give it. */
+function output(template: Template, name: string): unknown {
+  return deployed(template.findOutputs(name)[name]?.Value);
+}
+
 function taskEnvironment(cluster: string): Record<string, string> {
   const [container] = task(cluster).ContainerDefinitions as Container[];
   return Object.fromEntries(container?.Environment.map(({ Name, Value }) => [Name, Value]) ?? []);
@@ -227,16 +232,14 @@ describe('the network', () => {
   });
 
   it('tells the addresses that tasks come from, and none where there is no NAT', () => {
-    const [output, ...others] = Object.values(synthesized().backup.findOutputs('*'));
-    expect(others).toEqual([]);
     const gateways = resources(synthesized().backup, 'AWS::EC2::EIP');
     expect(gateways).toHaveLength(1);
-    expect(deployed(output?.Value)).toMatch(/^arn:aws:test:.*EIP\w+\.PublicIp$/);
+    const one = output(synthesized().backup, 'EgressAddresses');
+    expect(one).toMatch(/^arn:aws:test:.*EIP\w+\.PublicIp$/);
     const two = synthesize({ ...ENVIRONMENT, network: { natGateways: 2 } }).backup;
-    const [both] = Object.values(two.findOutputs('*'));
-    expect(String(deployed(both?.Value)).split(', ')).toHaveLength(2);
+    expect(String(output(two, 'EgressAddresses')).split(', ')).toHaveLength(2);
     const none = synthesize({ ...ENVIRONMENT, network: { natGateways: 0 } }).backup;
-    expect(none.findOutputs('*')).toEqual({});
+    expect(Object.keys(none.findOutputs('*'))).toEqual(['TaskSecurityGroup']);
   });
 
   it('lets nothing in', () => {
@@ -269,9 +272,12 @@ describe('the network', () => {
     expect(resource(backup, 'AWS::EC2::SecurityGroup')).toMatchObject({
       VpcId: 'vpc-0123456789abcdef0',
     });
-    expect(startTaskIn(backup)).toMatchObject({
-      Environment: { Variables: { HOLDFAST_SUBNETS: 'subnet-0123456789abcdef0' } },
-    });
+    const { Environment } = startTaskIn(backup);
+    const { Variables } = Environment as { Variables: Record<string, string> };
+    expect(Variables.HOLDFAST_SUBNETS).toBe('subnet-0123456789abcdef0');
+    // For the rule that lets tasks in to PostgreSQL.
+    expect(output(backup, 'TaskSecurityGroup')).toBe(deployed(Variables.HOLDFAST_SECURITY_GROUPS));
+    expect(backup.findOutputs('EgressAddresses')).toEqual({});
   });
 });
 
