@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyDocument, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import {
@@ -9,6 +9,14 @@ import {
 } from '../../contract/environment-names.ts';
 import { CLUSTERS_PREFIX } from '../../contract/vault-keys.ts';
 import { acknowledgeWildcard } from './acknowledge-wildcards.ts';
+
+/**
+ * As long as a session can be asked to last, since a large server takes hours to restore. Who does not
+ * ask has an hour, and so has whoever assumes the role out of another one.
+ *
+ * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ */
+const LONGEST_SESSION = Duration.hours(12);
 
 export interface RestoreRoleProps {
   readonly environment: string;
@@ -36,6 +44,7 @@ export class RestoreRole extends Construct {
       description: `Holdfast ${props.environment}: reads and decrypts backups`,
       // Naming the account delegates: a caller also needs sts:AssumeRole on this role of its own.
       assumedBy: new AccountRootPrincipal(),
+      maxSessionDuration: LONGEST_SESSION,
       inlinePolicies: {
         restore: new PolicyDocument({
           statements: [

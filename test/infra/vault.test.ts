@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { restoreRoleName } from '../../contract/environment-names.ts';
 import { artifactKey, manifestKey } from '../../contract/vault-keys.ts';
 import { BUCKET, resource, resources, wholeResources } from './deployed-values.ts';
 import { ENVIRONMENT } from './example-environment.ts';
@@ -122,6 +123,15 @@ describe('the restore role', () => {
   it.each(WRITES)('may not %s', async (action) => {
     const context = action === 's3:PutObject' ? { 's3:if-none-match': '*' } : {};
     expect(await mayInVault({ as: RESTORE, action, key: ARTIFACT, context })).toBe(false);
+  });
+
+  it('may be assumed for as long as IAM has it, since a restore may take hours', () => {
+    const role = resource(
+      synthesized().backup,
+      'AWS::IAM::Role',
+      ({ RoleName }) => RoleName === restoreRoleName('test'),
+    );
+    expect(role.MaxSessionDuration).toBe(12 * 3600);
   });
 
   it('may not encrypt', async () => {
