@@ -33,3 +33,12 @@ export function synthesized(): Synthesized {
   shared ??= synthesize(ENVIRONMENT);
   return shared;
 }
+
+/** What synth warns of. */
+export function warningsOf(stack: Stack): unknown[] {
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) => node.metadata)
+    .filter(({ type }) => type === 'aws:cdk:warning')
+    .map(({ data }) => data);
+}

@@ -12,7 +12,7 @@ import {
 } from './deployed-values.ts';
 import { BILLING, ENVIRONMENT, ORDERS } from './example-environment.ts';
 import { BACKUP_OF_ORDERS, mayByRole, mayInVault } from './simulation.ts';
-import { type Synthesized, synthesize, synthesized } from './synthesized.ts';
+import { type Synthesized, synthesize, synthesized, warningsOf } from './synthesized.ts';
 
 const SEGMENT = '0000000200000001000000FF';
 const BACKUP_OF_BILLING = BACKUP_OF_ORDERS.replace('orders', 'billing');
@@ -98,6 +98,20 @@ it('there is neither streamer nor table where nobody has wal, or who has it is r
     expect(resources(backup, 'AWS::DynamoDB::Table')).toEqual([]);
     expect(JSON.stringify(resources(backup, 'AWS::IAM::Role'))).not.toContain('dynamodb');
   }
+});
+
+it('synth warns of a cluster whose WAL no base backup on a schedule leads to', () => {
+  const schedules = [{ name: 'weekly', kind: 'physical', cron: '0 1 ? * SUN *' }] as const;
+  const clusters = [
+    { ...ORDERS, name: 'with-base', schedules },
+    { ...ORDERS, name: 'not-streamed', wal: undefined },
+    { ...ORDERS, name: 'retired', retired: true },
+  ];
+  const others = warningsOf(synthesize({ ...ENVIRONMENT, clusters }).backupStack);
+  expect(others).not.toContainEqual(expect.stringContaining('of kind physical'));
+  expect(warningsOf(synthesized().backupStack)).toContainEqual(
+    expect.stringMatching(/^orders streams its WAL and has no schedule of kind physical: .* Give/),
+  );
 });
 
 describe('the table of leases', () => {
