@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { PhysicalRestoreResult } from '../containers/runner/restore-physical/physical-restore-request.ts';
 import { text } from './describe-restore.ts';
 import { formatCount, formatSeconds } from './format.ts';
@@ -17,7 +18,7 @@ export function describePhysicalRestore(result: PhysicalRestoreResult): string {
   ]);
 }
 
-function next({ state, directory }: PhysicalRestoreResult): string[] {
+function next({ state, directory, programs }: PhysicalRestoreResult): string[] {
   if (state === 'standby') {
     return [
       'It is shut down, with its own configuration, and the slot holds back what it has not got: start it as its own service.',
@@ -25,7 +26,7 @@ function next({ state, directory }: PhysicalRestoreResult): string[] {
   }
   return [
     'The server is shut down, and in quarantine: it archives nothing, streams to nobody, and listens on loopback only.',
-    `To look at it: postgres -D ${directory}`,
+    `To look at it: ${join(programs, 'postgres')} -D ${directory}`,
     `To give it its own configuration back: holdfast restore --release ${directory}`,
   ];
 }
@@ -36,7 +37,8 @@ export function describeServerUp(result: PhysicalRestoreResult): string {
   const host = socketDirectory === '' ? '127.0.0.1' : socketDirectory;
   return text([
     reached(result),
-    `The server is up, in quarantine: psql "host=${host} port=${port} dbname=postgres"`,
+    `The server is up, in quarantine: psql "host=${host} port=${port} dbname=postgres user=postgres"`,
+    "Its superuser is the source's: give another user where that one is not called postgres.",
     ...(state === 'paused' ? ['To have it promoted there: SELECT pg_wal_replay_resume()'] : []),
     'Ctrl-C, or SIGTERM, shuts it down.',
   ]);

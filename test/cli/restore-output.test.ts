@@ -84,6 +84,7 @@ const PHYSICAL: PhysicalRestoreResult = {
   ...{ members: ['20261120T030000Z-physical-full-7f3a9c'], tablespaces: [], warnings: [] },
   ...{ state: 'promoted', timeline: 2, redoneLsn: '0/3000110', lastCommit: null, stoppedAt: null },
   ...{ port: 54321, socketDirectory: '/data/new/holdfast-quarantine', logFile: '/data/new/log' },
+  programs: '/usr/lib/postgresql/17/bin',
   seconds: { fetch: 1, combine: 0, verify: 1, recover: 2, total: 4 },
 };
 
@@ -96,4 +97,13 @@ test('only of a server that has left recovery it is told what it has replayed', 
     'the server is read-only; stopped before commit of transaction 742.\n',
   );
   expect(describePhysicalRestore({ ...stopped, state: 'stopped' })).not.toContain('none');
+});
+
+test('what is printed to be run names the program and the user', () => {
+  expect(describePhysicalRestore(PHYSICAL)).toContain(
+    'To look at it: /usr/lib/postgresql/17/bin/postgres -D /data/new\n',
+  );
+  expect(describeServerUp(PHYSICAL)).toContain(
+    'psql "host=/data/new/holdfast-quarantine port=54321 dbname=postgres user=postgres"\n',
+  );
 });

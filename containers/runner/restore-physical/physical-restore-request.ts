@@ -67,6 +67,8 @@ export interface PhysicalRestoreResult {
   /** Directory of its socket, which only its owner may use; empty: it has none. */
   readonly socketDirectory: string;
   readonly logFile: string;
+  /** Directory of the server programs that it was restored with. */
+  readonly programs: string;
   readonly warnings: readonly string[];
   readonly seconds: {
     readonly fetch: number;

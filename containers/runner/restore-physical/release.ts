@@ -20,12 +20,13 @@ export interface Released {
   readonly warnings: readonly string[];
 }
 
-/** Settings by which a server acts on others, unless they have this value. */
+const ARCHIVES = 'Make sure that the old server no longer archives there.';
+/** Settings by which a server acts on others, unless they are empty, and what to do about each. */
 const OUTWARD = {
-  archive_command: '',
-  archive_library: '',
-  primary_conninfo: '',
-  synchronous_standby_names: '',
+  archive_command: ARCHIVES,
+  archive_library: ARCHIVES,
+  primary_conninfo: 'Without standby.signal it is not used; remove it.',
+  synchronous_standby_names: 'Empty it, or commits hang until such a standby is there.',
 } as const;
 
 /**
@@ -39,7 +40,10 @@ export async function release(directory: string, pgBin: string | undefined): Pro
   const programs = await findServerPrograms(await readMajor(directory), pgBin);
   const { state, timeline } = await readControlData(programs, directory);
   if (await isThere(join(directory, 'postmaster.pid'))) {
-    throw refused(`A server runs on ${directory}, or was killed.`, 'Shut it down: pg_ctl stop');
+    throw refused(
+      `A server runs on ${directory}, or was killed.`,
+      `Shut it down: ${join(programs.directory, 'pg_ctl')} --pgdata=${directory} stop`,
+    );
   }
   if (/recovery/.test(state) || (await isThere(join(directory, RECOVERY_SIGNAL)))) {
     throw refused(
@@ -63,9 +67,11 @@ async function outwardSettings(directory: string): Promise<string[]> {
     return ['Its postgresql.conf is not in its data directory: look at the one it will be given.'];
   }
   const text = texts.join('\n');
-  return Object.entries(OUTWARD).flatMap(([name, harmless]) => {
+  return Object.entries(OUTWARD).flatMap(([name, todo]) => {
     const value = settingIn(text, name);
-    return value === undefined || value === harmless ? [] : [`Its own configuration sets ${name}.`];
+    return value === undefined || value === ''
+      ? []
+      : [`Its own configuration sets ${name}. ${todo}`];
   });
 }
 

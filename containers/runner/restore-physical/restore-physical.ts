@@ -70,6 +70,7 @@ export async function restorePhysical(
       port: request.port,
       socketDirectory: socketDirectory(directory),
       logFile: join(directory, QUARANTINE, LOG_FILE),
+      programs: programs.directory,
       warnings: [...request.warnings, ...prepared.warnings],
       seconds: { ...seconds, recover, total: (Date.now() - began) / 1000 },
     });

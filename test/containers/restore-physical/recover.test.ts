@@ -141,7 +141,7 @@ describe('recovery', () => {
     const script = `: >/tmp/err
 node /opt/holdfast.mjs "$@" >/tmp/out 2>/tmp/err & pid=$!
 until grep -q 'SIGTERM' /tmp/err; do kill -0 $pid || { cat /tmp/err >&2; exit 1; }; sleep 0.1; done
-psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -U postgres -XAtc "SELECT pg_is_in_recovery(), count(*) FROM invoice"
+psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -XAtc "SELECT pg_is_in_recovery(), count(*) FROM invoice"
 kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
     const { stdout, stderr } = await host.run(['sh', '-c', script, 'sh', ...words]);
     expect(stderr).toBe('');

@@ -128,7 +128,9 @@ describe('a base backup', () => {
     expect(released).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining('timeline 2'),
-      stderr: expect.stringContaining('warning: Its own configuration sets archive_command.'),
+      stderr: expect.stringContaining(
+        'warning: Its own configuration sets archive_command. Make sure that the old server',
+      ),
     });
     const own = await host.run(['cat', `${directory}/postgresql.conf`]);
     expect(own.stdout).toContain("max_slot_wal_keep_size = '2GB'");
