@@ -1,4 +1,5 @@
 import { HoldfastError } from '../contract/errors.ts';
+import { parseLabel } from '../contract/label.ts';
 import type { BackupKind } from '../contract/names.ts';
 import { type CatalogEntry, findBackup, listBackups, listClusters } from '../vault/catalog.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
@@ -35,9 +36,16 @@ export async function findKnownBackup(
       throw unknownCluster(cluster, [...configured.keys(), ...there]);
     }
     const { entries } = await listBackups(vault, cluster);
-    if (entries.length > 0) throw error;
+    if (entries.length > 0) {
+      const physical = entries.every(({ label }) => parseLabel(label)?.kind === 'physical');
+      if (label !== undefined || kind === 'physical' || !physical) throw error;
+      throw new HoldfastError('BACKUP_UNKNOWN', error.message, {
+        hint: `${error.hint}, or give --kind physical`,
+        cause: error,
+      });
+    }
     throw new HoldfastError('BACKUP_UNKNOWN', `The cluster "${cluster}" has no backup yet.`, {
-      hint: `Take one: holdfast backup --cluster ${cluster}`,
+      hint: `Take one: holdfast backup --cluster ${cluster}${kind === 'physical' ? ' --kind physical' : ''}`,
       cause: error,
     });
   }
