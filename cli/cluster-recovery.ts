@@ -98,7 +98,11 @@ export function describeRecovery(cluster: string, recovery: RecoverySummary): st
 
 function verdict({ timeline, spans, storedAt }: RecoverySummary): string {
   if (timeline === null) return 'whether it can be recovered to a point in time is not known';
-  if (spans.length > 0) return 'can be recovered to any second';
+  if (spans.length > 0) {
+    return spans.every(({ from, to }) => from.lsn === to.lsn)
+      ? 'can be recovered to the end of its base backup'
+      : 'can be recovered to any second';
+  }
   return storedAt === null
     ? 'no base backup of it can be restored'
     : 'cannot be recovered: it has WAL, and no base backup to begin with';
@@ -109,9 +113,10 @@ function describeSpan(
   { from, to, bases }: RecoverySummary['spans'][number],
   at: number,
 ): string {
-  const begin = `from ${formatInstant(from.at)} (${from.lsn})`;
+  const point = `${formatInstant(from.at)} (${from.lsn})`;
+  const begin = `from ${point}`;
   const count = formatCount(bases.length, 'base backup');
-  if (from.lsn === to.lsn) return `${begin}, and no further: no WAL follows; ${count}`;
+  if (from.lsn === to.lsn) return `at ${point}, and no further: no WAL follows; ${count}`;
   const end = `to ${to.lsn} on timeline ${to.timeline}`;
   if (at < spans.length - 1) return `${begin} ${end}; ${count}`;
   const commit =

@@ -124,6 +124,23 @@ test('a kind that there is none of is told', async () => {
   expect(out).toBe('The vault holds no logical backup.\n');
 });
 
+test('a base backup that no WAL follows promises no second after it', async () => {
+  await put('alone', FULL, '0/280000');
+  const { out } = await run('list', '--cluster', 'alone');
+  expect(out.slice(out.indexOf('\nalone: ') + 1)).toBe(
+    `alone: can be recovered to the end of its base backup
+  at 2026-11-20 04:00:00Z (0/280000), and no further: no WAL follows; 1 base backup
+`,
+  );
+});
+
+test('a logical restore of what has base backups alone says how to take one of these', async () => {
+  const to = ['--database', 'shop', '--to', 'postgresql://u@h/'];
+  const { err } = await run('restore', '--cluster', 'orders', ...to);
+  expect(err).toContain('error BACKUP_UNKNOWN: The vault holds no logical backup');
+  expect(err).toContain('hint: See what there is: holdfast list, or give --kind physical\n');
+});
+
 test('what hinders the look at WAL hinders no list of backups', async () => {
   const io = testIo(vault, {}, {});
   // A timeline whose history cannot be decrypted with the keys that there are.
