@@ -24,7 +24,9 @@ Examples:
     --into rescued --to postgresql://admin@db.example.com:5432/postgres
   holdfast restore --environment prod --cluster orders --database shop --table public.invoice \\
     --rescue --into shop --to postgresql://admin@db.example.com:5432/postgres
-  holdfast restore --environment prod --cluster orders --all --to-file /run/secrets/new-server`;
+  holdfast restore --environment prod --cluster orders --all --to-file /run/secrets/new-server
+  holdfast restore --environment prod --kind physical --cluster orders \\
+    --directory /var/lib/postgresql/17/main --target-time 2026-11-20T03:00:00Z`;
 
 /** The options of `holdfast restore`, and its help. */
 export function addRestoreOptions(command: Command): Command {
@@ -56,7 +58,7 @@ export function addRestoreOptions(command: Command): Command {
       '--to <URI>',
       `the target server's URI, with its password in ${PASSWORD_VARIABLE}; this, --to-file or ${RESTORE_URI_VARIABLE} is required`,
     )
-    .option('--to-file <FILE>', 'a file that holds that URI')
+    .option('--to-file <FILE>', 'a file that holds that URI, or that of --standby')
     .option('--into <NAME>', "the restored database's name; without it, the one in the backup")
     .option('--replace', 'take the place of databases of that name, which are kept renamed', false)
     .option('--no-owner', 'leave out owners, and what needs roles that the target lacks')
@@ -78,9 +80,12 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option(
       '--pg-bin <DIR>',
-      'where pg_restore and vacuumdb are; without it, PATH, then /usr/lib/postgresql/<major>/bin',
+      'where pg_restore and vacuumdb are, or the server programs of a physical restore; without it, PATH, then /usr/lib/postgresql/<major>/bin',
     )
-    .option('--ca <FILE>', "PEM of the authority that signed the target's certificate")
+    .option(
+      '--ca <FILE>',
+      "PEM of the authority that signed the certificate of the target, or of --standby's server",
+    )
     .addHelpText('after', MORE);
 }
 

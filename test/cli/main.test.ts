@@ -205,6 +205,7 @@ test('the reference has every option, and help says what must be given', async (
   // A name like that of a database that --replace keeps would be taken for one.
   expect(out).not.toMatch(/--into \S+_before/);
   expect(out).toContain('PGPASSWORD');
+  expect(out).toMatch(/^ {2}holdfast restore .*--kind physical/m);
   expect(out).toContain('1 to 64');
   expect(out).toContain('HOLDFAST_SPOOL_DIRECTORY');
 });
@@ -232,6 +233,8 @@ test.each([
   const fresh = testIo(fake, {}, { fresh: { version: 1, retired: false } });
   expect(await main([command, '--cluster', 'fresh', ...more], fresh)).toBe(ExitCode.Usage);
   expect(fresh.err()).toContain('error BACKUP_UNKNOWN: The cluster "fresh" has no backup yet.');
+  const physical = more.includes('physical') ? ' --kind physical' : '';
+  expect(fresh.err()).toContain(`hint: Take one: holdfast backup --cluster fresh${physical}\n`);
 });
 
 test.each(['CredentialsProviderError', 'ExpiredToken'])(
