@@ -51,10 +51,11 @@ export function backupRolePath(): string {
 
 /**
  * IAM role of hosts that push their WAL by `archive_command`. The stacks make none: whoever has such
- * hosts makes it under this name, by which the key's policy knows it.
+ * hosts makes it under this name, by which the key's policy knows it. IAM has no two roles of one name,
+ * also on different paths, so it is not the backup role's. 64 characters at most on AWS.
  */
 export function pushRoleName(environment: string, cluster: string): string {
-  return `hf.${environment}.${cluster}`;
+  return `hp.${environment}.${cluster}`;
 }
 
 export function pushRolePath(): string {

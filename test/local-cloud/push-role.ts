@@ -36,8 +36,7 @@ export async function makePushRole(cloud: LocalCloud, cluster: string): Promise<
   });
   const name = pushRoleName(environment, cluster);
   return await cloud.makeRole({
-    // The backup role's name is the same, on another path.
-    name: `push.${name}`,
+    name,
     arn: `arn:aws:iam::${account}:role${pushRolePath()}${name}`,
     trusts: ['account'],
     policies: [JSON.parse(filled) as PolicyDocument],
