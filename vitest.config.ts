@@ -10,11 +10,13 @@ const shared = {
   unstubEnvs: true,
 };
 
-/** Tests that start a whole local cloud: much of their time is waiting, so that two share the machine. */
-const WITH_A_CLOUD = ['test/e2e/**/*.test.ts', 'test/local-cloud/**/*.test.ts'];
-
-/** Samples of what is run by itself otherwise, and measures: alone on the machine. */
-const ALONE = ['test/bench/**/*.test.ts', 'test/faults/**/*.test.ts'];
+/** Tests that start a whole local cloud: one after the other, and alone on the machine. */
+const WITH_A_CLOUD = [
+  'test/bench/**/*.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/local-cloud/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -26,7 +28,7 @@ export default defineConfig({
           ...shared,
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...WITH_A_CLOUD, ...ALONE],
+          exclude: WITH_A_CLOUD,
           sequence: { groupOrder: 0 },
         },
       },
@@ -35,16 +37,8 @@ export default defineConfig({
           ...shared,
           name: 'cloud',
           include: WITH_A_CLOUD,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
-          ...shared,
-          name: 'alone',
-          include: ALONE,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],
