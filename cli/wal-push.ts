@@ -35,16 +35,17 @@ export async function walPush(
   const name = basename(path);
   const bytes = await readWal(path);
   const systemIdentifier = await readSystemIdentifier(dirname(path));
-  const vault = {
-    ...(await io.services.openWalVault(environment, cluster)),
-    ...{ systemIdentifier, signal: io.signal },
-  };
-  const scope = [environment, vault.bucket, cluster, systemIdentifier];
+  const scope = [environment, cluster, systemIdentifier];
   const memory = await PushMemory.open(state ?? defaultState(), scope);
+  // Asked before AWS is: an environment's bucket never changes, and most of a batch ends here.
   if (await memory.has(name, bytes)) {
     await memory.forget(name);
     return;
   }
+  const vault = {
+    ...(await io.services.openWalVault(environment, cluster)),
+    ...{ systemIdentifier, signal: io.signal },
+  };
   const others = await readyBeside(path, batch);
   const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
   try {
