@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contract/errors.ts';
 import { awsError, isMissing } from './aws-errors.ts';
+import { gather } from './gather.ts';
 import type { VaultReader } from './vault-reader.ts';
 
 /** Connections that may break one after the other without bringing a single byte. */
@@ -37,10 +38,10 @@ export async function* fetchObject(
     // A call that fails before any body was tried five times by the SDK, and is not tried again.
     const body = await openBody(vault, key, versionId, received, signal);
     try {
-      for await (const chunk of body) {
-        received += (chunk as Buffer).length;
+      for await (const piece of gather(body, bytes - received)) {
+        received += piece.length;
         fruitless = 0;
-        yield chunk as Buffer;
+        yield piece;
       }
     } catch (error) {
       signal?.throwIfAborted();

@@ -99,6 +99,7 @@ export async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buf
 
 export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  // Copies: who hands on a piece may take it away afterwards.
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }

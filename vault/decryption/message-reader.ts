@@ -153,7 +153,9 @@ async function readHeader(from: ByteReader): Promise<HeaderInfo> {
     const piece = await from.some();
     if (piece === undefined) throw new Error('its header is cut off');
     from.take();
-    bytes = bytes.length === 0 ? piece : Buffer.concat([bytes, piece]);
+    // A copy, even of the first: what the header says is looked at until the last frame, and a piece is
+    // gone by then.
+    bytes = Buffer.concat([bytes, piece]);
     const header = deserializeMessageHeader(bytes, { maxEncryptedDataKeys: MAX_DATA_KEYS });
     if (header !== false) {
       from.putBack(bytes.subarray(header.rawHeader.length + header.headerAuth.headerAuthLength));
