@@ -4,10 +4,22 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = `${root}containers/postgres/dist`;
+
+/** zod brings its messages in fifty languages, a tenth of the bundle and three MiB of a task's memory. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path }) => ({
+      path,
+      namespace: 'languages',
+    }));
+    onLoad({ filter: /.*/, namespace: 'languages' }, () => ({ contents: 'export {};' }));
+  },
+};
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
@@ -49,5 +61,6 @@ await build({
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
+  plugins: [englishOnly],
   logLevel: 'warning',
 });

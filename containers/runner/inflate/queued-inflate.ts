@@ -1,22 +1,16 @@
 import { finished } from 'node:stream/promises';
 import type { Gunzip, ZstdDecompress } from 'node:zlib';
+import type { Inflate, Into } from './inflate.ts';
 
-/**
- * One of Node's decompressors as what it is here: bytes go in, others come out, and all that has come out
- * has been looked at before more goes in. Its memory is that of a chunk or two.
- */
-export class Inflate {
+/** As Node means its decompressors to be used: chunk by chunk, in other threads. */
+export class QueuedInflate implements Inflate {
   readonly #stream: ZstdDecompress | Gunzip;
   readonly #done: Promise<void>;
   /** Ends a write whose stream has been destroyed: nobody else would. */
   #goOn: () => void = () => {};
   #failed = false;
 
-  /**
-   * @param chunkBytes of the stream, what it hands on at a time.
-   * @param into looks at a piece, which is overwritten, or freed, afterwards. What it throws ends the stream.
-   */
-  constructor(stream: ZstdDecompress | Gunzip, chunkBytes: number, into: (piece: Buffer) => void) {
+  constructor(stream: ZstdDecompress | Gunzip, chunkBytes: number, into: Into) {
     this.#stream = stream;
     let last: Buffer | undefined;
     stream.on('data', (piece: Buffer) => {
@@ -36,7 +30,6 @@ export class Inflate {
     });
   }
 
-  /** Settles once nobody looks at the bytes any more. @throws what the stream, or `into`, failed with */
   async take(bytes: Buffer): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#goOn = resolve;
@@ -45,7 +38,6 @@ export class Inflate {
     if (this.#failed) await this.#done;
   }
 
-  /** @throws what the stream, or `into`, failed with: when it is cut off, above all */
   async end(): Promise<void> {
     this.#stream.end();
     await this.#done;

@@ -1,6 +1,6 @@
-import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { Inflate } from '../inflate.ts';
+import type { Inflate } from '../inflate/inflate.ts';
+import { inflateGzip, inflateZstd } from '../inflate/make-inflate.ts';
 
 /** What a decompressor hands on at a time, bytes. */
 const CHUNK_BYTES = 256 * 1024;
@@ -8,9 +8,9 @@ const CHUNK_BYTES = 256 * 1024;
 const MAGIC_BYTES = 4;
 /** What a stream begins with; a tar begins with a file's name, which is none of these. */
 const MAGIC = [
-  { bytes: Buffer.from('28b52ffd', 'hex'), decompressor: zstd },
-  { bytes: Buffer.from('1f8b', 'hex'), decompressor: gzip },
-  { bytes: Buffer.from('04224d18', 'hex'), decompressor: lz4 },
+  { bytes: Buffer.from('28b52ffd', 'hex'), inflate: inflateZstd },
+  { bytes: Buffer.from('1f8b', 'hex'), inflate: inflateGzip },
+  { bytes: Buffer.from('04224d18', 'hex'), inflate: lz4 },
 ] as const;
 
 /**
@@ -46,8 +46,7 @@ export class Decompressor {
   async #begin(): Promise<void> {
     const head = this.#head;
     const kind = MAGIC.find(({ bytes }) => head.subarray(0, bytes.length).equals(bytes));
-    if (kind !== undefined)
-      this.#inflate = new Inflate(kind.decompressor(), CHUNK_BYTES, this.#into);
+    this.#inflate = kind?.inflate(CHUNK_BYTES, this.#into);
     this.#known = true;
     this.#head = Buffer.alloc(0);
     await this.#put(head);
@@ -57,14 +56,6 @@ export class Decompressor {
     if (this.#inflate === undefined) this.#into(bytes);
     else await this.#inflate.take(bytes).catch(tell);
   }
-}
-
-function zstd(): ZstdDecompress {
-  return createZstdDecompress({ chunkSize: CHUNK_BYTES });
-}
-
-function gzip(): Gunzip {
-  return createGunzip({ chunkSize: CHUNK_BYTES });
 }
 
 function lz4(): never {

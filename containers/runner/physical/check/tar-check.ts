@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { createZstdDecompress } from 'node:zlib';
 import { HoldfastError } from '../../../../contract/errors.ts';
-import { Inflate } from '../../inflate.ts';
+import type { Inflate } from '../../inflate/inflate.ts';
+import { inflateZstd } from '../../inflate/make-inflate.ts';
 import { type TarEntry, type TarVisitor, TarWalker } from '../../tar-walker.ts';
 import type { BaseFile } from './file-sums.ts';
 
@@ -46,9 +46,7 @@ export class TarCheck {
     this.#fd = openSync(options.path, 'r');
     this.#walker = new TarWalker(new Hashing(options, this.#kept));
     this.#inflate = options.compressed
-      ? new Inflate(createZstdDecompress({ chunkSize: PLAIN_BYTES }), PLAIN_BYTES, (piece) =>
-          this.#walker.take(piece),
-        )
+      ? inflateZstd(PLAIN_BYTES, (piece) => this.#walker.take(piece))
       : undefined;
   }
 
