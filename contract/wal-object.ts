@@ -37,6 +37,11 @@ export const WalIndex = z.strictObject({
   restorePoints: z.array(RestorePoint),
   /** Restore points that there was no room for. */
   moreRestorePoints: z.int().min(0),
+  /**
+   * The record that the segment begins in the midst of is not in the index, because its beginning was not
+   * there to be looked at: a commit more may end here. Absent: nothing is missing.
+   */
+  lacksFirst: z.literal(true).optional(),
 });
 export type WalIndex = z.infer<typeof WalIndex>;
 

@@ -193,7 +193,8 @@ test("a server's archive_command brings all of its WAL into the vault", async ()
   expect(names).toContain(last);
   // What lies in it is known without opening it.
   const along = segmentsAlong(catalog, pathTo(1, []), 0n);
-  const found = await findTarget(vault, along, { name: 'here' });
+  const reader = { vault, dataKeys: vault.dataKeys, cluster: CLUSTER };
+  const found = await findTarget(reader, along, { name: 'here' });
   expect(found).toMatchObject({
     lsn: point,
     segment: { index: { restorePoints: [{ lsn: point }] } },
@@ -204,7 +205,6 @@ test("a server's archive_command brings all of its WAL into the vault", async ()
     .map((line) => line.split(/\s+/))
     .filter(([, name]) => name?.length === 24);
   expect(segments.length).toBeGreaterThan(3);
-  const reader = { vault, dataKeys: vault.dataKeys, cluster: CLUSTER };
   for (const [sha256, name = ''] of segments) {
     const hash = createHash('sha256');
     for await (const piece of (await findWalFile(reader, name))?.read() ?? []) hash.update(piece);

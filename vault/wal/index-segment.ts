@@ -5,8 +5,8 @@ import { PageFlag } from './wal-records.ts';
 
 /**
  * Makes the index of a segment that is there whole. A record may begin in the segment before and end in
- * this one, so that one is looked into as well; where it cannot be had there is no index, as of WAL that is
- * not understood: one that lacks a commit would have a recovery target refused that can be reached.
+ * this one, so that one is looked into as well; where it cannot be had the index says so: one that lacks a
+ * commit would have a recovery target refused that can be reached.
  *
  * @param segment PostgreSQL's name of it.
  * @param before reads the segment before it, of the same timeline; `undefined`: it is not there.
@@ -22,10 +22,11 @@ export async function indexSegment(
   const indexer = new WalIndexer();
   if ((bytes.readUInt16LE(2) & PageFlag.Continued) !== 0) {
     const previous = await before();
-    if (previous?.length !== bytes.length) return undefined;
-    indexer.push(start - BigInt(previous.length), previous);
-    indexer.take();
+    if (previous?.length === bytes.length) {
+      indexer.push(start - BigInt(previous.length), previous);
+      indexer.take();
+    }
   }
   indexer.push(start, bytes);
-  return indexer.lacksFirst ? undefined : indexer.take();
+  return indexer.take();
 }

@@ -79,7 +79,7 @@ async function sameSystem(
     const start = segmentStart(number, catalog.segmentBytes);
     return object === undefined
       ? []
-      : [{ base, segment: { name, timeline, number, start, object } }];
+      : [{ base, segment: { name, timeline, number, start, object, before: undefined } }];
   });
   const systems = new Map<string, string>();
   let at = 0;

@@ -3,6 +3,8 @@ import type { WalIndex } from '../../contract/wal-object.ts';
 import { segmentAt, segmentName, segmentStart } from '../../contract/wal-segments.ts';
 import type { ListedObject } from '../listed-objects.ts';
 import type { VaultReader } from '../vault-reader.ts';
+import { readWalObject, type WalReader } from './fetch-wal.ts';
+import { indexSegment } from './index-segment.ts';
 import { parseIndexText } from './index-text.ts';
 import type { WalCatalog } from './wal-catalog.ts';
 import { headWal } from './wal-head.ts';
@@ -18,6 +20,8 @@ export interface PathSegment {
   /** Where it begins. */
   readonly start: bigint;
   readonly object: ListedObject;
+  /** The whole segment before it, in which its first record may begin. */
+  readonly before: ListedObject | undefined;
 }
 
 export interface IndexedSegment extends PathSegment {
@@ -43,7 +47,7 @@ export interface TargetSearch {
   readonly lsn: string | undefined;
   /** The last commit before, of the segments that were looked at. */
   readonly lastCommit: { readonly at: string; readonly lsn: string | null } | undefined;
-  /** Segments without an index that were passed: recovery may stop in one of them. */
+  /** Segments whose index is missing or lacks something that were passed: recovery may stop in one of them. */
   readonly unindexed: number;
   /** Segments that have more restore points than their index has room for. */
   readonly incomplete: number;
@@ -60,11 +64,12 @@ export function segmentsAlong(
   path: readonly PathStep[],
   from: bigint,
 ): PathSegment[] {
-  const byNumber = new Map<number, PathSegment>();
+  const byNumber = new Map<number, Omit<PathSegment, 'before'>>();
+  const lowest = segmentAt(from, segmentBytes);
   let begin = from;
   for (const { timeline, until } of path) {
     const segments = timelines.find((one) => one.timeline === timeline)?.segments ?? new Map();
-    const first = segmentAt(begin > from ? begin : from, segmentBytes);
+    const first = begin > from ? segmentAt(begin, segmentBytes) : lowest - 1;
     const last = until === undefined ? Number.POSITIVE_INFINITY : segmentAt(until, segmentBytes);
     for (const [number, object] of segments) {
       if (number < first || number > last) continue;
@@ -74,7 +79,10 @@ export function segmentsAlong(
     }
     begin = until ?? begin;
   }
-  return [...byNumber.values()].sort((a, b) => a.number - b.number);
+  return [...byNumber.values()]
+    .filter(({ number }) => number >= lowest)
+    .sort((a, b) => a.number - b.number)
+    .map((segment) => ({ ...segment, before: byNumber.get(segment.number - 1)?.object }));
 }
 
 /**
@@ -101,28 +109,30 @@ export async function* readIndexes(
 
 /**
  * Looks for where a recovery would stop. Commit times need not grow, so that every segment up to there
- * is asked, in order: a search by halves would miss one that a clock set back has put earlier.
+ * is asked, in order: a search by halves would miss one that a clock set back has put earlier. Where an
+ * index lacks the segment's first record, the segment itself is read.
  *
  * @param segments from the base backup's end on.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function findTarget(
-  vault: VaultReader,
+  reader: WalReader,
   segments: readonly PathSegment[],
   target: WalTarget,
-  signal?: AbortSignal,
 ): Promise<TargetSearch> {
   let lastCommit: TargetSearch['lastCommit'];
   let unindexed = 0;
   let incomplete = 0;
-  for await (const segment of readIndexes(vault, segments, signal)) {
-    const { index } = segment;
-    if (index === undefined) {
-      unindexed += 1;
-      continue;
+  for await (const segment of readIndexes(reader.vault, segments, reader.signal)) {
+    let { index } = segment;
+    let found = index && stopsIn(index, target);
+    if (found === undefined && index?.lacksFirst) {
+      index = await indexAnew(reader, segment);
+      found = index && stopsIn(index, target);
     }
-    const found = stopsIn(index, target);
     if (found !== undefined) return { segment, lsn: found.lsn, lastCommit, unindexed, incomplete };
+    if (index === undefined || index.lacksFirst) unindexed += 1;
+    if (index === undefined) continue;
     if (index.moreRestorePoints > 0) incomplete += 1;
     if (index.lastCommitAt !== null) {
       lastCommit = { at: index.lastCommitAt, lsn: index.lastCommitLsn };
@@ -131,8 +141,23 @@ export async function findTarget(
   return { segment: undefined, lsn: undefined, lastCommit, unindexed, incomplete };
 }
 
+/** What lies in a segment, by its own bytes and those of the one before it. */
+async function indexAnew(
+  reader: WalReader,
+  { name, object, before }: PathSegment,
+): Promise<WalIndex | undefined> {
+  const bytes = await bytesOf(reader, object);
+  return await indexSegment(name, bytes, async () => before && (await bytesOf(reader, before)));
+}
+
+async function bytesOf(reader: WalReader, object: ListedObject): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of readWalObject(reader, object)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 /**
- * The last commit that any of the segments has, from their end on.
+ * The last commit that the index of any of the segments has, from their end on.
  *
  * @param atMost segments that are asked.
  */

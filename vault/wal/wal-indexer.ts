@@ -24,11 +24,6 @@ export class WalIndexer {
     return this.#lastTrouble;
   }
 
-  /** Whether the index lacks a record that ends in the segment so far, and began before all that came. */
-  get lacksFirst(): boolean {
-    return this.#walker.passedOver;
-  }
-
   /** @param lsn where the bytes begin; they follow each other without a gap. */
   push(lsn: bigint, bytes: Buffer): void {
     if (this.#trouble !== undefined) return;
@@ -41,7 +36,8 @@ export class WalIndexer {
 
   /** The index of the segment that ends here; `undefined` where it was not understood. */
   take(): WalIndex | undefined {
-    const index = this.#trouble === undefined ? this.#index : undefined;
+    const lacking = this.#walker.passedOver ? { lacksFirst: true as const } : {};
+    const index = this.#trouble === undefined ? { ...this.#index, ...lacking } : undefined;
     this.#lastTrouble = this.#trouble;
     if (this.#trouble !== undefined) this.#walker = new WalWalker((record) => this.#read(record));
     else this.#walker.endSegment();

@@ -90,7 +90,7 @@ async function atTime(
   const { goal, reach } = request;
   const along = { ...goal, timeline: path.timeline };
   const segments = segmentsWithin(path, request);
-  const found = await findTarget(reader.vault, segments, { time: target.at }, reader.signal);
+  const found = await findTarget(reader, segments, { time: target.at });
   if (found.segment !== undefined) return { goal: along, warnings: [] };
   const tail = await readTail(reader, path, request);
   if (tail?.ends.some(({ at }) => at > target.at)) return { goal: along, warnings: [] };
@@ -122,7 +122,7 @@ async function atNamed(
     target.is === 'xid' ? { xid: BigInt(target.xid) } : { name: target.name };
   const stop = parseLsn(base.stop.lsn);
   const segments = segmentsWithin(path, request);
-  const found = await findTarget(reader.vault, segments, wanted, reader.signal);
+  const found = await findTarget(reader, segments, wanted);
   if (found.segment !== undefined) {
     // In the backup's last segment it may lie before the backup's end, and is not met any more.
     const before =

@@ -63,9 +63,10 @@ export async function putIndexed(
   cluster: string,
   name: string,
   index: Partial<WalIndex> = {},
+  bytes = exampleSegment(name),
 ): Promise<string> {
   const text = buildIndexText({ ...NO_COMMIT, ...index });
-  return putWal(to, cluster, name, exampleSegment(name), { metadata: { index: text } });
+  return putWal(to, cluster, name, bytes, { metadata: { index: text } });
 }
 
 const NO_COMMIT: WalIndex = {

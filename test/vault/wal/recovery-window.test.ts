@@ -100,8 +100,9 @@ test('finds where a recovery would stop, also when a clock was set back', async 
   });
   const catalog = await readWalCatalog(vault, cluster);
   const segments = segmentsAlong(catalog, ONE, 0x10_0000n);
+  const reader = { vault, dataKeys: vault.dataKeys, cluster };
   const find = async (target: Parameters<typeof findTarget>[2], from = 0) => {
-    const found = await findTarget(vault, segments.slice(from), target);
+    const found = await findTarget(reader, segments.slice(from), target);
     const { segment, lsn, lastCommit, unindexed, incomplete } = found;
     return [segment?.number, lsn ?? lastCommit?.lsn, unindexed, incomplete];
   };
@@ -120,7 +121,6 @@ test('finds where a recovery would stop, also when a clock was set back', async 
   expect(await find({ xid: (1n << 32n) + 705n }, 1)).toEqual([3, undefined, 0, 1]);
   expect(await find({ xid: 5n })).toEqual([5, '0/3F0000', 1, 1]);
   expect(await find({ xid: 13n })).toEqual([undefined, '0/5F0000', 1, 1]);
-  const reader = { vault, dataKeys: vault.dataKeys, cluster };
   const window = await readRecoveryWindow(reader, [base('0/180000')]);
   expect(window.lastCommit).toEqual({ at: at(4), lsn: '0/5F0000' });
 });

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../../../containers/runner/log.ts';
 import { WalUploads, walMemory } from '../../../../containers/runner/wal/wal-uploads.ts';
+import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { segmentName, segmentStart } from '../../../../contract/wal-segments.ts';
+import { findTarget, segmentsAlong } from '../../../../vault/wal/segment-index.ts';
+import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
 import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
 import { exampleSegment, SEGMENT_BYTES, SYSTEM } from '../../../vault/wal/example-wal.ts';
+import { HandmadeWal } from '../../../vault/wal/handmade-wal.ts';
 import { walVault } from '../../../vault/wal/real-wal.ts';
 
 let vault: RealVault;
@@ -20,13 +24,13 @@ function named(number: number): string {
   return segmentName({ timeline: 1, number }, SEGMENT_BYTES);
 }
 
-function uploadsOf(cluster: string): WalUploads {
+function uploadsOf(cluster: string, from = start): WalUploads {
   return new WalUploads({
     vault: walVault(vault, { cluster, systemIdentifier: SYSTEM }),
     memory: walMemory(SEGMENT_BYTES),
     timeline: 1,
-    start,
-    durable: start,
+    start: from,
+    durable: from,
     incrementsFrom: 0n,
     incrementSeconds: 60,
     log: createLog(() => undefined),
@@ -60,4 +64,38 @@ test("another server's bytes are not taken", async () => {
   await uploads.flush();
   expect(uploads.durable).toBe(start);
   await uploads.drop(new Error('over'));
+});
+
+test('a commit that a streamer which began in the midst of it has not seen is found all the same', async () => {
+  const [early, late] = ['2026-11-20T04:00:01Z', '2026-11-20T04:00:05Z'].map((at) => new Date(at));
+  const wal = new HandmadeWal(FIRST, 2);
+  wal.commit(700, early as Date);
+  wal.fillUpTo(0, 16);
+  // Its record begins in one segment and ends in the next.
+  wal.commit(701, late as Date);
+  wal.fillUpTo(1, 0);
+  const put = async (cluster: string, index: number) => {
+    const at = start + BigInt(index * SEGMENT_BYTES);
+    const uploads = uploadsOf(cluster, at);
+    await uploads.write(wal.segment(index));
+    await uploads.flush();
+    await uploads.finish();
+    expect(uploads.durable).toBe(at + BigInt(SEGMENT_BYTES));
+  };
+  const search = async (cluster: string, target: Parameters<typeof findTarget>[2]) => {
+    const segments = segmentsAlong(await readWalCatalog(vault, cluster), pathTo(1, []), start);
+    const reader = { vault, dataKeys: vault.dataKeys, cluster };
+    const { segment, lastCommit, unindexed } = await findTarget(reader, segments, target);
+    return [segment?.name, lastCommit?.at, unindexed];
+  };
+  await put('resumed', 0);
+  await put('resumed', 1);
+  const seen = '2026-11-20T04:00:01.000000Z';
+  expect(await search('resumed', { time: early as Date })).toEqual([named(FIRST + 1), seen, 0]);
+  expect(await search('resumed', { xid: 701n })).toEqual([named(FIRST + 1), seen, 0]);
+  const last = '2026-11-20T04:00:05.000000Z';
+  expect(await search('resumed', { xid: 702n })).toEqual([undefined, last, 0]);
+  // Without the segment that it begins in nobody knows what it is.
+  await put('begun', 1);
+  expect(await search('begun', { xid: 702n })).toEqual([undefined, undefined, 1]);
 });
