@@ -15,7 +15,7 @@ import {
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { waitUntil } from '../../local-cloud/servers/wait-until.ts';
 
-const SLOT = 'holdfast_test_orders';
+const SLOT = 'holdfast_test__orders';
 const OPTIONS = { retainedAlarmMiB: 1000, retainedDropMiB: 0 };
 
 let run: Run;
@@ -76,7 +76,7 @@ test('what a slot holds back grows with what is written, on both', async () => {
 
 test('a backup of a cluster that has no streamer says how to get rid of it', async () => {
   const client = await session(postgres.standby);
-  expect(await warningsOf(client, 'holdfast_test_other', 'db:5432')).toEqual([]);
+  expect(await warningsOf(client, 'holdfast_test__other', 'db:5432')).toEqual([]);
   const [warning, ...more] = await warningsOf(client, SLOT, 'db:5432');
   expect(more).toEqual([]);
   expect(warning).toMatch(/^db:5432 keeps all its WAL from [0-9A-F]+\/[0-9A-F]+ on for the /);

@@ -7,7 +7,7 @@ import type { WalOptions } from '../../../../contract/physical-options.ts';
 import type { RealVault } from '../../../vault/real-vault.ts';
 import { walVault } from '../../../vault/wal/real-wal.ts';
 
-export const SLOT = 'holdfast_test_orders';
+export const SLOT = 'holdfast_test__orders';
 
 export const WAL_OPTIONS: WalOptions = {
   incrementSeconds: 0.2,

@@ -15,7 +15,7 @@ function asked(...answers: (string | Error)[]) {
   };
   const log = createLog((line) => lines.push(line));
   const servers = walServers({
-    ...{ secretId: 'holdfast/prod/orders', applicationName: 'holdfast_prod_orders', log },
+    ...{ secretId: 'holdfast/prod/orders', applicationName: 'holdfast_prod__orders', log },
     client: { send } as unknown as Pick<SecretsManagerClient, 'send'>,
   });
   const events = (): unknown[] => lines.map((line) => JSON.parse(line));
@@ -35,7 +35,7 @@ test('a secret that has said nothing yet is asked for again by whoever needs it'
   await expect(servers()).rejects.toMatchObject({ code: 'SECRET_INVALID' });
   const { candidates, access } = await servers();
   expect(candidates).toMatchObject([{ uriIndex: 0, target: { host: 'db.example.com' } }]);
-  expect(access).toMatchObject({ applicationName: 'holdfast_prod_orders' });
+  expect(access).toMatchObject({ applicationName: 'holdfast_prod__orders' });
   expect(events()).toEqual([]);
 });
 
