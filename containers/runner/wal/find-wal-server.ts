@@ -28,6 +28,8 @@ export interface WalSource extends Omit<WalServer, 'systemIdentifier'> {
   readonly identity: ServerIdentity;
   readonly segmentBytes: number;
   readonly history: readonly TimelineSwitch[];
+  /** The history file as it is; empty of timeline 1. */
+  readonly historyText: Buffer;
   readonly slot: Slot & { readonly lost: boolean };
   /** Those that came before it, and did not answer or must not be streamed from. */
   readonly refused: ReadonlySet<ConnectionTarget>;
@@ -169,12 +171,12 @@ async function open(found: WalServer, find: FindOptions): Promise<Omit<WalSource
 /** Who a server is, on which timeline by now, and where that comes from: a standby may be promoted at any time. */
 export async function timelinesOf(
   connection: ReplicationConnection,
-): Promise<Pick<WalSource, 'identity' | 'timeline' | 'history'>> {
+): Promise<Pick<WalSource, 'identity' | 'timeline' | 'history' | 'historyText'>> {
   const identity = await connection.identify();
   const { timeline } = identity;
-  if (timeline === 1) return { identity, timeline, history: [] };
+  if (timeline === 1) return { identity, timeline, history: [], historyText: Buffer.alloc(0) };
   const { text } = await connection.timelineHistory(timeline);
   const where = `${historyName(timeline)} of ${whereabouts(connection.server)}`;
   const history = parseTimelineHistory(text.toString('utf8'), timeline, where);
-  return { identity, timeline, history };
+  return { identity, timeline, history, historyText: text };
 }

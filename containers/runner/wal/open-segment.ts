@@ -1,5 +1,6 @@
 import type { WalBody, WalMessage } from '../../../vault/wal/wal-message.ts';
 import type { PageCheck } from '../../../vault/wal/wal-pages.ts';
+import { assertResumed, type ResumedBytes } from './resumed-bytes.ts';
 
 export interface OpenSegmentOptions {
   readonly name: string;
@@ -13,6 +14,8 @@ export interface OpenSegmentOptions {
   readonly plain: Buffer;
   /** Bytes that increments have brought into the vault before. */
   readonly sent: number;
+  /** The last of them, which what comes has to agree with. */
+  readonly resumed: ResumedBytes | undefined;
 }
 
 /** The segment that is being received: encrypted as it comes, and kept as it came, for increments. */
@@ -23,11 +26,12 @@ export class OpenSegment {
   readonly #message: WalMessage;
   readonly #pages: PageCheck;
   readonly #plain: Buffer;
+  #resumed: ResumedBytes | undefined;
   #sent: number;
   #filled = 0;
   #compressing: Promise<void> = Promise.resolve();
 
-  constructor({ name, start, message, pages, body, plain, sent }: OpenSegmentOptions) {
+  constructor({ name, start, message, pages, body, plain, sent, resumed }: OpenSegmentOptions) {
     this.name = name;
     this.start = start;
     this.#message = message;
@@ -35,6 +39,7 @@ export class OpenSegment {
     this.body = body;
     this.#plain = plain;
     this.#sent = sent;
+    this.#resumed = resumed;
   }
 
   /** Bytes that have come. */
@@ -60,12 +65,18 @@ export class OpenSegment {
   /**
    * Takes a copy, to be compressed while the next piece is waited for.
    *
-   * @throws Error for bytes that are not those of this segment: nothing of them is taken.
+   * @throws Error for bytes that are not those of this segment, HoldfastError WAL_CONFLICT for others than
+   * the vault has of it: nothing of them is taken.
    */
   async write(piece: Buffer): Promise<void> {
     this.#pages.update(piece);
     const at = this.#filled;
-    this.#filled += piece.copy(this.#plain, at);
+    const filled = at + piece.copy(this.#plain, at);
+    if (this.#resumed !== undefined && filled >= this.#resumed.to) {
+      assertResumed(this.#resumed, this.#plain);
+      this.#resumed = undefined;
+    }
+    this.#filled = filled;
     const before = this.#compressing;
     this.#compressing = this.#message.write(this.#plain.subarray(at, this.#filled));
     // Awaited with the next piece: until then a failure is nobody's yet.

@@ -13,6 +13,7 @@ import type { Access } from '../source/server.ts';
 import { findWalServer, timelinesOf, type WalServer, type WalSource } from './find-wal-server.ts';
 import { holdSlots } from './hold-slots.ts';
 import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
+import { assertSameTimelines } from './same-timelines.ts';
 import { replaceSlot } from './slots.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
@@ -145,6 +146,7 @@ class WalStreamer {
       log.error('slot lost', { server: whereabouts(server), hint });
     }
     const own = { ...vault, systemIdentifier: identity.systemIdentifier };
+    await assertSameTimelines(own, source, whereabouts(server));
     if (!this.#asked) {
       this.#reached = await findReached(own, {
         segmentBytes,
@@ -163,6 +165,9 @@ class WalStreamer {
     const { identity, segmentBytes, connection, server } = source;
     if (this.#memory?.segmentBytes !== segmentBytes) this.#memory = walMemory(segmentBytes);
     const own = { ...vault, systemIdentifier: identity.systemIdentifier };
+    // A standby that was accepted may have been promoted since.
+    const same = () => assertSameTimelines(own, source, whereabouts(server));
+    await untilStored(same, { log, signal, what: 'the timelines' });
     await this.#leave(plan);
     if (plan.timeline > 1) {
       const { file, text } = await connection.timelineHistory(plan.timeline);

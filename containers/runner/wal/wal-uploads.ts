@@ -16,6 +16,7 @@ import type { Log } from '../log.ts';
 import { BodyPool } from './body-pool.ts';
 import { DurableRange } from './durable-range.ts';
 import { OpenSegment } from './open-segment.ts';
+import { resumedBytes } from './resumed-bytes.ts';
 import { untilStored } from './until-stored.ts';
 
 /** Encrypted segments in memory at once, the open one included. Bytes. */
@@ -204,11 +205,14 @@ export class WalUploads {
       // What it shares with the timeline before lies under that one's name: here nothing of it does yet.
       const here = this.durable > start && this.durable > incrementsFrom;
       const sent = here ? Number(this.durable - start) : 0;
+      const asked = { log, signal, what: `increments of ${name}` };
+      const resumed =
+        sent > 0 ? await untilStored(() => resumedBytes(vault, name, sent), asked) : undefined;
       const { systemIdentifier } = vault;
       const wrong = (found: string) => new Error(`What came is not ${name}: ${found}.`);
       const pages = new PageCheck({ timeline, segment: name, systemIdentifier, wrong });
       return new OpenSegment({
-        ...{ name, start, message: begun, pages, body, plain: memory.plain, sent },
+        ...{ name, start, message: begun, pages, body, plain: memory.plain, sent, resumed },
       });
     } catch (error) {
       memory.bodies.release(body);

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { historiesOf } from '../../../../containers/runner/wal/same-timelines.ts';
+import { parseTimelineHistory } from '../../../../contract/timeline-history.ts';
 import { walFileKey } from '../../../../contract/wal-keys.ts';
 import {
   parseLsn,
@@ -7,15 +9,19 @@ import {
   segmentStart,
 } from '../../../../contract/wal-segments.ts';
 import { findObject } from '../../../../vault/listed-objects.ts';
+import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
+import { putHistory } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import {
   type Postgres,
   type PostgresServer,
   startPostgres,
 } from '../../../local-cloud/servers/postgres.ts';
+import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
 import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
 import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import { walVault } from '../../../vault/wal/real-wal.ts';
 import { HOME, startRestoreHost } from '../../restore-physical/restore-host.ts';
 import { takeBase } from '../../restore-physical/take-base.ts';
 import {
@@ -30,6 +36,8 @@ import { SLOT, type Streamer, startStreamer } from './streamer-fixture.ts';
 
 const CLUSTER = 'orders';
 const LABEL = '20261120T040000Z-physical-full-8a4b0d';
+
+const HISTORY = `${DATA}/pg_wal/00000002.history`;
 
 let run: Run;
 let certificates: Certificates;
@@ -220,6 +228,28 @@ test('a streamer that starts on an empty disk after it goes on where the vault e
   expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
 });
 
+test('a server that was promoted onto the same timeline, but elsewhere, is not streamed from', async () => {
+  const { standby } = postgres;
+  const twins = 'twins';
+  const ours = walVault(vault, { cluster: twins, systemIdentifier: await systemOf(standby) });
+  const text = Buffer.from('1\t0/3000028\tno recovery target specified\n');
+  await putHistory(ours, '00000002.history', text);
+  const [slot, ca] = [`${SLOT}_twins`, certificates.caPem];
+  const refused = startStreamer({ uris: [standby.uri], ca, vault, cluster: twins, slot });
+  expect(await refused.ended).toMatchObject({
+    code: 'WAL_CONFLICT',
+    message: expect.stringContaining(
+      `has a timeline 2 of its own, which left timeline 1 at ${await switchPoint(standby)}`,
+    ),
+    hint: expect.stringContaining('promoted onto timeline 2'),
+  });
+  expect(refused.said('wal gap')).toBe(false);
+  expect(refused.said('streaming')).toBe(false);
+  const { timelines } = await readWalCatalog(vault, twins);
+  expect(timelines).toMatchObject([{ timeline: 2, ranges: [] }]);
+  await standby.query(`SELECT pg_drop_replication_slot('${slot}')`);
+});
+
 test('a base backup of before it is brought to the end of the new timeline', async () => {
   const host = await startRestoreHost(run, vault);
   try {
@@ -233,12 +263,27 @@ test('a base backup of before it is brought to the end of the new timeline', asy
     const sums = 'SELECT count(*), sum(i) FROM t, (SELECT FROM before_failover) AS there';
     const { rows } = await postgres.standby.query(sums);
     expect(await host.ask(directory, sums)).toBe(Object.values(rows[0] as object).join('|'));
+    // What a timeline's history says of its parent is the parent's own, to the byte.
+    const third = await host.run(['cat', `${directory}/pg_wal/00000003.history`]);
+    const historyText = Buffer.from(`${third.stdout}\n`);
+    const history = parseTimelineHistory(historyText.toString(), 3, 'the third');
+    const [second] = historiesOf({ timeline: 3, history, historyText });
+    const { stdout: theirs } = await postgres.standby.exec(['cat', HISTORY]);
+    expect(second).toMatchObject({ timeline: 2, began: { timeline: 1 } });
+    expect(second?.text.toString().trimEnd()).toBe(theirs.trimEnd());
   } finally {
     await host.stop();
   }
 });
 
 async function switchPoint(server: PostgresServer): Promise<string> {
-  const { stdout } = await server.exec(['cat', '/var/lib/postgresql/data/pg_wal/00000002.history']);
+  const { stdout } = await server.exec(['cat', HISTORY]);
   return /^1\t(\S+)/.exec(stdout)?.[1] ?? '';
+}
+
+async function systemOf(server: PostgresServer): Promise<string> {
+  const { rows } = await server.query(
+    'SELECT system_identifier::text AS system FROM pg_control_system()',
+  );
+  return String(rows[0]?.system);
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findReached } from '../../../../containers/runner/wal/vault-reached.ts';
@@ -8,7 +9,13 @@ import {
   segmentName,
   segmentStart,
 } from '../../../../contract/wal-segments.ts';
-import { composeFile, putHistory, putSegment } from '../../../../vault/wal/wal-writer.ts';
+import {
+  composeFile,
+  composeIncrement,
+  putHistory,
+  putIncrement,
+  putSegment,
+} from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
 import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
@@ -249,6 +256,29 @@ test("another server's WAL under the cluster's name ends it", async () => {
     code: 'WAL_CONFLICT',
     message: expect.stringContaining('the system 42'),
   });
+});
+
+test('a server with other bytes than the vault in the segment that goes on is not streamed from', async () => {
+  newCluster();
+  await write(1);
+  const { rows } = await server.query('SELECT system_identifier::text FROM pg_control_system()');
+  const { system_identifier: systemIdentifier } = rows[0] as { system_identifier: string };
+  const ours = walVault(vault, { cluster, systemIdentifier });
+  // As of a twin on the same timeline, or of this server before it was put back.
+  const to = await flushedUpTo(server);
+  const number = segmentAt(to, SEGMENT_BYTES);
+  const length = Number(to - segmentStart(number, SEGMENT_BYTES));
+  const segment = segmentName({ timeline: 1, number }, SEGMENT_BYTES);
+  await putIncrement(ours, segment, 0, await composeIncrement(ours, randomBytes(length)));
+  const before = await increments();
+  const refused = start({ wal: { incrementSeconds: 0.2 } });
+  expect(await refused.ended).toMatchObject({
+    code: 'WAL_CONFLICT',
+    message: expect.stringContaining('holds other bytes'),
+  });
+  expect(refused.said('wal gap')).toBe(false);
+  expect(await increments()).toEqual(before);
+  expect(await archivedUpTo(vault, cluster, 1, to)).toBe(to);
 });
 
 test('a timeline of which the vault has nothing but its history is not where it goes on', async () => {
