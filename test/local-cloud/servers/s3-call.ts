@@ -15,7 +15,7 @@ export type S3Operation =
 /** One request to S3, by what it asks for. */
 export interface S3Call {
   readonly operation: S3Operation;
-  /** Without the bucket; empty for calls on the bucket itself. */
+  /** Without the bucket; of a list its prefix. */
   readonly key: string;
   readonly partNumber: number | undefined;
 }
@@ -27,7 +27,7 @@ export function callOf({ method, url }: IncomingMessage): S3Call {
   const partNumber = Number(searchParams.get('partNumber') ?? Number.NaN);
   return {
     operation: operationOf(method ?? '', key, searchParams),
-    key,
+    key: key === '' ? (searchParams.get('prefix') ?? '') : key,
     partNumber: Number.isNaN(partNumber) ? undefined : partNumber,
   };
 }
