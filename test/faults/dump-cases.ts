@@ -80,10 +80,22 @@ async function serverHangs(faults: FaultCloud): Promise<void> {
 async function droppedInMidDump(faults: FaultCloud): Promise<void> {
   const { primary, standby } = faults.cloud;
   await primary.query('create database doomed template bulk');
-  await standby.waitForReplay();
-  const { started, release } = await faults.beginLongDump({}, 'doomed');
-  await primary.query('drop database doomed with (force)');
-  await standby.waitForReplay();
+  const drop = () => primary.query('drop database if exists doomed with (force)');
+  let run: Awaited<ReturnType<FaultCloud['beginLongDump']>>;
+  try {
+    await standby.waitForReplay();
+    run = await faults.beginLongDump({}, 'doomed');
+  } finally {
+    await drop();
+  }
+  // It replays that only once the dump goes on: a session that waits for its client does not end.
+  const { rows } = await primary.query('select pg_current_wal_lsn()::text as lsn');
+  const { lsn } = rows[0] as { lsn: string };
+  await faults.waitFor(async () => {
+    const received = await standby.query(`select pg_last_wal_receive_lsn() >= '${lsn}' as there`);
+    return (received.rows[0] as { there: boolean }).there;
+  }, 'the standby to have what drops the database');
+  const { started, release } = run;
   release();
   const end = await faults.finish(started);
   await faults.expectPublished({ started, end });
