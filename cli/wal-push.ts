@@ -37,15 +37,19 @@ export async function walPush(
   const systemIdentifier = await readSystemIdentifier(dirname(path));
   const scope = [environment, cluster, systemIdentifier];
   const memory = await PushMemory.open(state ?? defaultState(), scope);
-  // Asked before AWS is: an environment's bucket never changes, and most of a batch ends here.
-  if (await memory.has(name, bytes)) {
+  const remembers = async (bucket: string | undefined): Promise<boolean> => {
+    if (bucket === undefined || !(await memory.has(bucket, name, bytes))) return false;
     await memory.forget(name);
-    return;
-  }
+    return true;
+  };
+  // Asked before AWS is: most of a batch ends here.
+  if (await remembers(await memory.bucket())) return;
   const vault = {
     ...(await io.services.openWalVault(environment, cluster)),
     ...{ systemIdentifier, signal: io.signal },
   };
+  await memory.noteBucket(vault.bucket);
+  if (await remembers(vault.bucket)) return;
   const others = await readyBeside(path, batch);
   const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
   try {
@@ -79,9 +83,9 @@ async function pushBeside(
   try {
     await eachAtOnce(names, atOnce, async (name) => {
       const bytes = await readWal(join(directory, name));
-      if (await memory.has(name, bytes)) return;
+      if (await memory.has(vault.bucket, name, bytes)) return;
       await push(vault, join(directory, name), bytes, io);
-      await memory.note(name, bytes);
+      await memory.note(vault.bucket, name, bytes);
     });
   } catch (error) {
     const { code, message } = asHoldfastError(error);

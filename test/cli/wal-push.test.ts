@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gapsOf, pathTo } from '../../contract/wal-coverage.ts';
 import { segmentName } from '../../contract/wal-segments.ts';
@@ -24,6 +25,10 @@ const OTHER = `${HOME}/other`;
 const COPIES = `${HOME}/copies`;
 const CLUSTER = 'pushed';
 const HOLDFAST = `node /opt/holdfast.mjs wal-push --cluster ${CLUSTER}`;
+/** A bucket that the environment comes to have. */
+const ANOTHER = 'another-vault';
+/** In the memory of the user: which bucket it is. */
+const BUCKET_NOTE = '/tmp/holdfast-wal-push-*/*/bucket';
 const UNREACHABLE: HostOptions = { access: { endpoint: 'https://127.0.0.1:9' } };
 /** Segments are small, and at first nobody takes them. */
 const SETTINGS = [
@@ -96,6 +101,7 @@ test('pushes what is ready with what is asked for, and remembers it', async () =
   expect([pushed.exitCode, pushed.stderr]).toEqual([0, '']);
   expect((await timelineInVault())?.segments.size).toBe(3);
   // Of the second one it knows without asking anybody, once.
+  await shell(`touch ${BUCKET_NOTE}`);
   expect(await push(`pg_wal/${second}`, [], UNREACHABLE)).toMatchObject({ exitCode: 0 });
   const unreached = await push(`pg_wal/${second}`, [], UNREACHABLE);
   expect([unreached.exitCode, unreached.stderr]).toEqual([
@@ -105,6 +111,34 @@ test('pushes what is ready with what is asked for, and remembers it', async () =
   // The same content is what the vault has.
   expect(await push(`pg_wal/${second}`, ['--batch', '0'])).toMatchObject({ exitCode: 0 });
   expect((await timelineInVault())?.segments.size).toBe(3);
+});
+
+test('what went into the bucket that the environment had goes into the one that it has', async () => {
+  for (let made = 0; made < 3; made += 1) {
+    await sql("select pg_logical_emit_message(false, 'x', 'x'); select pg_switch_wal()");
+  }
+  const names = await ready();
+  const [asked = '', beside = '', later = ''] = names.slice(-3);
+  const state = ['--state', `${HOME}/state`];
+  const all = ['--batch', String(names.length), ...state];
+  expect(await push(`pg_wal/${asked}`, all)).toMatchObject({ exitCode: 0 });
+  await vault.s3.send(
+    new CreateBucketCommand({ Bucket: ANOTHER, ObjectLockEnabledForBucket: true }),
+  );
+  const there = { access: { bucket: ANOTHER } };
+  // AWS is asked for the bucket again once it was some time ago.
+  await shell(`touch -d '2 minutes ago' ${HOME}/state/*/bucket`);
+  const alone = ['--batch', '0', ...state];
+  expect(await push(`pg_wal/${beside}`, alone, there)).toMatchObject({ exitCode: 0 });
+  const another = async () =>
+    (await readWalCatalog({ ...vault, bucket: ANOTHER }, CLUSTER)).timelines[0]?.segments.size;
+  expect(await another()).toBe(1);
+  // Nor is what it holds of the old bucket passed over in a batch.
+  expect(await push(`pg_wal/${beside}`, all, there)).toMatchObject({ exitCode: 0 });
+  expect(await another()).toBe(names.length);
+  await shell(`touch ${HOME}/state/*/bucket`);
+  const unreached = { access: { ...UNREACHABLE.access, bucket: ANOTHER } };
+  expect(await push(`pg_wal/${later}`, alone, unreached)).toMatchObject({ exitCode: 0 });
 });
 
 test('refuses other content under the same name, and what is not that segment', async () => {
