@@ -4,9 +4,10 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { readBackupManifest } from './backup-manifest.ts';
 import { ignoreMissing } from './ignore-missing.ts';
-import { fetchInto, type LayOut, layOutSeconds, TABLESPACE_MAP, verify } from './lay-out.ts';
+import { fetchInto, type LayOut, layOutSeconds, verify } from './lay-out.ts';
 import { runServerProgram } from './run-server-program.ts';
-import { linkTablespaces } from './tablespace-places.ts';
+import { linkTablespaces, TABLESPACE_MAP } from './tablespace-places.ts';
+import { allowStart, forbidStart } from './unfinished.ts';
 
 /** Of a file's name in an incremental backup, which holds only what changed. */
 const INCREMENTAL = /(^|\/)INCREMENTAL\.([^/]+)$/;
@@ -19,9 +20,9 @@ interface StagedMember {
 }
 
 /**
- * Fetches all members of a chain beside each other and has PostgreSQL combine them into the data
- * directory. What pg_combinebackup passes over in silence is looked after here: tablespaces, which it
- * only finds by links that are not in the tars, and the map that would lead a server to the source's.
+ * Fetches all members of a chain beside each other and has PostgreSQL combine them into the directory.
+ * What pg_combinebackup passes over in silence is looked after here: tablespaces, which it only finds by
+ * links that are not in the tars.
  *
  * @param members the full one first.
  * @param staging directory for the members, which are gone afterwards.
@@ -39,10 +40,9 @@ export async function combineChain(
     await timed('fetch', () => stage(work, staged));
     for (const { directory } of staged) {
       await timed('verify', () => verify(work, directory, false, ['--skip-checksums']));
-      // Copied as it is, it would lead the first start to the source's tablespaces.
-      await rm(join(directory, TABLESPACE_MAP), { force: true });
     }
     await timed('combine', () => combine(work, staged));
+    await allowStart(work.directory);
     await timed('verify', async () => {
       await assertAllThere(work.directory, staged.at(-1));
       await verify(work, work.directory, members.at(-1)?.walTar !== null);
@@ -67,7 +67,10 @@ async function stage(work: LayOut, staged: readonly StagedMember[]): Promise<voi
     // That of the others pg_combinebackup passes over.
     wal: member === staged.at(-1),
   }));
-  for (const { directory } of members) await mkdir(directory, { mode: 0o700 });
+  for (const { directory } of members) {
+    await mkdir(directory, { mode: 0o700 });
+    await forbidStart(directory);
+  }
   await fetchInto(work, members);
   for (const { directory, places } of members) await linkTablespaces(directory, places);
 }

@@ -5,6 +5,21 @@ export function configurationText(settings: Readonly<Record<string, string>>): s
     .join('');
 }
 
+/** What a configuration file includes: files and directories, as it names them. */
+export function includesIn(text: string): string[] {
+  const directive = /^\s*include(?:_dir|_if_exists)?\s*(?:=\s*)?'([^']*)'/gim;
+  return [...text.matchAll(directive)].map(([, path = '']) => path);
+}
+
+/** The same text, with what sets a name made a comment that says why. */
+export function settingCommentedOut(text: string, name: string, why: string): string {
+  const setting = new RegExp(`^\\s*${name}(?=\\s*=|\\s)`, 'i');
+  return text
+    .split('\n')
+    .map((line) => (setting.test(line) ? `# ${why}: ${line}` : line))
+    .join('\n');
+}
+
 /** Both the quote and the backslash are special between quotes. */
 function quoteSetting(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

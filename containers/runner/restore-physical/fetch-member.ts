@@ -4,6 +4,7 @@ import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { type ArtifactReader, readArtifactStream } from '../../../vault/fetch-artifact.ts';
 import { doWork, type Work } from '../restore/work-pool.ts';
 import { type MemberStream, memberStreams } from './member-streams.ts';
+import { TABLESPACE_MAP } from './tablespace-places.ts';
 import { unpack } from './unpack.ts';
 
 /** Streams fetched, decrypted and unpacked at a time: each is two cores' work. */
@@ -54,7 +55,7 @@ async function put(
 ): Promise<void> {
   switch (is) {
     case 'base':
-      await unpack(bytes, directory);
+      await unpack(bytes, directory, [TABLESPACE_MAP]);
       return;
     case 'wal':
       await unpack(bytes, join(directory, 'pg_wal'));

@@ -2,6 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { configurationText } from './configuration-text.ts';
+import { settingsElsewhere } from './own-settings.ts';
 import { type Primary, writePrimaryAccess } from './primary.ts';
 import {
   endQuarantine,
@@ -32,6 +33,8 @@ const REFUSALS = 6;
 export interface Streaming {
   readonly lsn: string;
   readonly timeline: number;
+  /** Of its own configuration, which it has again. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -47,7 +50,7 @@ export async function followPrimary(request: ServerToFollow): Promise<Streaming>
   await writeFile(join(directory, STANDBY_SIGNAL), '', { mode: 0o600 });
   await writeQuarantineSettings(directory, { ...settings, ...access, hot_standby: 'on' });
   const server = await ServerProcess.start(programs, directory, environment);
-  let streaming: Streaming;
+  let streaming: Omit<Streaming, 'warnings'>;
   try {
     streaming = await untilStreaming(server, signal);
   } catch (error) {
@@ -55,16 +58,17 @@ export async function followPrimary(request: ServerToFollow): Promise<Streaming>
   } finally {
     await server.stop();
   }
-  await endQuarantine(directory);
+  const elsewhere = await settingsElsewhere(directory);
+  const changed = await endQuarantine(directory, programs);
   await appendFile(join(directory, 'postgresql.auto.conf'), configurationText(access));
-  return streaming;
+  return { ...streaming, warnings: [...changed, ...elsewhere] };
 }
 
 async function untilStreaming(
   server: ServerProcess,
   signal: AbortSignal | undefined,
-): Promise<Streaming> {
-  let found: Streaming | undefined;
+): Promise<Omit<Streaming, 'warnings'>> {
+  let found: Omit<Streaming, 'warnings'> | undefined;
   let consistent = false;
   let refusals = 0;
   for await (const line of server.lines(signal)) {

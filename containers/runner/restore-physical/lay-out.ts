@@ -1,12 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import { fetchMembers } from './fetch-member.ts';
 import type { PhysicalProgress } from './physical-restore-request.ts';
 import { runServerProgram } from './run-server-program.ts';
 import type { ServerPrograms } from './server-programs.ts';
-import { linkTablespaces, TABLESPACES, type TablespacePlace } from './tablespace-places.ts';
+import { linkTablespaces, TABLESPACE_MAP, type TablespacePlace } from './tablespace-places.ts';
 
 export interface LayOut {
   readonly programs: ServerPrograms;
@@ -20,13 +19,11 @@ export interface LayOut {
   readonly onFetched: (bytes: number) => void;
 }
 
-/** By this a server would look for its tablespaces where the source has them. */
-export const TABLESPACE_MAP = 'tablespace_map';
 const VERIFY_HINT =
   'What was fetched has been removed: it is not what PostgreSQL had backed up. Use another backup, and report this one.';
 
 /**
- * Fetches a full base backup into the data directory, and has PostgreSQL compare it with what it backed
+ * Fetches a full base backup, and has PostgreSQL compare it with what it backed
  * up.
  *
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE, RESTORE_FAILED
@@ -37,8 +34,6 @@ export async function layOutFull(work: LayOut, manifest: PhysicalManifest): Prom
   await timed('fetch', () => fetchInto(work, [{ manifest, directory, places, wal: true }]));
   await linkTablespaces(directory, places);
   await timed('verify', () => verify(work, directory, manifest.walTar !== null));
-  // The links say it now.
-  await rm(join(directory, TABLESPACE_MAP), { force: true });
   return seconds;
 }
 
@@ -91,7 +86,7 @@ export async function fetchInto(
 
 /**
  * PostgreSQL's own check: every file that its manifest lists is there, with its size and SHA-256, and no
- * other, and the WAL that makes it consistent can be read.
+ * other, and the WAL that makes it consistent can be read. The map of tablespaces was left out.
  *
  * @param hasWal whether that WAL lies in pg_wal.
  * @param more options.
@@ -105,7 +100,7 @@ export async function verify(
   report?.({ stage: 'verify', done: 0, total: 1, unit: 'backups' });
   const args = [
     '--quiet',
-    `--ignore=${TABLESPACES}`,
+    `--ignore=${TABLESPACE_MAP}`,
     ...(hasWal ? [] : ['--no-parse-wal']),
     ...more,
   ];

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { configurationText } from './configuration-text.ts';
 import { ignoreMissing } from './ignore-missing.ts';
+import { keepToDirectory } from './own-directory.ts';
+import type { ServerPrograms } from './server-programs.ts';
 
 /** In the data directory: what the server had of its own, kept while it is quarantined. */
 export const QUARANTINE = 'holdfast-quarantine';
@@ -31,37 +33,48 @@ const SOCKET_PATH_BYTES = 107 - '/.s.PGSQL.65535'.length;
  * Puts a configuration of ours in the place of the server's own, before it is started for the first
  * time. The settings go to postgresql.auto.conf, which overrides every other file, wherever that lies:
  * so a start by other means is quarantined too.
+ *
+ * @param at where its files lie until it is finished.
  */
 export async function quarantine(
   directory: string,
   settings: Readonly<Record<string, string>>,
+  at = directory,
 ): Promise<void> {
-  const kept = join(directory, QUARANTINE);
+  const kept = join(at, QUARANTINE);
   await mkdir(kept, { mode: 0o700 });
   for (const name of CONFIGURATION) {
-    await rename(join(directory, name), join(kept, name)).catch(ignoreMissing);
+    await rename(join(at, name), join(kept, name)).catch(ignoreMissing);
   }
   // Of a standby's backup: it would follow, and not recover.
-  for (const name of SIGNALS) await rm(join(directory, name), { force: true });
-  await write(join(directory, 'postgresql.conf'), HEADER);
-  await write(join(directory, 'pg_hba.conf'), HEADER + ACCESS);
-  await write(join(directory, 'pg_ident.conf'), HEADER);
-  await writeQuarantineSettings(directory, settings);
+  for (const name of SIGNALS) await rm(join(at, name), { force: true });
+  await write(join(at, 'postgresql.conf'), HEADER);
+  await write(join(at, 'pg_hba.conf'), HEADER + ACCESS);
+  await write(join(at, 'pg_ident.conf'), HEADER);
+  await writeQuarantineSettings(directory, settings, at);
 }
 
 /** The settings of a quarantined server, anew. */
 export async function writeQuarantineSettings(
   directory: string,
   settings: Readonly<Record<string, string>>,
+  at = directory,
 ): Promise<void> {
   await write(
-    join(directory, 'postgresql.auto.conf'),
+    join(at, 'postgresql.auto.conf'),
     HEADER + configurationText({ ...isolation(directory), ...settings }),
   );
 }
 
-/** Gives the server's own configuration back, the passing one into nothing. */
-export async function endQuarantine(directory: string): Promise<void> {
+/**
+ * Gives the server's own configuration back, the passing one into nothing.
+ *
+ * @returns what had to be changed in it, for whoever starts the server.
+ */
+export async function endQuarantine(
+  directory: string,
+  programs: ServerPrograms,
+): Promise<string[]> {
   const kept = join(directory, QUARANTINE);
   for (const name of CONFIGURATION) {
     // Copied first and removed with the rest: broken off, it can be run again.
@@ -72,7 +85,9 @@ export async function endQuarantine(directory: string): Promise<void> {
   }
   // PostgreSQL expects it, if only empty.
   await writeFile(join(directory, 'postgresql.auto.conf'), '', { flag: 'a', mode: 0o600 });
+  const changed = await keepToDirectory(directory, programs);
   await rm(kept, { recursive: true });
+  return changed;
 }
 
 /** One of the server's own configuration files; empty where it has none in its data directory. */

@@ -1,36 +1,22 @@
 import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { settingIn } from './configuration-text.ts';
 import { readControlData } from './control-data.ts';
-import {
-  assertQuarantined,
-  endQuarantine,
-  RECOVERY_SIGNAL,
-  readKept,
-  readMajor,
-} from './quarantine.ts';
+import { outwardSettings, settingsElsewhere } from './own-settings.ts';
+import { assertQuarantined, endQuarantine, RECOVERY_SIGNAL, readMajor } from './quarantine.ts';
 import { findServerPrograms } from './server-programs.ts';
 
 export interface Released {
   readonly directory: string;
   /** That the server writes on. */
   readonly timeline: number;
-  /** What its own configuration does to others, of which whoever starts it has to know. */
+  /** What its own configuration does to others, and leads to, of which whoever starts it has to know. */
   readonly warnings: readonly string[];
 }
 
-const ARCHIVES = 'Make sure that the old server no longer archives there.';
-/** Settings by which a server acts on others, unless they are empty, and what to do about each. */
-const OUTWARD = {
-  archive_command: ARCHIVES,
-  archive_library: ARCHIVES,
-  primary_conninfo: 'Without standby.signal it is not used; remove it.',
-  synchronous_standby_names: 'Empty it, or commits hang until such a standby is there.',
-} as const;
-
 /**
- * Ends a restored server's quarantine: it gets its own configuration back, as the source had it.
+ * Ends a restored server's quarantine: it gets its own configuration back, as the source had it, but for
+ * what would lead it to another data directory.
  *
  * @throws HoldfastError REQUEST_INVALID when it is no restored directory, RESTORE_REFUSED while it runs
  * or is still in recovery
@@ -51,28 +37,12 @@ export async function release(directory: string, pgBin: string | undefined): Pro
       'Start it and let it be promoted first: SELECT pg_wal_replay_resume()',
     );
   }
-  const warnings = await outwardSettings(directory);
-  await endQuarantine(directory);
+  const outward = await outwardSettings(directory);
+  const elsewhere = await settingsElsewhere(directory);
+  const changed = await endQuarantine(directory, programs);
   // Its own server would verify against it what has changed since.
   await rm(join(directory, 'backup_manifest'), { force: true });
-  return { directory, timeline, warnings };
-}
-
-async function outwardSettings(directory: string): Promise<string[]> {
-  const texts = [
-    await readKept(directory, 'postgresql.conf'),
-    await readKept(directory, 'postgresql.auto.conf'),
-  ];
-  if (texts[0] === '') {
-    return ['Its postgresql.conf is not in its data directory: look at the one it will be given.'];
-  }
-  const text = texts.join('\n');
-  return Object.entries(OUTWARD).flatMap(([name, todo]) => {
-    const value = settingIn(text, name);
-    return value === undefined || value === ''
-      ? []
-      : [`Its own configuration sets ${name}. ${todo}`];
-  });
+  return { directory, timeline, warnings: [...outward, ...changed, ...elsewhere] };
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -19,13 +19,14 @@ import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
 import { settingsFor } from './server-settings.ts';
 import { placeTablespaces, type TablespacePlace } from './tablespace-places.ts';
 import { assertClaimable, type ClaimedDirectory, claimDirectory } from './target-directory.ts';
+import { finish, makeUnfinished } from './unfinished.ts';
 
 /**
  * Brings a server back: fetches a base backup with what it rests on, combines it, has PostgreSQL verify
  * it, starts it in quarantine, and recovers it to the target.
  *
  * What fails before the server is started leaves nothing behind. A recovery that fails leaves what was
- * fetched, and the server's log.
+ * fetched, and the server's log. One that is killed leaves what no server starts on, or one in quarantine.
  *
  * @throws HoldfastError RESTORE_REFUSED, CLIENT_MISSING before anything is changed; VAULT_INTEGRITY,
  * VAULT_DENIED, VAULT_UNAVAILABLE, RESTORE_FAILED
@@ -54,8 +55,9 @@ export async function restorePhysical(
     for (const { path, named } of places) {
       if (named) claimed.push(await claimDirectory(path, "tablespace's directory"));
     }
-    const seconds = await layOut(request, programs, places);
-    const prepared = await prepareStart(request, newest, programs, places);
+    const unfinished = await makeUnfinished(directory);
+    const seconds = await layOut({ ...request, directory: unfinished }, programs, places);
+    const prepared = await prepareStart(request, newest, programs, places, unfinished);
     const { control } = prepared;
     const result = (recovery: Recovered, recover: number): PhysicalRestoreResult => ({
       directory,
@@ -81,9 +83,10 @@ export async function restorePhysical(
     const { primary, environment } = request;
     const started = Date.now();
     const follow = { programs, directory, primary, settings, environment, signal };
-    const { lsn, timeline } = await followPrimary(follow);
+    const { lsn, timeline, warnings } = await followPrimary(follow);
     const end = { state: 'standby', redoneLsn: lsn, timeline } as const;
-    return result(end, (Date.now() - started) / 1000);
+    const standby = result(end, (Date.now() - started) / 1000);
+    return { ...standby, warnings: [...standby.warnings, ...warnings] };
   } catch (error) {
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
@@ -150,9 +153,10 @@ async function prepareStart(
   newest: PhysicalManifest,
   programs: ServerPrograms,
   places: readonly TablespacePlace[],
+  unfinished: string,
 ): Promise<PreparedStart> {
   const { directory, port, members, goal } = request;
-  const control = await readControlData(programs, directory);
+  const control = await readControlData(programs, unfinished);
   if (control.systemIdentifier !== newest.source.systemIdentifier) {
     throw new HoldfastError(
       'VAULT_INTEGRITY',
@@ -162,8 +166,9 @@ async function prepareStart(
       },
     );
   }
-  const own = newest.walTar === null ? [] : await segmentsIn(join(directory, 'pg_wal'));
-  await quarantine(directory, {});
+  const own = newest.walTar === null ? [] : await segmentsIn(join(unfinished, 'pg_wal'));
+  await quarantine(directory, {}, unfinished);
+  await finish(directory);
   const { settings, warnings } = await settingsFor(directory, newest, control, programs);
   const restoreCommand = await writeFetchWalScript(directory, {
     command: request.walFetch,

@@ -6,6 +6,9 @@ import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 /** Below the data directory: tablespaces that nobody gave a place. */
 export const TABLESPACES = 'holdfast-tablespaces';
 
+/** By this a server would look for its tablespaces where the source has them: it is never unpacked. */
+export const TABLESPACE_MAP = 'tablespace_map';
+
 /** A tablespace, and where it is going to lie. */
 export interface TablespacePlace {
   readonly oid: number;

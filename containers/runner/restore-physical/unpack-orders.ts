@@ -1,5 +1,12 @@
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 
+/** Where the thread unpacks to. */
+export interface UnpackPlace {
+  readonly directory: string;
+  /** Files that are not written. */
+  readonly leftOut: readonly string[];
+}
+
 /** What the thread is told, one thing after the other. */
 export type UnpackOrder =
   /** The next bytes of the tar, compressed or not. */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { type TarEntry, type TarVisitor, TarWalker } from '../tar-walker.ts';
 import { Decompressor } from './decompress.ts';
+import type { UnpackPlace } from './unpack-orders.ts';
 
 /** The most that PostgreSQL accepts of its data directory: the owner's, and reading by the group. */
 const FILE_MODE = 0o640;
@@ -19,14 +20,16 @@ const DIRECTORY = '5';
  */
 export class TarUnpacker {
   readonly #directory: string;
+  readonly #leftOut: ReadonlySet<string>;
   readonly #made = new Set<string>();
   readonly #walker = new TarWalker(this.#visitor());
   readonly #plain = new Decompressor((piece) => this.#walk(() => this.#walker.take(piece)));
   #files = 0;
   #file: number | undefined;
 
-  constructor(directory: string) {
+  constructor({ directory, leftOut }: UnpackPlace) {
     this.#directory = directory;
+    this.#leftOut = new Set(leftOut);
   }
 
   /** @throws HoldfastError VAULT_INTEGRITY for what is no tar, or for anything else in it */
@@ -65,7 +68,9 @@ export class TarUnpacker {
   }
 
   #begin(entry: TarEntry): void {
-    const path = join(this.#directory, safeName(entry));
+    const name = safeName(entry);
+    if (this.#leftOut.has(name)) return;
+    const path = join(this.#directory, name);
     if (entry.type === DIRECTORY) {
       this.#makeDirectory(path, modeOf(entry, DIRECTORY_MODE, 0o700));
       return;

@@ -4,10 +4,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { asHoldfastError } from '../../../contract/errors.ts';
-import type { UnpackOrder, UnpackReply } from './unpack-orders.ts';
+import type { UnpackOrder, UnpackPlace, UnpackReply } from './unpack-orders.ts';
 import { TarUnpacker } from './unpack-tar.ts';
 
-const tar = new TarUnpacker(workerData as string);
+const tar = new TarUnpacker(workerData as UnpackPlace);
 /** Nothing is done any more after it. */
 let failure: UnpackReply | undefined;
 

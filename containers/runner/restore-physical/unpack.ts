@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../contract/errors.ts';
 import { AnsweringThread } from '../../../vault/answering-thread.ts';
-import type { UnpackOrder, UnpackReply } from './unpack-orders.ts';
+import type { UnpackOrder, UnpackPlace, UnpackReply } from './unpack-orders.ts';
 
 /** Beside this module: as it is, and as it is bundled. */
 const THREAD = new URL(
@@ -15,13 +15,19 @@ const AHEAD = 5;
  *
  * @param bytes each piece of which is ours: its memory goes to the thread.
  * @param directory made where it is missing.
+ * @param leftOut files of it that are not written.
  * @returns number of files
  * @throws HoldfastError VAULT_INTEGRITY when it is cut off, or holds anything but files and directories of
  * that directory; RESTORE_REFUSED when it is compressed with lz4; what `bytes` throws
  */
-export async function unpack(bytes: AsyncIterable<Buffer>, directory: string): Promise<number> {
+export async function unpack(
+  bytes: AsyncIterable<Buffer>,
+  directory: string,
+  leftOut: readonly string[] = [],
+): Promise<number> {
   const thread = new AnsweringThread<UnpackOrder, UnpackReply, number>({
-    ...{ module: THREAD, what: 'that unpacks', workerData: directory, read: filesOf },
+    ...{ module: THREAD, what: 'that unpacks', read: filesOf },
+    workerData: { directory, leftOut } satisfies UnpackPlace,
   });
   try {
     const underWay: Promise<number>[] = [];

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -23,9 +23,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(data, '..'), { recursive: true }));
 
-/** All programs at once: their version, and what pg_controldata says of a server that was shut down. */
+/** All programs at once: their version, what a server opens, and what pg_controldata says of one that was shut down. */
 const PROGRAM = `#!/bin/sh
 [ "$1" = --version ] && exec echo 'postgres (PostgreSQL) 17.12'
+[ "$3" = -C ] && grep -q 'include' "$2/postgresql.conf" && exec sh -c 'echo no such file >&2; exit 1'
+[ "$3" = -C ] && exec echo "$2"
 cat <<'END'
 Database cluster state:               shut down
 Database system identifier:           7400000000000000001
@@ -64,6 +66,43 @@ archive_library = ''
     ],
   });
   expect(await readdir(data)).not.toContain('holdfast-quarantine');
+});
+
+test('what would lead to another data directory is made a comment, and what lies elsewhere is named', async () => {
+  await quarantined(`data_directory = '/srv/live'
+# data_directory = '/srv/other'
+DATA_DIRECTORY '/srv/last'
+hba_file = '/etc/live/pg_hba.conf'
+ident_file = '${data}/pg_ident.conf'
+ssl_cert_file = 'server.crt'
+include_dir 'conf.d'
+include_if_exists = '/etc/live/more.conf'
+`);
+  const { warnings } = await release(data, bin);
+  expect(warnings).toEqual([
+    `Its own configuration sets data_directory to /srv/last, which a server started on ${data} would have opened instead: that line is a comment now.`,
+    expect.stringContaining(`this prints: ${bin}/postgres -D ${data} -C data_directory. It said: `),
+    "Its own configuration names what lies outside of its data directory: hba_file /etc/live/pg_hba.conf, include /etc/live/more.conf. On the source's machine that is the source's; elsewhere it may be missing. Look at each before you start it.",
+  ]);
+  const text = await readFile(join(data, 'postgresql.conf'), 'utf8');
+  expect(text.match(/^data_directory|^# made a comment .*data_directory/gim)).toHaveLength(2);
+  expect(text).not.toMatch(/^\s*data_directory/im);
+  expect(text).toContain("\nhba_file = '/etc/live/pg_hba.conf'\n");
+});
+
+test('its own data directory stays as it names it, and without its configuration that is told', async () => {
+  const own = `data_directory = '${data}'\n`;
+  await quarantined(own);
+  expect((await release(data, bin)).warnings).toEqual([]);
+  expect(await readFile(join(data, 'postgresql.conf'), 'utf8')).toBe(own);
+  await rm(join(data, 'postgresql.conf'));
+  await writeFile(join(data, 'postgresql.auto.conf'), "archive_command = 'copy'\n");
+  await quarantine(data, {});
+  await noteRestored(data, {});
+  expect((await release(data, bin)).warnings).toEqual([
+    expect.stringContaining('sets archive_command'),
+    expect.stringContaining('is not in its data directory: look at the one'),
+  ]);
 });
 
 test('a server that runs is refused, with the whole command that shuts it down', async () => {

@@ -101,6 +101,42 @@ function restore(directory: string, args: readonly string[], options?: HostOptio
   );
 }
 
+async function shell(script: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await host.run(['sh', '-euc', script]);
+  expect(exitCode, stderr).toBe(0);
+  return stdout.trim();
+}
+
+/** Restores with a program that, once it has done its work, kills who started it. */
+async function killedAt(program: string, directory: string, args: readonly string[] = []) {
+  const bin = `/tmp/kills-at-${program}`;
+  const real = `/usr/lib/postgresql/17/bin/${program}`;
+  await shell(`mkdir -p ${bin}; ln -sf /usr/lib/postgresql/17/bin/* ${bin}; rm ${bin}/${program}
+cat >${bin}/${program} <<'END'
+#!/bin/sh
+${real} "$@" || exit
+[ "$1" = --version ] || kill -KILL $PPID
+END
+chmod 755 ${bin}/${program}`);
+  const killed = await restore(directory, [...args, '--pg-bin', bin]);
+  expect(killed.exitCode, killed.stderr).toBe(137);
+}
+
+/**
+ * What a server says that is started on each of the directories in turn, and does not start.
+ *
+ * @param option by which it is told of `$data`, or of a configuration that names it.
+ */
+async function startEach(directories: readonly string[], option: string): Promise<string> {
+  const port = await freePort();
+  return await shell(`for data in ${directories.join(' ')}; do
+  printf "data_directory = '$data'\\nhba_file = '/dev/null'\\nident_file = '/dev/null'\\n" >/tmp/outside.conf
+  echo "$data:"
+  if timeout 30 /usr/lib/postgresql/17/bin/postgres ${option} -c listen_addresses= -c unix_socket_directories=/tmp -c port=${port} 2>&1
+  then exit 1; else [ $? != 124 ]; fi
+done`);
+}
+
 describe('a base backup', () => {
   test('is restored to its own end, and quarantined until it is released', async () => {
     const directory = `${HOME}/full`;
@@ -171,6 +207,29 @@ describe('a base backup', () => {
     expect((await host.run(['ls', HOME])).stdout).not.toMatch(/-key|holdfast-chain/);
   });
 
+  test('or a chain that is killed on the way leaves nothing that a server starts on', async () => {
+    // Once all of it is laid out, before anybody has had a look at it.
+    await killedAt('pg_verifybackup', 'killed', ['--label', taken[0]?.label ?? '']);
+    await killedAt('pg_combinebackup', 'killed-combined');
+    const members = `${HOME}/holdfast-chain-*`;
+    const filled = await shell(`find ${HOME}/killed* ${members} -name pg_control | wc -l`);
+    const directories = (await shell(`ls -d ${HOME}/killed* ${members}/[0-9]`)).split('\n');
+    expect([filled, directories.length]).toEqual(['5', 5]);
+    const said = await startEach(directories, '-D "$data"');
+    for (const directory of directories) {
+      expect(said).toMatch(
+        new RegExp(
+          `${directory}/postgresql.conf": No such file|could not (read|open) lock file "postmaster.pid"`,
+        ),
+      );
+    }
+    // As on Debian, where the configuration lies outside.
+    const outside = await startEach(directories, '-c config_file=/tmp/outside.conf');
+    expect(outside.match(/PG_VERSION" is missing|lock file "postmaster.pid"/g)).toHaveLength(5);
+    expect(await shell(`find ${HOME} -name tablespace_map`)).toBe('');
+    await shell(`rm -r ${HOME}/killed* ${members}`);
+  });
+
   test('that there is no room for is refused before anything is fetched', async () => {
     const needs = [
       { path: '/nowhere/at/all', bytes: 2 ** 60 },
@@ -229,13 +288,17 @@ async function startIdleStandby(data: string): Promise<Parameters<typeof takeBas
     expect(exitCode, stderr).toBe(0);
     return { stdout, stderr };
   };
-  const settings = `port = ${port}\nlisten_addresses = ''\nunix_socket_directories = '/tmp'`;
+  const settings = `port = ${port}\nlisten_addresses = ''\nunix_socket_directories = '/tmp'
+data_directory = '${data}'
+include = '/tmp/idle.conf'
+external_pid_file = '/tmp/idle.pid'`;
   const start = `pg_ctl -D ${data} -w -l /tmp/idle.log start >/dev/null`;
   await run_([
     ...['sh', '-euc'],
     `export PATH=/usr/lib/postgresql/17/bin:$PATH
      initdb --no-sync --no-instructions -D ${data} -U postgres --auth=trust >/dev/null
      printf "${settings}\n" >>${data}/postgresql.conf
+     echo "data_directory = '${data}'" >/tmp/idle.conf
      ${start}
      psql "${uri}" -XAtqc 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id'
      pg_ctl -D ${data} -w -m fast stop >/dev/null
@@ -262,5 +325,17 @@ test('a base backup of a standby after which nothing was written is restored to 
   const directory = `${HOME}/from-idle`;
   const said = await host.run(['sh', '-c', `cat ${directory}/${QUARANTINE}/*.log`]);
   expect(said.stdout).toContain('recovery ended before configured recovery target was reached');
-  expect(await host.ask(directory, 'SELECT count(*) FROM kept')).toBe('1000');
+  const where = "SELECT current_setting('data_directory'), count(*) FROM kept";
+  expect(await host.ask(directory, where)).toBe(`${directory}|1000`);
+  // Its own configuration names the directory of the server that it is a copy of, and so does what it includes.
+  const released = await host.holdfast(['restore', '--release', directory]);
+  expect(released).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('timeline 2') });
+  for (const warning of [
+    `Its own configuration sets data_directory to ${data}, which a server started on ${directory} would`,
+    `A file that its postgresql.conf includes sets data_directory to ${data}: the last line`,
+    'outside of its data directory: external_pid_file /tmp/idle.pid, include /tmp/idle.conf.',
+  ]) {
+    expect(released.stderr).toContain(warning);
+  }
+  expect(await host.ask(directory, where)).toBe(`${directory}|1000`);
 });

@@ -47,6 +47,17 @@ describe('a tar', () => {
     }
   });
 
+  test('is unpacked without what is left out of it', async () => {
+    const tar = await tarOf([
+      { name: 'tablespace_map', text: '16400 /srv/live\n' },
+      { name: 'base/tablespace_map', text: 'of another name' },
+    ]);
+    const into = join(directory, 'data');
+    expect(await unpackTar(inPieces(tar, 700), into, ['tablespace_map'])).toBe(1);
+    expect(await readdir(into)).toEqual(['base']);
+    expect(await readdir(join(into, 'base'))).toEqual(['tablespace_map']);
+  });
+
   test.each([
     ['../out', { name: '../out' }],
     ['base/../../out', { name: 'base/../../out' }],
