@@ -17,10 +17,10 @@ import { listVersions } from '../object-versions.ts';
 import type { VaultReader } from '../vault-reader.ts';
 
 /**
- * More segments than were ever on their way at once: what an interrupted streamer left out lies among
- * the last so many.
+ * Segments that a streamer has on their way at once, at most: what an interrupted one left out lies among
+ * the last so many. A hole before them was told when it was made.
  */
-const LATEST = 16;
+export const MOST_AT_ONCE = 6;
 
 /** How far a timeline's WAL in the vault reaches without a gap. */
 export interface WalPosition {
@@ -103,7 +103,7 @@ async function wholeSegments(
     if (place === undefined) continue;
     sample = object;
     whole.push(place.number);
-    if (first === undefined && whole.length > LATEST) whole.shift();
+    if (first === undefined && whole.length > MOST_AT_ONCE) whole.shift();
   }
   return { whole, sample };
 }
@@ -121,7 +121,7 @@ async function openSegments(
     if (place !== undefined) numbers.push(place.number);
   };
   for await (const _ of listVersions(vault, prefix, { onFolder }));
-  return numbers.sort((a, b) => a - b).slice(-LATEST);
+  return numbers.sort((a, b) => a - b).slice(-MOST_AT_ONCE);
 }
 
 async function incrementsOf(

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asHoldfastError, HoldfastError } from '../../../contract/errors.ts';
 import type { WalOptions } from '../../../contract/physical-options.ts';
+import type { WalRange } from '../../../contract/wal-coverage.ts';
 import { formatLsn } from '../../../contract/wal-segments.ts';
+import { readWalCatalog } from '../../../vault/wal/wal-catalog.ts';
 import { MAX_WAL_BYTES } from '../../../vault/wal/wal-message.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
 import { putHistory } from '../../../vault/wal/wal-writer.ts';
@@ -250,20 +252,44 @@ class WalStreamer {
 
   /** The server has removed what the vault has not: from here on there is a hole. */
   async #gap(source: WalSource, plan: StreamPlan): Promise<StreamPlan> {
-    const { log, progress, slotName } = this.#options;
-    const { server, segmentBytes } = source;
+    const { slotName } = this.#options;
+    const { server } = source;
     if (source.inRecovery && source.refused.size > 0) throw heldElsewhere(source, plan);
+    const beyond = await this.#beyond(source, plan);
+    if (beyond !== undefined) return beyond;
     const slot = await replaceSlot(server, slotName);
     const fresh = planStream({ ...factsOf(source), vault: undefined, slot: slot.restartLsn });
     if (fresh === undefined) throw leftBehind(source);
-    progress.gaps += 1;
     this.#reached = { timeline: fresh.timeline, end: fresh.start };
-    const [missing, until] = [plan.durable, fresh.start].map(formatLsn);
+    this.#tellGap(source, plan.timeline, { from: plan.durable, to: fresh.start });
+    return fresh;
+  }
+
+  /** Where WAL ends that the vault has beyond the hole: who begins anew there leaves out no more than that. */
+  async #beyond(source: WalSource, plan: StreamPlan): Promise<StreamPlan | undefined> {
+    const { vault } = this.#options;
+    const { segmentBytes } = source;
+    const asked = { segmentBytes, timelines: [plan.timeline] };
+    const { timelines } = await readWalCatalog(vault, vault.cluster, asked);
+    const ranges = timelines[0]?.ranges.filter(({ from }) => from > plan.durable) ?? [];
+    const last = ranges.at(-1);
+    if (last === undefined) return undefined;
+    let from = plan.durable;
+    for (const range of ranges) {
+      this.#tellGap(source, plan.timeline, { from, to: range.from });
+      from = range.to;
+    }
+    this.#reached = { timeline: plan.timeline, end: last.to };
+    return planOn(source, this.#reached);
+  }
+
+  #tellGap({ segmentBytes }: WalSource, timeline: number, { from, to }: WalRange): void {
+    const { log, progress } = this.#options;
+    progress.gaps += 1;
     log.error('wal gap', {
-      ...{ timeline: plan.timeline, from: missing, to: until, segmentBytes },
+      ...{ timeline, from: formatLsn(from), to: formatLsn(to), segmentBytes },
       hint: 'Take a base backup now: no recovery can pass this gap, and points in time after it need a backup that begins after it. Raise max_slot_wal_keep_size, or find out why the streamer was away.',
     });
-    return fresh;
   }
 }
 

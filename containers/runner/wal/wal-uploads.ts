@@ -3,6 +3,7 @@ import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
 import { WalIndexer } from '../../../vault/wal/wal-indexer.ts';
 import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
 import { PageCheck } from '../../../vault/wal/wal-pages.ts';
+import { MOST_AT_ONCE } from '../../../vault/wal/wal-position.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
 import {
   beginSegment,
@@ -38,7 +39,7 @@ export function walMemory(segmentBytes: number): WalMemory {
   return {
     segmentBytes,
     plain: Buffer.allocUnsafeSlow(segmentBytes),
-    bodies: new BodyPool(Math.min(buffers, 6), walBodyBytes(segmentBytes)),
+    bodies: new BodyPool(Math.min(buffers, MOST_AT_ONCE), walBodyBytes(segmentBytes)),
     increment: Buffer.allocUnsafeSlow(walBodyBytes(segmentBytes)),
   };
 }

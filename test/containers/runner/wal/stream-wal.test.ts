@@ -59,6 +59,10 @@ afterAll(async () => {
 afterEach(async () => {
   await streamer?.stop();
   streamer = undefined;
+  await dropSlot();
+});
+
+async function dropSlot(): Promise<void> {
   await waitUntil(async () => (await acknowledged(server, SLOT)) === 0n, {
     what: 'the connection to end',
     timeoutMs: 120_000,
@@ -66,7 +70,7 @@ afterEach(async () => {
   await server.query(
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
   );
-});
+}
 
 function start(options: Partial<StreamerOptions> = {}): Streamer {
   const ca = certificates.caPem;
@@ -241,6 +245,15 @@ test('a slot that was lost is told, the gap is marked, and the WAL after it goes
     await write(1);
     await archived();
     expect(third.progress.gaps).toBe(0);
+    // On a server where the slot is new, the old gap is all that is missing.
+    await third.stop();
+    await dropSlot();
+    await write(1);
+    const fourth = start();
+    const end = await archived();
+    const told = fourth.lines.filter(({ event }) => event === 'wal gap');
+    expect(told).toMatchObject([{ from: gap?.from, to: gap?.to }]);
+    expect(await differences(vault, cluster, server, { timeline: 1, from, to: end })).toEqual([]);
   } finally {
     await set({ wal_keep_size: '1GB', max_slot_wal_keep_size: undefined });
   }
