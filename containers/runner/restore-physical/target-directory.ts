@@ -1,6 +1,12 @@
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { UNFINISHED } from './unfinished.ts';
+
+const HINT =
+  'Nothing was changed. Name an empty directory; of a mounted volume take a directory in it.';
+const UNFINISHED_HINT =
+  'Nothing was changed. A restore into it is under way, or was killed: of one that was killed remove what is in it, and holdfast-chain-… beside it or in its --staging, and restore again.';
 
 /** A directory that was empty, and is ours until the restore has ended. */
 export interface ClaimedDirectory {
@@ -54,9 +60,7 @@ async function assertEmpty(path: string, what: string, take = true): Promise<voi
     throw new HoldfastError(
       'RESTORE_REFUSED',
       `The ${what} ${path} is not empty: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`,
-      {
-        hint: 'Nothing was changed. Name an empty directory; of a mounted volume take a directory in it.',
-      },
+      { hint: names.includes(UNFINISHED) ? UNFINISHED_HINT : HINT },
     );
   }
   if (!take) return;

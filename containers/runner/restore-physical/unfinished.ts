@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** In the data directory: all that has been laid out, until a server may be started on it. */
-const UNFINISHED = 'holdfast-unfinished';
+export const UNFINISHED = 'holdfast-unfinished';
 /** Without it PostgreSQL takes no directory for its own, whatever configuration it was started with. */
 const VERSION = 'PG_VERSION';
 /** In the place of the lock file of a server, which so can neither read nor replace it, and ends. */

@@ -133,7 +133,7 @@ async function startEach(directories: readonly string[], option: string): Promis
   printf "data_directory = '$data'\\nhba_file = '/dev/null'\\nident_file = '/dev/null'\\n" >/tmp/outside.conf
   echo "$data:"
   if timeout 30 /usr/lib/postgresql/17/bin/postgres ${option} -c listen_addresses= -c unix_socket_directories=/tmp -c port=${port} 2>&1
-  then exit 1; else [ $? != 124 ]; fi
+  then exit 1; else [ $? != 124 ] || { echo "a server ran on $data" >&2; exit 1; }; fi
 done`);
 }
 
@@ -227,6 +227,11 @@ describe('a base backup', () => {
     const outside = await startEach(directories, '-c config_file=/tmp/outside.conf');
     expect(outside.match(/PG_VERSION" is missing|lock file "postmaster.pid"/g)).toHaveLength(5);
     expect(await shell(`find ${HOME} -name tablespace_map`)).toBe('');
+    const again = await restore('killed', []);
+    expect(again).toMatchObject({
+      exitCode: ExitCode.RestoreRefused,
+      stderr: expect.stringContaining('or was killed: of one that was killed remove'),
+    });
     await shell(`rm -r ${HOME}/killed* ${members}`);
   });
 
