@@ -8,6 +8,7 @@ import { loadEnvironment } from '../../infra/load-environment.ts';
 import { environmentDirectory } from './environment-directory.ts';
 import { startLocalCloud } from './local-cloud.ts';
 import { type ClusterServers, lookAround } from './look-around.ts';
+import { BACKUP_ROLE } from './seed.ts';
 
 const HELP = `npm run local-cloud [-- [--environment] NAME] [--empty]
 
@@ -30,6 +31,8 @@ try {
     // The first cluster's are there from the start.
     const { primary, standby } = index === 0 ? cloud : await cloud.startSource(cluster);
     const empty = isWanted ? await cloud.startEmptyServer(`empty-${cluster}`, cluster) : undefined;
+    // As the README has it: without, an incremental backup of a quiet server waits for a checkpoint.
+    await primary.query(`grant pg_checkpoint to ${BACKUP_ROLE.user}`);
     servers[cluster] = { primary, standby, empty, image: await cloud.imageOf(cluster) };
   }
   console.log(lookAround(cloud, servers));
