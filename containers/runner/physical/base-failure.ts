@@ -7,11 +7,6 @@ const QUOTED_LINES = 5;
 /** What its words, and those of the server that it passes on, mean; the first that fits counts. */
 const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [
-    /promoted during online backup/,
-    'SOURCE_CHANGED',
-    'Run the backup again: another server may serve it.',
-  ],
-  [
     /no pg_hba\.conf entry for replication|pg_hba\.conf rejects replication/,
     'SOURCE_AUTHENTICATION',
     "Add a line for replication to the server's pg_hba.conf: hostssl replication <role> <address of the tasks> scram-sha-256",

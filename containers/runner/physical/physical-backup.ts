@@ -21,6 +21,7 @@ import { type SourceTablespace, surveyAfter, surveyBase } from './base-survey.ts
 import type { WalRange } from './check/backup-manifest.ts';
 import { DamagedSource } from './damage.ts';
 import { ParentRefused } from './parent-refused.ts';
+import { recognisePromotion } from './promoted.ts';
 import { TooEarly } from './too-early.ts';
 
 export interface PhysicalBackupOptions {
@@ -71,7 +72,11 @@ export async function takeBase(options: PhysicalBackupOptions) {
         TooEarly.from(stderr.tail, options.parent?.stop) ??
         (options.parent && ParentRefused.from(stderr.tail)) ??
         baseFailure(describeExit(exit), stderr.tail),
-    }).run();
+    })
+      .run()
+      .catch(async (error: unknown) => {
+        throw vault.signal.aborted ? error : await recognisePromotion(error, source);
+      });
     const after = await surveyAfter(source);
     const points = provenPoints(options, streamed, survey.server.walSegmentBytes);
     const { base, wal, backupManifest, checked } = streamed;

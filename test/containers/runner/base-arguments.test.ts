@@ -68,7 +68,6 @@ describe('what pg_basebackup is told', () => {
 });
 
 test.each([
-  ['ERROR:  the standby was promoted during online backup', 'SOURCE_CHANGED'],
   [
     'FATAL:  no pg_hba.conf entry for replication connection from host "10.0.0.1"',
     'SOURCE_AUTHENTICATION',
