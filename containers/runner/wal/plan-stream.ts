@@ -27,8 +27,8 @@ export interface StreamPlan {
 
 /**
  * Chooses timeline and position: where the vault's WAL ends, or where the server has left that timeline,
- * whichever comes first. What lies behind the switch belongs to no history of this server's. A server that was put back to before the vault's timeline began
- * is on a later one, and that one counts from its beginning. Pure.
+ * whichever comes first. What lies behind the switch belongs to no history of this server's. A server that was put back to
+ * before the vault's timeline began is on a later one, and what it has that is later counts from its beginning. Pure.
  *
  * @returns `undefined` for a server on an older timeline than the vault's: an old primary that came back.
  */
@@ -53,8 +53,10 @@ export function planStream(facts: StreamFacts): StreamPlan | undefined {
   const at = history.findIndex((one) => one.timeline === vault.timeline);
   const left = history[at];
   if (left === undefined) {
-    const own = ownFrom(facts, timeline);
-    return { timeline, start: aligned(own), durable: own, own };
+    // It may have been promoted more than once since: none of its timelines is in the vault yet.
+    const first = history.find((one) => one.timeline > vault.timeline)?.timeline ?? timeline;
+    const own = ownFrom(facts, first);
+    return { timeline: first, start: aligned(own), durable: own, own };
   }
   if (vault.end < left.switchLsn) {
     const on = vault.timeline;

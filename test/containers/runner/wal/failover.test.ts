@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { historiesOf } from '../../../../containers/runner/wal/same-timelines.ts';
 import { parseTimelineHistory } from '../../../../contract/timeline-history.ts';
@@ -10,6 +11,7 @@ import {
 } from '../../../../contract/wal-segments.ts';
 import { findObject } from '../../../../vault/listed-objects.ts';
 import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
+import { headWal } from '../../../../vault/wal/wal-head.ts';
 import { putHistory } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import {
@@ -268,9 +270,13 @@ test('a base backup of before it is brought to the end of the new timeline', asy
     const historyText = Buffer.from(`${third.stdout}\n`);
     const history = parseTimelineHistory(historyText.toString(), 3, 'the third');
     const [second] = historiesOf({ timeline: 3, history, historyText });
-    const { stdout: theirs } = await postgres.standby.exec(['cat', HISTORY]);
     expect(second).toMatchObject({ timeline: 2, began: { timeline: 1 } });
-    expect(second?.text.toString().trimEnd()).toBe(theirs.trimEnd());
+    const kept = await findObject(vault, walFileKey(CLUSTER, '00000002.history'));
+    if (kept === undefined) throw new Error('The vault has no history.');
+    const sha256 = createHash('sha256')
+      .update(second?.text ?? '')
+      .digest('hex');
+    expect((await headWal(vault, kept)).metadata.sha256).toBe(sha256);
   } finally {
     await host.stop();
   }

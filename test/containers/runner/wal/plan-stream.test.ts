@@ -83,3 +83,11 @@ test('a server that was put back to an older state is followed from where its ti
     ...{ timeline: 3, start: lsn('0/5000000'), durable: X, own: X },
   });
 });
+
+test('and was promoted once more, from where the first of its timelines begins', () => {
+  const vault = { timeline: 2, end: Y };
+  const history = [...LEFT, { timeline: 3, switchLsn: Y, reason: '' }];
+  expect(plan({ vault, timeline: 4, history })).toEqual({
+    ...{ timeline: 3, start: lsn('0/5000000'), durable: X, own: X },
+  });
+});
