@@ -16,7 +16,7 @@ import { findWalServer, timelinesOf, type WalServer, type WalSource } from './fi
 import { holdSlots } from './hold-slots.ts';
 import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
 import { assertSameTimelines } from './same-timelines.ts';
-import { replaceSlot } from './slots.ts';
+import { replaceSlot, type Slot } from './slots.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
 import type { WalProgress } from './wal-progress.ts';
@@ -257,8 +257,12 @@ class WalStreamer {
     if (source.inRecovery && source.refused.size > 0) throw heldElsewhere(source, plan);
     const beyond = await this.#beyond(source, plan);
     if (beyond !== undefined) return beyond;
-    const slot = await replaceSlot(server, slotName);
-    const fresh = planStream({ ...factsOf(source), vault: undefined, slot: slot.restartLsn });
+    const from = ({ restartLsn }: Slot) =>
+      planStream({ ...factsOf(source), vault: undefined, slot: restartLsn });
+    // What the slot holds is there, unless that is what was asked for.
+    const held = from(source.slot);
+    const isHeld = held !== undefined && held.start > plan.durable;
+    const fresh = isHeld ? held : from(await replaceSlot(server, slotName));
     if (fresh === undefined) throw leftBehind(source);
     this.#reached = { timeline: fresh.timeline, end: fresh.start };
     this.#tellGap(source, plan.timeline, { from: plan.durable, to: fresh.start });

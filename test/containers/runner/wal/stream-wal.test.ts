@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findReached } from '../../../../containers/runner/wal/vault-reached.ts';
 import { walIncrementsPrefix } from '../../../../contract/wal-keys.ts';
 import {
+  formatLsn,
   parseLsn,
   segmentAt,
   segmentName,
@@ -254,6 +255,29 @@ test('a slot that was lost is told, the gap is marked, and the WAL after it goes
     const told = fourth.lines.filter(({ event }) => event === 'wal gap');
     expect(told).toMatchObject([{ from: gap?.from, to: gap?.to }]);
     expect(await differences(vault, cluster, server, { timeline: 1, from, to: end })).toEqual([]);
+    // Nor is anything given up that the slot holds behind a new one.
+    await fourth.stop();
+    await dropSlot();
+    await set({ wal_keep_size: '0' });
+    const wanted = segmentName(
+      { timeline: 1, number: segmentAt(end, SEGMENT_BYTES) },
+      SEGMENT_BYTES,
+    );
+    await waitUntil(() => removed(wanted), { what: 'WAL to be removed', timeoutMs: 120_000 });
+    const { rows } = await server.query(
+      `SELECT lsn::text FROM pg_create_physical_replication_slot('${SLOT}', true)`,
+    );
+    await set({ wal_keep_size: '1GB' });
+    await write(40);
+    const fifth = start();
+    const last = await archived();
+    const slot = segmentAt(parseLsn(String(rows[0].lsn)), SEGMENT_BYTES);
+    const held = segmentStart(slot, SEGMENT_BYTES);
+    const gaps = fifth.lines.filter(({ event }) => event === 'wal gap');
+    expect(gaps.at(-1)).toMatchObject({ to: formatLsn(held) });
+    expect(
+      await differences(vault, cluster, server, { timeline: 1, from: held, to: last }),
+    ).toEqual([]);
   } finally {
     await set({ wal_keep_size: '1GB', max_slot_wal_keep_size: undefined });
   }
@@ -422,6 +446,15 @@ async function walSender(): Promise<number> {
     `SELECT pid FROM pg_stat_replication WHERE application_name = '${SLOT}'`,
   );
   return Number(rows[0]?.pid ?? 0);
+}
+
+/** Makes the server let go of WAL, and tells whether it has removed a segment. */
+async function removed(segment: string): Promise<boolean> {
+  await write(1);
+  await server.query('SELECT pg_switch_wal()');
+  await server.query('CHECKPOINT');
+  const { rows } = await server.query(`SELECT FROM pg_ls_waldir() WHERE name = '${segment}'`);
+  return rows.length === 0;
 }
 
 async function slotStatus(): Promise<string> {
