@@ -1,4 +1,4 @@
-import { appendFile, readFile, realpath, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { configurationText, settingCommentedOut, settingIn } from './configuration-text.ts';
 import { ignoreMissing } from './ignore-missing.ts';
@@ -8,8 +8,27 @@ import type { ServerPrograms } from './server-programs.ts';
 const SETTING = 'data_directory';
 
 /**
- * Sees to it that a server started on a directory opens this one, whatever its own configuration says: it
- * is the source's, and may name the one that the source itself lives in, on this very machine.
+ * Takes from the source's configuration what names another data directory than this: that may be the one
+ * which the source itself lives in, on this very machine.
+ *
+ * @param file its postgresql.conf, which no server reads yet.
+ * @returns what was changed.
+ */
+export async function forgetOtherDirectory(file: string, directory: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch(ignoreMissing);
+  const named = text === undefined ? undefined : settingIn(text, SETTING);
+  if (text === undefined || named === undefined || (await isSame(named, directory))) return [];
+  const why = `made a comment by holdfast restore, in ${directory}`;
+  // It is the only copy.
+  await writeFile(`${file}.new`, settingCommentedOut(text, SETTING, why), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  return [
+    `Its own configuration sets ${SETTING} to ${named}, which a server started on ${directory} would have opened instead: that line is a comment now.`,
+  ];
+}
+
+/**
+ * Sees to it that a server started on a directory opens this one, whatever its own configuration includes.
  *
  * @param directory with its own configuration.
  * @returns what was changed, and what could not be found out.
@@ -19,30 +38,19 @@ export async function keepToDirectory(
   programs: ServerPrograms,
 ): Promise<string[]> {
   const file = join(directory, 'postgresql.conf');
-  const text = await readFile(file, 'utf8').catch(ignoreMissing);
-  if (text === undefined) return [];
-  const warnings: string[] = [];
-  const named = settingIn(text, SETTING);
-  if (named !== undefined && !(await isSame(named, directory))) {
-    const why = `made a comment by holdfast restore, in ${directory}`;
-    await writeFile(file, settingCommentedOut(text, SETTING, why));
-    warnings.push(
-      `Its own configuration sets ${SETTING} to ${named}, which a server started on ${directory} would have opened instead: that line is a comment now.`,
-    );
-  }
+  if ((await stat(file).catch(ignoreMissing)) === undefined) return [];
   const opened = await openedFrom(directory, programs);
   if ('unknown' in opened) {
-    warnings.push(
+    return [
       `Which directory it opens could not be found out. Before you start it, look at what this prints: ${join(programs.directory, 'postgres')} -D ${directory} -C ${SETTING}. It said: ${opened.unknown}`,
-    );
-  } else if (!(await isSame(opened.directory, directory))) {
-    // The last line counts, also against what the ones before it include.
-    await appendFile(file, `\n${configurationText({ [SETTING]: directory })}`);
-    warnings.push(
-      `A file that its postgresql.conf includes sets ${SETTING} to ${opened.directory}: the last line of postgresql.conf names ${directory} now. Change it where you move that.`,
-    );
+    ];
   }
-  return warnings;
+  if (await isSame(opened.directory, directory)) return [];
+  // The last line counts, also against what the ones before it include.
+  await appendFile(file, `\n${configurationText({ [SETTING]: directory })}`);
+  return [
+    `A file that its postgresql.conf includes sets ${SETTING} to ${opened.directory}: the last line of postgresql.conf names ${directory} now. Change it where you move that.`,
+  ];
 }
 
 async function openedFrom(

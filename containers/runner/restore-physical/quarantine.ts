@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { configurationText } from './configuration-text.ts';
 import { ignoreMissing } from './ignore-missing.ts';
-import { keepToDirectory } from './own-directory.ts';
+import { forgetOtherDirectory, keepToDirectory } from './own-directory.ts';
 import type { ServerPrograms } from './server-programs.ts';
 
 /** In the data directory: what the server had of its own, kept while it is quarantined. */
@@ -76,6 +76,8 @@ export async function endQuarantine(
   programs: ServerPrograms,
 ): Promise<string[]> {
   const kept = join(directory, QUARANTINE);
+  // Before it lies where a server reads it.
+  const forgotten = await forgetOtherDirectory(join(kept, 'postgresql.conf'), directory);
   for (const name of CONFIGURATION) {
     // Copied first and removed with the rest: broken off, it can be run again.
     await copyFile(join(kept, name), join(directory, name)).catch(async (error: unknown) => {
@@ -85,7 +87,7 @@ export async function endQuarantine(
   }
   // PostgreSQL expects it, if only empty.
   await writeFile(join(directory, 'postgresql.auto.conf'), '', { flag: 'a', mode: 0o600 });
-  const changed = await keepToDirectory(directory, programs);
+  const changed = [...forgotten, ...(await keepToDirectory(directory, programs))];
   await rm(kept, { recursive: true });
   return changed;
 }

@@ -90,6 +90,20 @@ include_if_exists = '/etc/live/more.conf'
   expect(text).toContain("\nhba_file = '/etc/live/pg_hba.conf'\n");
 });
 
+test('broken off, a release has not put in its place what leads elsewhere', async () => {
+  await writeFile(join(data, 'postgresql.auto.conf'), '');
+  await quarantined("data_directory = '/srv/live'\n");
+  // Copied over it is the next one of the files.
+  await rm(join(data, 'postgresql.auto.conf'));
+  await mkdir(join(data, 'postgresql.auto.conf'));
+  await expect(release(data, bin)).rejects.toThrow('EISDIR');
+  expect(await readFile(join(data, 'postgresql.conf'), 'utf8')).toMatch(
+    /^# made a comment .*: data_directory = '\/srv\/live'\n$/,
+  );
+  await rm(join(data, 'postgresql.auto.conf'), { recursive: true });
+  expect(await release(data, bin)).toMatchObject({ warnings: [] });
+});
+
 test('its own data directory stays as it names it, and without its configuration that is told', async () => {
   const own = `data_directory = '${data}'\n`;
   await quarantined(own);
