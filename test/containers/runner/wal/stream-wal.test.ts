@@ -269,6 +269,8 @@ test('a slot that was lost is told, the gap is marked, and the WAL after it goes
     );
     await set({ wal_keep_size: '1GB' });
     await write(40);
+    // A new slot would hold what comes after it.
+    await server.query('CHECKPOINT');
     const fifth = start();
     const last = await archived();
     const slot = segmentAt(parseLsn(String(rows[0].lsn)), SEGMENT_BYTES);
