@@ -39,7 +39,7 @@ export function describeServerUp(result: PhysicalRestoreResult): string {
     reached(result),
     `The server is up, in quarantine: psql "host=${host} port=${port} dbname=postgres user=postgres"`,
     "Its superuser is the source's: give another user where that one is not called postgres.",
-    ...(state === 'paused' ? ['To have it promoted there: SELECT pg_wal_replay_resume()'] : []),
+    ...(state === 'paused' ? ['To have it promoted there: SELECT pg_promote()'] : []),
     'Ctrl-C, or SIGTERM, shuts it down.',
   ]);
 }

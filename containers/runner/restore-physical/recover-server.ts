@@ -1,12 +1,17 @@
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { formatLsn, parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
 import type { ControlData } from './control-data.ts';
 import { aheadDirectory } from './fetch-wal-script.ts';
 import type { PhysicalRestoreRequest, PhysicalRestoreResult } from './physical-restore-request.ts';
-import { QUARANTINE, RECOVERY_SIGNAL, writeQuarantineSettings } from './quarantine.ts';
-import { ENDED_BEFORE, followRecovery, type Recovery } from './recover.ts';
+import {
+  QUARANTINE,
+  RECOVERY_SIGNAL,
+  STANDBY_SIGNAL,
+  writeQuarantineSettings,
+} from './quarantine.ts';
+import { ENDED_BEFORE, followRecovery, type Recovery, type WalEnd } from './recover.ts';
 import { recoverySettings } from './recovery-target.ts';
 import { ServerProcess } from './server-process.ts';
 import type { ServerPrograms } from './server-programs.ts';
@@ -55,18 +60,19 @@ async function startUntilRecovered(
   const began = Date.now();
   const onReplay = replayed(request, parseLsn(control.redoLsn));
   let current: Record<string, string> = { ...settings, ...recoverySettings(goal) };
-  let mayEndBefore = goal.target.is === 'immediate';
+  let walEnd: WalEnd = goal.target.is === 'immediate' ? 'may come before' : 'comes after';
   for (let starts = 1; ; starts += 1) {
     signal?.throwIfAborted();
     await writeQuarantineSettings(directory, current);
     const server = await ServerProcess.start(programs, directory, environment);
     try {
       const { action } = goal;
-      const found = await followRecovery(server, { action, mayEndBefore }, onReplay, signal);
+      const found = await followRecovery(server, { action, walEnd }, onReplay, signal);
       if (found === ENDED_BEFORE) {
         // Nothing comes after the backup, so that its end is also that of WAL.
-        mayEndBefore = false;
+        walEnd = action === 'promote' ? 'comes after' : 'is waited at';
         current = { ...settings, ...recoverySettings({ ...goal, target: { is: 'latest' } }) };
+        if (walEnd === 'is waited at') current = await waitAtEnd(directory, current);
         continue;
       }
       if ('state' in found) {
@@ -89,6 +95,18 @@ async function startUntilRecovered(
       await server.stop();
     }
   }
+}
+
+/**
+ * At the end of WAL a server that recovers promotes, whatever it should do at its target; only a standby
+ * stays there. It is given no more WAL than it has: what comes meanwhile is behind its target.
+ */
+async function waitAtEnd(
+  directory: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  await rename(join(directory, RECOVERY_SIGNAL), join(directory, STANDBY_SIGNAL));
+  return { ...settings, restore_command: '', hot_standby: 'on' };
 }
 
 /** Tells how much of the WAL between the base backup and the target has been replayed. */

@@ -29,19 +29,25 @@ export interface TooLow {
 /** WAL ended before the target: of a backup after which nothing was written, its own end, too. */
 export const ENDED_BEFORE = 'ended before the target';
 
+/**
+ * How the end of WAL lies to the target. `is waited at`: the target is reached, and a standby stays there
+ * until it is told otherwise.
+ */
+export type WalEnd = 'comes after' | 'may come before' | 'is waited at';
+
 /** Called with the position that is replayed. */
 export type ReportReplay = (lsn: string) => void;
 
 /**
  * Reads along what a server says while it recovers, until it is where it should be.
  *
- * @param mayEndBefore whether WAL may end before the target, which is then answered and not thrown
+ * @param walEnd where it `may come before` the target, that is answered and not thrown
  * @returns settings that must be raised before another start, where that is what it wants.
  * @throws HoldfastError RESTORE_FAILED when it ends otherwise; TERMINATED
  */
 export async function followRecovery(
   server: ServerProcess,
-  { action, mayEndBefore }: { readonly action: TargetAction; readonly mayEndBefore: boolean },
+  { action, walEnd }: { readonly action: TargetAction; readonly walEnd: WalEnd },
   onReplay: ReportReplay | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Recovery | readonly TooLow[] | typeof ENDED_BEFORE> {
@@ -60,10 +66,15 @@ export async function followRecovery(
     }
     if (tooLow.length > 0 && /recovery has paused/.test(line)) return tooLow;
     if (PAUSED.test(line)) return recovery('paused', seen);
+    if (walEnd === 'is waited at' && READ_ONLY.test(line)) {
+      return recovery(action === 'pause' ? 'paused' : 'stopped', seen);
+    }
     if (READY.test(line)) return recovery('promoted', seen);
   }
   if (tooLow.length > 0) return tooLow;
-  if (seen.has('endedBefore') && mayEndBefore) return ENDED_BEFORE;
+  // As a standby it would wait for ever for what would make it consistent.
+  const atTarget = action === 'promote' || seen.has('consistent');
+  if (seen.has('endedBefore') && walEnd === 'may come before' && atTarget) return ENDED_BEFORE;
   if (seen.has('shutdown') && action === 'shutdown') return recovery('stopped', seen);
   throw new HoldfastError(
     'RESTORE_FAILED',
@@ -81,9 +92,11 @@ const PATTERNS = {
   stoppedAt: /recovery stopping ((?:before|after) .+)$/,
   timeline: /selected new timeline ID: (\d+)/,
   shutdown: /(shutdown at recovery target)/,
+  consistent: /(consistent recovery state reached)/,
   endedBefore: /(recovery ended before configured recovery target was reached)/,
 } as const;
 const PAUSED = /LOG: {2}pausing at the end of recovery/;
+const READ_ONLY = /LOG: {2}database system is ready to accept read-only connections/;
 const READY = /LOG: {2}database system is ready to accept connections/;
 const TOO_LOW =
   /(max_\w+) = \d+ is a lower setting than on the primary server, where its value was (\d+)/;

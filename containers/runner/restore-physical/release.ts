@@ -34,7 +34,7 @@ export async function release(directory: string, pgBin: string | undefined): Pro
   if (/recovery/.test(state) || (await isThere(join(directory, RECOVERY_SIGNAL)))) {
     throw refused(
       `${directory} is still in recovery: under its own configuration it would not reach its target.`,
-      'Start it and let it be promoted first: SELECT pg_wal_replay_resume()',
+      'Start it and let it be promoted first: SELECT pg_promote()',
     );
   }
   const outward = await outwardSettings(directory);

@@ -1,11 +1,14 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { PhysicalRestoreRequest } from '../../../containers/runner/restore-physical/physical-restore-request.ts';
 import { QUARANTINE } from '../../../containers/runner/restore-physical/quarantine.ts';
 import { recoverServer } from '../../../containers/runner/restore-physical/recover-server.ts';
-import type { RecoveryTarget } from '../../../containers/runner/restore-physical/recovery-target.ts';
+import type {
+  RecoveryTarget,
+  TargetAction,
+} from '../../../containers/runner/restore-physical/recovery-target.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -17,7 +20,11 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 /** Its last words, and that it then runs until it is told to end. */
 const RUNS = "trap 'exit 0' INT\nwhile :; do sleep 0.05; done\n";
 /** A server of which WAL ends before any target, as after the backup of one that nobody writes to. */
-const IDLE = `if grep -Eq "^recovery_target(_lsn)? *=" "$2/postgresql.auto.conf"; then
+const IDLE = `if [ -f "$2/standby.signal" ]; then
+  echo 'LOG:  database system is ready to accept read-only connections'
+  ${RUNS}fi
+if grep -Eq "^recovery_target(_lsn)? *=" "$2/postgresql.auto.conf"; then
+  echo "LOG:  \${REACHED:-consistent recovery state reached} at 0/3000110"
   echo 'FATAL:  recovery ended before configured recovery target was reached'
   exit 1
 fi
@@ -31,19 +38,28 @@ echo 'LOG:  recovery stopping before commit of transaction 742, time 2026-11-20 
 echo 'LOG:  pausing at the end of recovery'
 ${RUNS}`;
 
-async function recover(target: RecoveryTarget, says = IDLE) {
+interface Recovering {
+  readonly says?: string;
+  readonly action?: TargetAction;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+async function recover(
+  target: RecoveryTarget,
+  { says = IDLE, action = 'promote', environment = {} }: Recovering = {},
+) {
   const bin = join(directory, 'bin');
   await mkdir(bin);
   await writeFile(join(bin, 'postgres'), `#!/bin/sh\n${says}`);
   await chmod(join(bin, 'postgres'), 0o755);
   const request = {
-    ...{ directory, members: [], segments: [], reader: {}, environment: {}, until: 0n },
-    goal: { target, inclusive: true, timeline: 'current', action: 'promote' },
+    ...{ directory, members: [], segments: [], reader: {}, environment, until: 0n },
+    goal: { target, inclusive: true, timeline: 'current', action },
     signal: undefined,
   } as unknown as PhysicalRestoreRequest;
   return await recoverServer(request, {
     programs: { directory: bin, major: 17, version: '17.12' },
-    settings: { max_connections: '60' },
+    settings: { max_connections: '60', restore_command: 'fetch' },
     control: { redoLsn: '0/3000028', walSegmentBytes: 16_777_216 } as never,
     describe: (recovery) => recovery as never,
   });
@@ -56,9 +72,29 @@ test("a backup after which nothing was written is brought to its end, which is a
   expect(settings).toMatch(/recovery_target_action *= *'?promote/);
 });
 
+test.each([
+  ['pause', 'paused'],
+  ['shutdown', 'stopped'],
+] as const)(
+  'at such an end a server that is to %s waits as a standby that no more WAL comes to, and is not promoted',
+  async (action, state) => {
+    expect(await recover({ is: 'immediate' }, { action })).toMatchObject({ state });
+    expect(await readdir(directory)).not.toContain('recovery.signal');
+    const settings = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8');
+    expect(settings).toMatch(/^restore_command *= *''$/m);
+  },
+);
+
+test('nor does it wait for WAL that it would need to be consistent', async () => {
+  const lacking = { action: 'pause', environment: { REACHED: 'still behind' } } as const;
+  await expect(recover({ is: 'immediate' }, lacking)).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+  });
+});
+
 test('of a server that is paused nothing is told but where', async () => {
   const target = { is: 'xid', xid: '742' } as const;
-  expect(await recover(target, PAUSES)).toEqual({
+  expect(await recover(target, { says: PAUSES })).toEqual({
     ...{ state: 'paused', redoneLsn: undefined, lastCommit: undefined, timeline: undefined },
     stoppedAt: 'before commit of transaction 742, time 2026-11-20 03:00:00.1+00',
   });

@@ -138,12 +138,8 @@ describe('recovery', () => {
       ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--directory', `${HOME}/paused`],
       ...['--target-name', 'before the drop', '--target-action', 'pause'],
     ];
-    const script = `: >/tmp/err
-node /opt/holdfast.mjs "$@" >/tmp/out 2>/tmp/err & pid=$!
-until grep -q 'SIGTERM' /tmp/err; do kill -0 $pid || { cat /tmp/err >&2; exit 1; }; sleep 0.1; done
-psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -XAtc "SELECT pg_is_in_recovery(), count(*) FROM invoice"
-kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
-    const { stdout, stderr } = await host.run(['sh', '-c', script, 'sh', ...words]);
+    const sql = 'SELECT pg_is_in_recovery(), count(*) FROM invoice';
+    const { stdout, stderr } = await host.lookAt(words, sql);
     expect(stderr).toBe('');
     expect(stdout).toContain('t|1000\nstatus 0\n');
     expect(stdout).toContain('Recovery is paused at the target, and the server is read-only');

@@ -40,6 +40,11 @@ export interface RestoreHost {
   run(command: readonly string[], options?: HostOptions): Promise<Answer>;
   /** The same of the `holdfast` command, on the cluster `orders`. */
   holdfast(args: readonly string[], options?: HostOptions): Promise<Answer>;
+  /**
+   * Runs the command until it says that its server is up, asks that, and ends the command. It prints the
+   * answer, the exit status, and what the command has.
+   */
+  lookAt(args: readonly string[], sql: string): Promise<Answer>;
   /** Starts a data directory as it lies there, runs one of PostgreSQL's programs against it, and stops it. */
   serve(directory: string, command: readonly string[]): Promise<string>;
   /** The same with a query. */
@@ -131,8 +136,17 @@ exit $status`;
     if (answer.exitCode !== 0) throw new Error(`${command.join(' ')}: ${answer.stderr}`);
     return answer.stdout.trim();
   };
+  const lookAt: RestoreHost['lookAt'] = async (args, sql) => {
+    const script = `: >/tmp/err; sql=$1; shift
+node /opt/holdfast.mjs "$@" >/tmp/out 2>/tmp/err & pid=$!
+until grep -q 'SIGTERM' /tmp/err; do kill -0 $pid || { cat /tmp/err >&2; exit 1; }; sleep 0.1; done
+psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -XAtc "$sql"
+kill -TERM $pid; wait $pid; echo "status $?"; cat /tmp/out`;
+    return await inside(['sh', '-c', script, 'sh', sql, ...args]);
+  };
   return {
     container,
+    lookAt,
     run: inside,
     holdfast: (args, options) => inside(['node', '/opt/holdfast.mjs', ...args], options),
     serve,

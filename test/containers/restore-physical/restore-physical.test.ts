@@ -324,6 +324,28 @@ test('a base backup of a standby after which nothing was written is restored to 
   const label = '20261120T050000Z-physical-full-0d1e00';
   await takeBase(idle, vault, { label });
   await host.run(['sh', '-c', `/usr/lib/postgresql/17/bin/pg_ctl -D ${data} -w -m fast stop`]);
+  // To wait there is to stay in recovery, until somebody says otherwise.
+  const paused = await host.lookAt(
+    [
+      ...[
+        'restore',
+        '--kind',
+        'physical',
+        '--cluster',
+        CLUSTER,
+        '--directory',
+        `${HOME}/idle-paused`,
+      ],
+      ...['--label', label, '--target', 'immediate', '--target-action', 'pause'],
+    ],
+    'SELECT pg_is_in_recovery(), count(*), pg_promote() FROM kept',
+  );
+  expect(paused.stderr).toBe('');
+  expect(paused.stdout).toContain('t|1000|t\nstatus 0\n');
+  const stopped = await restore('idle-stopped', [
+    ...['--label', label, '--target-action', 'shutdown', '--json'],
+  ]);
+  expect(JSON.parse(stopped.stdout)).toMatchObject({ state: 'stopped', timeline: 1 });
   const { exitCode, stdout, stderr } = await restore('from-idle', ['--label', label, '--json']);
   expect(exitCode, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ label, state: 'promoted', timeline: 2 });
