@@ -24,7 +24,7 @@ export class PushMemory {
 
   /**
    * @param directory made if it is not there; nobody else may write into it.
-   * @param scope everything that makes a name another one: environment, cluster, system.
+   * @param scope everything that makes a name another one: environment, account and Region, cluster, system.
    * @throws HoldfastError ENVIRONMENT_INVALID
    */
   static async open(directory: string, scope: readonly string[]): Promise<PushMemory> {

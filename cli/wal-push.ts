@@ -13,6 +13,12 @@ import { PushMemory } from './push-memory.ts';
 const AT_ONCE = 4;
 const BYTES_AT_ONCE = 128 * 1024 * 1024;
 
+/** By which the SDK finds account and Region: environments of one name in two of them have a vault each. */
+const WHOSE_AWS = [
+  ...['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE', 'AWS_ACCESS_KEY_ID', 'AWS_ROLE_ARN'],
+  ...['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'],
+];
+
 export interface WalPushOptions {
   readonly environment: string;
   readonly cluster: string;
@@ -35,7 +41,8 @@ export async function walPush(
   const name = basename(path);
   const bytes = await readWal(path);
   const systemIdentifier = await readSystemIdentifier(dirname(path));
-  const scope = [environment, cluster, systemIdentifier];
+  const whose = WHOSE_AWS.map((variable) => io.env[variable] ?? '');
+  const scope = [environment, cluster, systemIdentifier, ...whose];
   const memory = await PushMemory.open(state ?? defaultState(), scope);
   const remembers = async (bucket: string | undefined): Promise<boolean> => {
     if (bucket === undefined || !(await memory.has(bucket, name, bytes))) return false;
