@@ -58,15 +58,26 @@ export class DirectInflate implements Inflate {
   }
 
   #run(flush: number, bytes: Uint8Array): void {
+    // The process would end with what is called once more after a failure, or after the end.
+    if (this.#stream.destroyed) throw this.#stream.errored ?? new Error('It has ended.');
     for (let at = 0; ; ) {
       const { length } = this.#chunk;
       this.#handle.writeSync(flush, bytes, at, bytes.length - at, this.#chunk, 0, length);
       if (this.#stream.errored) throw this.#stream.errored;
       const [room = 0, rest = 0] = this.#handle.left;
-      if (room < length) this.#into(this.#chunk.subarray(0, length - room));
+      if (room < length) this.#handOn(this.#chunk.subarray(0, length - room));
       at = bytes.length - rest;
-      // It fills a chunk whenever it can.
-      if (room > 0) return;
+      // It fills a chunk whenever it can, but stops where a frame ends: another one may follow, or garbage.
+      if (room > 0 && rest === 0) return;
+    }
+  }
+
+  #handOn(piece: Buffer): void {
+    try {
+      this.#into(piece);
+    } catch (error) {
+      this.#stream.destroy(error as Error);
+      throw error;
     }
   }
 }

@@ -16,6 +16,34 @@ test('this Node has what decompresses without another thread', () => {
   expect(handleOf({} as never)).toBeUndefined();
 });
 
+test('frames may follow each other, and nothing else may', async () => {
+  const found: Buffer[] = [];
+  const inflate = inflateZstd(CHUNK, (piece) => found.push(Buffer.from(piece)));
+  await inflate.take(Buffer.concat([COMPRESSED, COMPRESSED]));
+  await inflate.end();
+  expect(Buffer.concat(found).equals(Buffer.concat([PLAIN, PLAIN]))).toBe(true);
+  await expect(
+    inflateZstd(CHUNK, () => {}).take(Buffer.concat([COMPRESSED, Buffer.from('garbage')])),
+  ).rejects.toMatchObject({ code: 'ZSTD_error_prefix_unknown' });
+});
+
+test('what has failed or ended fails again, and ends nobody', async () => {
+  const broken = inflateZstd(CHUNK, () => {});
+  for (let times = 0; times < 2; times += 1) {
+    const taking = broken.take(Buffer.from('no zstd at all'));
+    await expect(taking).rejects.toMatchObject({ code: 'ZSTD_error_prefix_unknown' });
+  }
+  const refused = inflateZstd(CHUNK, () => {
+    throw new Error('seen enough');
+  });
+  await expect(refused.take(COMPRESSED)).rejects.toThrow('seen enough');
+  await expect(refused.end()).rejects.toThrow('seen enough');
+  const ended = inflateZstd(CHUNK, () => {});
+  await ended.take(COMPRESSED);
+  await ended.end();
+  await expect(ended.take(COMPRESSED)).rejects.toThrow('ended');
+});
+
 describe.each<[string, (into: Into) => Inflate]>([
   ['directly', (into) => inflateZstd(CHUNK, into)],
   [
