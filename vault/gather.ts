@@ -42,7 +42,10 @@ export async function* gather(body: Readable, expected: number): AsyncGenerator<
   body.on('end', end);
   body.on('error', end);
   // A connection that is reset between two chunks may say nothing else.
-  body.on('close', () => end(new Error('The connection was closed.')));
+  const closed = (): void => end(body.errored ?? new Error('The connection was closed.'));
+  body.on('close', closed);
+  // One that was reset before anybody listened has said it already.
+  if (body.destroyed) closed();
   for (;;) {
     const next = whole.shift();
     if (next !== undefined) {

@@ -51,6 +51,14 @@ test('a body that is closed without a word has not ended', async () => {
   await expect(gathering).rejects.toThrow('closed');
 });
 
+test('a body that broke before anybody asked it is no endless wait', async () => {
+  const body = new Readable({ read() {} });
+  body.on('error', () => {});
+  body.destroy(new Error('reset by peer'));
+  await turn();
+  await expect(gather(body, BODY.length).next()).rejects.toThrow('reset by peer');
+});
+
 test('a piece that is kept is found empty, and not as another', async () => {
   const kept: Buffer[] = [];
   for await (const piece of gather(Readable.from(chunks(BODY)), BODY.length)) kept.push(piece);
