@@ -214,10 +214,10 @@ class WalStreamer {
       // It was a standby when it was asked, and has begun the timeline itself since.
       const onward = { ...source, ...(await timelinesOf(connection)) };
       const reached = { timeline, end: end.switchLsn };
-      return {
-        source: onward,
-        plan: { ...planOn(onward, reached), durable: uploads.durable },
-      };
+      const next = planOn(onward, reached);
+      // What the vault has beyond the switch, because this server was behind, is of the timeline that is left.
+      if (uploads.durable >= next.durable) return { source: onward, plan: next };
+      return { source: onward, plan: { ...next, durable: uploads.durable } };
     } catch (error) {
       const { signal: stop } = this.#options;
       if (stop.aborted) await this.#lastWords(uploads, session);

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { segmentAt, segmentStart } from '../../../../contract/wal-segments.ts';
+import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
+import { type Postgres, startPostgres } from '../../../local-cloud/servers/postgres.ts';
+import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
+import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
+import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import {
+  archivedUpTo,
+  differences,
+  flushedUpTo,
+  SEGMENT_BYTES,
+  waitForVault,
+} from './archived-wal.ts';
+import { SLOT, type Streamer, startStreamer } from './streamer-fixture.ts';
+
+const CLUSTER = 'orders';
+
+let run: Run;
+let certificates: Certificates;
+let vault: RealVault;
+let postgres: Postgres;
+let streamer: Streamer | undefined;
+
+beforeAll(async () => {
+  run = await startRun();
+  certificates = await makeCertificates(run);
+  vault = await startRealVault();
+  postgres = await startPostgres({ run, certificates });
+});
+afterAll(async () => {
+  await streamer?.stop();
+  await postgres?.stop();
+  await vault?.stop();
+  await run?.stop();
+});
+
+test('of a timeline that begins before the end of the vault nothing counts as stored unseen', async () => {
+  const { primary, standby } = postgres;
+  // All of it in one segment.
+  await primary.query('SELECT pg_switch_wal()');
+  await primary.query('CREATE TABLE t (x text)');
+  await standby.waitForReplay();
+  await standby.query(`ALTER SYSTEM SET primary_conninfo = ''`);
+  await standby.query('SELECT pg_reload_conf()');
+  const here = startStreamer({
+    ...{ uris: [primary.uri, standby.uri], ca: certificates.caPem, vault, cluster: CLUSTER },
+  });
+  streamer = here;
+  const lines = (): string => here.lines.map((line) => JSON.stringify(line)).join('\n');
+  const explain = { timeoutMs: 60_000, explain: lines };
+  // What the standby never gets.
+  await primary.query(`INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 1000)`);
+  const ahead = await waitForVault(primary, SLOT, lines);
+  await primary.stop();
+  const fromStandby = () =>
+    here.lines.some(
+      ({ event, server }) => event === 'streaming' && server === `${standby.host}:${standby.port}`,
+    );
+  await waitUntil(fromStandby, { what: 'the standby to be streamed from', ...explain });
+  await standby.query('SELECT pg_promote()');
+  await standby.query('CREATE TABLE after_failover AS SELECT 1 AS i');
+  const to = await flushedUpTo(standby);
+  expect(to).toBeLessThan(ahead);
+  const from = segmentStart(segmentAt(to, SEGMENT_BYTES), SEGMENT_BYTES);
+  await waitUntil(async () => (await archivedUpTo(vault, CLUSTER, 2, from)) >= to, {
+    ...{ what: 'the new timeline to be in the vault', ...explain },
+  });
+  expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
+});
