@@ -90,6 +90,21 @@ export async function checkpointTimeout({ server }: ChosenSource): Promise<numbe
 }
 
 /**
+ * Whether a standby has replayed the end of a transaction that ended after a moment, by the primary's clock.
+ *
+ * @param at ISO 8601.
+ */
+export async function committedSince({ server }: ChosenSource, at: string): Promise<boolean> {
+  return await inSession(server, async (client) => {
+    const { rows } = await client.query<{ newer: boolean | null }>(
+      'select pg_last_xact_replay_timestamp() > $1::timestamptz as newer',
+      [at],
+    );
+    return rows[0]?.newer === true;
+  });
+}
+
+/**
  * What holds the WAL's summaries against a parent that starts there.
  *
  * @returns a sentence; `undefined` where they reach back far enough, or where none is there yet.

@@ -13,15 +13,14 @@ import { DamagedSource, damageOf } from './damage.ts';
 import { withOwnUploads } from './own-uploads.ts';
 import { ParentRefused } from './parent-refused.ts';
 import { type PhysicalBackup, type PhysicalBackupOptions, takeBase } from './physical-backup.ts';
-import { checkpointPrimary, checkpointTimeout } from './quiet-primary.ts';
+import { checkpointPrimary, checkpointTimeout, committedSince } from './quiet-primary.ts';
 import { TooEarly } from './too-early.ts';
 import { UnchangedSince } from './unchanged-since.ts';
+import { withoutCheckpoint } from './without-checkpoint.ts';
 
 /** Pauses between two tries on a standby that has not come as far as the parent, ms. */
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** What a checkpoint may take beyond its time, ms. */
-const CHECKPOINT_MARGIN_MS = 30_000;
 
 export interface TakePhysicalOptions {
   readonly run: BackupRun;
@@ -128,15 +127,19 @@ async function takeWhenReached(
   if (!passed || !(await checkpointPrimary(source, reach, log, signal))) {
     log.info('waiting for a checkpoint', { parent: parent.manifest.label, end: stop });
   }
-  const deadline = Date.now() + (await checkpointTimeout(source)) * 1000 + CHECKPOINT_MARGIN_MS;
+  const began = Date.now();
+  const timeoutMs = (await checkpointTimeout(source)) * 1000;
+  const committed = () => committedSince(source, parent.manifest.start.at);
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof TooEarly)) throw error;
     }
-    // Whatever is worth a checkpoint is followed by one within its time.
-    if (Date.now() > deadline) throw new UnchangedSince(parent.manifest);
+    const next = await withoutCheckpoint({ waitedMs: Date.now() - began, timeoutMs, committed });
+    if (next === 'unchanged') throw new UnchangedSince(parent.manifest);
+    if (next === 'full')
+      throw new ParentRefused(`no checkpoint has come since its end, at ${stop}`);
     await sleep(pause, undefined, { signal });
   }
 }
