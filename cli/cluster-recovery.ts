@@ -6,6 +6,7 @@ import { listWalTimelines } from '../vault/wal/wal-catalog.ts';
 import { formatCount, formatInstant } from './format.ts';
 import type { Io } from './io.ts';
 import { physicalOf, type ReadBackup } from './read-backups.ts';
+import { deniedBut, restoreRole } from './role-of-work.ts';
 
 interface Point {
   readonly lsn: string;
@@ -58,7 +59,9 @@ export async function recoveryOf(
     return summaryOf(await readRecoveryWindow(reader, bases));
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === 'VAULT_UNAVAILABLE') throw error;
-    return { ...NOTHING, warnings: [`The recovery window is not known: ${error.message}`] };
+    const { code, message, hint } = deniedBut(restoreRole(environment), error);
+    const more = code === 'VAULT_DENIED' ? ` ${hint}` : '';
+    return { ...NOTHING, warnings: [`The recovery window is not known: ${message}${more}`] };
   }
 }
 

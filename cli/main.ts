@@ -14,6 +14,7 @@ import { releaseRestored } from './release.ts';
 import { restore } from './restore.ts';
 import { addRestoreOptions } from './restore-options.ts';
 import { restorePhysicalBackup } from './restore-physical.ts';
+import { pushRole, restoreRole, workUnder } from './role-of-work.ts';
 import { show } from './show.ts';
 import { verify } from './verify.ts';
 import { walFetch } from './wal-fetch.ts';
@@ -112,9 +113,10 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     .option('--cluster <NAME>', 'of this cluster only', checkedBy(ClusterName))
     .addOption(new Option('--kind <KIND>', 'of this kind only').choices(BACKUP_KINDS))
     .addHelpText('after', '\nExample:\n  holdfast list --environment prod --cluster orders')
-    .action((options) =>
-      untilStopped(io.signal, list({ ...options, ...environmentOf(options, io) }, io)),
-    );
+    .action((options) => {
+      const where = environmentOf(options, io);
+      return untilStopped(io.signal, reading(where, list({ ...options, ...where }, io)));
+    });
 
   common(program, io, 'show', 'describe one backup')
     .argument('<label>', 'label of the backup, as list shows it')
@@ -123,18 +125,20 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
       'after',
       '\nExample:\n  holdfast show 20261120T030000Z-logical-full-7f3a9c --environment prod --cluster orders',
     )
-    .action((label, options) =>
-      untilStopped(io.signal, show({ ...options, label, ...environmentOf(options, io) }, io)),
-    );
+    .action((label, options) => {
+      const where = environmentOf(options, io);
+      return untilStopped(io.signal, reading(where, show({ ...options, label, ...where }, io)));
+    });
 
   common(program, io, 'verify', 'look whether everything in the vault is whole')
     .option('--cluster <NAME>', 'of this cluster only', checkedBy(ClusterName))
     .option('--label <LABEL>', 'of this backup only, and those that it rests on; needs --cluster')
     .option('--full', 'also fetch, decrypt and hash everything', false)
     .addHelpText('after', VERIFY_HELP)
-    .action((options) =>
-      untilStopped(io.signal, verify({ ...options, ...environmentOf(options, io) }, io)),
-    );
+    .action((options) => {
+      const where = environmentOf(options, io);
+      return untilStopped(io.signal, reading(where, verify({ ...options, ...where }, io)));
+    });
 
   common(program, io, 'backup', 'take a backup now, and see it to its end')
     .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
@@ -167,7 +171,8 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
       throw usageError('Which cluster to restore was not said.', 'Give --cluster NAME.');
     }
     const where = { ...options, ...environmentOf(options, io) };
-    return options.kind === 'physical' ? restorePhysicalBackup(where, io) : restore(where, io);
+    const restoring = options.kind === 'physical' ? restorePhysicalBackup : restore;
+    return reading(where, restoring(where, io));
   });
 
   common(program, io, 'wal-fetch', 'for restore_command: fetch a WAL file from the vault')
@@ -196,8 +201,16 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
       'where it remembers them; without it, in the directory for temporary files',
     )
     .addHelpText('after', WAL_PUSH_HELP)
-    .action((path, options) => walPush(path, { ...options, ...environmentOf(options, io) }, io));
+    .action((path, options) => {
+      const where = environmentOf(options, io);
+      const role = pushRole(where.environment, options.cluster);
+      return workUnder(role, walPush(path, { ...options, ...where }, io));
+    });
   return program;
+}
+
+function reading(where: { readonly environment: string }, work: Promise<void>): Promise<void> {
+  return workUnder(restoreRole(where.environment), work);
 }
 
 /** A command with the options that all of them share. */

@@ -1,8 +1,9 @@
 import { CommanderError } from 'commander';
 import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
-import { isAboutCredentials } from '../vault/aws-errors.ts';
+import { isAboutCredentials, isAboutTheClock, SET_THE_CLOCK } from '../vault/aws-errors.ts';
 import type { Io } from './io.ts';
+import { missingProfile } from './missing-profile.ts';
 
 /** A failure that is the result of the work: with `--json` one document holds both. */
 export class Reported extends HoldfastError {
@@ -20,7 +21,7 @@ export function printError(thrown: unknown, json: boolean, io: Io): ExitCode {
   if (thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code)) {
     return thrown.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage;
   }
-  const error = foreseen(thrown);
+  const error = foreseen(thrown, io);
   const report = thrown instanceof Reported ? thrown.report : {};
   if (json) io.stdout.write(`${JSON.stringify({ ...report, error }, null, 2)}\n`);
   io.stderr.write(`error ${error.code}: ${error.message}\nhint: ${error.hint}\n`);
@@ -41,16 +42,19 @@ export function terminated(signal: string): HoldfastError {
  * A task's credentials come by themselves, if only later; a person's do not. So what a task may try
  * again is for the command a matter of its surroundings.
  */
-function ofSurroundings(error: HoldfastError): HoldfastError {
-  if (!isAboutCredentials(error.cause)) return error;
+function ofSurroundings(error: HoldfastError, { env }: Io): HoldfastError {
   const { message, cause } = error;
-  const hint =
-    'The credentials are missing, have expired or are unknown: run it again with fresh ones (AWS_PROFILE, AWS_ACCESS_KEY_ID, …).';
+  const clock = isAboutTheClock(cause);
+  if (!clock && !isAboutCredentials(cause)) return error;
+  const hint = clock
+    ? SET_THE_CLOCK
+    : (missingProfile(env) ??
+      'The credentials are missing, have expired, are unknown or wrong: run it again with others (AWS_PROFILE, AWS_ACCESS_KEY_ID, …).');
   return new HoldfastError('ENVIRONMENT_INVALID', message, { hint, cause });
 }
 
-function foreseen(thrown: unknown): HoldfastError {
-  if (!(thrown instanceof CommanderError)) return ofSurroundings(asHoldfastError(thrown));
+function foreseen(thrown: unknown, io: Io): HoldfastError {
+  if (!(thrown instanceof CommanderError)) return ofSurroundings(asHoldfastError(thrown), io);
   return usageError(
     thrown.message.replace(/^error: /, ''),
     'See holdfast --help, or holdfast COMMAND --help.',

@@ -10,6 +10,7 @@ import { ExitCode } from '../contract/exit-codes.ts';
 import type { WalFile } from '../vault/wal/fetch-wal.ts';
 import { answerWalRequest } from '../vault/wal/wal-answer.ts';
 import type { Io } from './io.ts';
+import { deniedBut, restoreRole } from './role-of-work.ts';
 
 export interface WalFetchOptions {
   readonly environment: string;
@@ -59,7 +60,7 @@ export async function walFetch(
     await writeWhole(file, path);
     return ExitCode.Ok;
   } catch (thrown) {
-    const error = asHoldfastError(thrown);
+    const error = deniedBut(restoreRole(environment), asHoldfastError(thrown));
     io.stderr.write(
       `holdfast wal-fetch ${name}: error ${error.code}: ${error.message}\nhint: ${error.hint}\n`,
     );

@@ -2,8 +2,15 @@ import type { ErrorCode } from '../contract/error-codes.ts';
 import { HoldfastError } from '../contract/errors.ts';
 
 const DENIED = /^(AccessDenied|AccessDeniedException|AllAccessDisabled|Forbidden|KMSAccessDenied)/;
+/** In the words of S3, and of the services that speak JSON: SSM, KMS, Lambda, ECS. */
 const CREDENTIALS =
-  /^(ExpiredToken|ExpiredTokenException|InvalidAccessKeyId|InvalidToken|SignatureDoesNotMatch|UnrecognizedClientException|InvalidClientTokenId|CredentialsProviderError)/;
+  /^(ExpiredToken|InvalidAccessKeyId|InvalidToken|SignatureDoesNotMatch|InvalidSignatureException|IncompleteSignature|MissingAuthenticationToken|UnrecognizedClientException|InvalidClientTokenId|CredentialsProviderError)/;
+const CLOCK = /^(RequestExpired|RequestTimeTooSkewed)/;
+/** The JSON services say it in the message alone. */
+const CLOCK_MESSAGE = /^Signature (expired|not yet current):/;
+
+export const SET_THE_CLOCK =
+  "Set this machine's clock: AWS refuses a request that another time is signed with.";
 
 /** What is known of a failed call, whichever service it went to. */
 interface ServiceFailure {
@@ -28,9 +35,15 @@ function failureOf(thrown: unknown): ServiceFailure {
   };
 }
 
-/** Whether the call failed for want of credentials, or because they have expired or are unknown. */
+/** Whether the call failed for want of credentials, or because they have expired, are unknown or wrong. */
 export function isAboutCredentials(thrown: unknown): boolean {
-  return CREDENTIALS.test(failureOf(thrown).name);
+  return CREDENTIALS.test(failureOf(thrown).name) && !isAboutTheClock(thrown);
+}
+
+/** Whether the call was refused because of the time that it was signed with. */
+export function isAboutTheClock(thrown: unknown): boolean {
+  const { name, message } = failureOf(thrown);
+  return CLOCK.test(name) || CLOCK_MESSAGE.test(message);
 }
 
 /** Whether the call failed because a condition (`If-None-Match`) or a concurrent write refused it. */
@@ -62,20 +75,16 @@ export function awsError(thrown: unknown, action: string, resource: string): Hol
   if (thrown instanceof HoldfastError) return thrown;
   const { name, message, status } = failureOf(thrown);
   const found = `${action} on ${resource} failed: ${name}: ${message}${status ? ` (HTTP ${status})` : ''}`;
-  const [code, hint] = verdict(thrown, name, action, resource);
+  const [code, hint] = verdict(thrown, action, resource);
   return new HoldfastError(code, found, { hint, cause: thrown });
 }
 
-function verdict(
-  thrown: unknown,
-  name: string,
-  action: string,
-  resource: string,
-): [ErrorCode, string] {
-  if (CREDENTIALS.test(name)) {
+function verdict(thrown: unknown, action: string, resource: string): [ErrorCode, string] {
+  if (isAboutTheClock(thrown)) return ['VAULT_UNAVAILABLE', SET_THE_CLOCK];
+  if (isAboutCredentials(thrown)) {
     return [
       'VAULT_UNAVAILABLE',
-      'The credentials have expired or are unknown: run it again with fresh ones.',
+      'The credentials have expired, are unknown or wrong: run it again with others.',
     ];
   }
   if (isDenied(thrown)) {

@@ -18,7 +18,7 @@ import {
 } from '../contract/parameters.ts';
 import { awsError } from './aws-errors.ts';
 
-type Ssm = Pick<SSMClient, 'send'>;
+type Ssm = Pick<SSMClient, 'send' | 'config'>;
 
 /**
  * Finds an environment's vault.
@@ -75,8 +75,8 @@ export async function findConfiguredClusters(
   do {
     const page = await ssm
       .send(new GetParametersByPathCommand({ Path, NextToken }))
-      .catch((error: unknown) => {
-        throw parameterError(error, 'ssm:GetParametersByPath', Path, environment);
+      .catch(async (error: unknown) => {
+        throw await parameterError(ssm, error, 'ssm:GetParametersByPath', Path, environment);
       });
     for (const { Name = '', Value = '' } of page.Parameters ?? []) {
       found.set(Name.slice(Path.length + 1), parseParameter(ClusterState, Name, Value));
@@ -116,21 +116,24 @@ async function readParameter(
     return answer.Parameter?.Value;
   } catch (error) {
     if ((error as { name?: string }).name === 'ParameterNotFound') return undefined;
-    throw parameterError(error, 'ssm:GetParameter', name, environment);
+    throw await parameterError(ssm, error, 'ssm:GetParameter', name, environment);
   }
 }
 
-/** A role may read the parameters of its own environment alone: a wrong name looks like a missing right. */
-function parameterError(
+/**
+ * A role may read the parameters of its own environment alone, in its Region: a wrong name or Region looks
+ * like a missing right.
+ */
+async function parameterError(
+  { config }: Ssm,
   error: unknown,
   action: string,
   name: string,
   environment: string,
-): HoldfastError {
-  const { code, message, hint, cause } = awsError(error, action, name);
-  const first =
-    code === 'VAULT_DENIED'
-      ? `Look whether "${environment}" is the environment's name: a role reads the parameters of its own environment alone. If it is: `
-      : '';
-  return new HoldfastError(code, message, { hint: `${first}${hint}`, cause });
+): Promise<HoldfastError> {
+  const failed = awsError(error, action, name);
+  if (failed.code !== 'VAULT_DENIED') return failed;
+  const region = await config.region();
+  const hint = `Look whether "${environment}" is the environment's name, and ${region} (AWS_REGION) its Region: a role reads the parameters of its own environment alone. If they are: ${failed.hint}`;
+  return new HoldfastError(failed.code, failed.message, { hint, cause: failed.cause });
 }

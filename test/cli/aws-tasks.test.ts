@@ -53,8 +53,18 @@ test('without a Region nothing is asked', async () => {
   vi.stubEnv('AWS_REGION', undefined);
   vi.stubEnv('AWS_DEFAULT_REGION', undefined);
   vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
+  vi.stubEnv('AWS_PROFILE', undefined);
   await expect(invokeStartTask('test', EVENT)).rejects.toMatchObject({
     code: 'ENVIRONMENT_INVALID',
     message: 'No AWS Region is set.',
+    hint: 'Set AWS_REGION, or AWS_PROFILE with a profile that has one.',
+  });
+  vi.stubEnv('AWS_PROFILE', 'holdfast');
+  await expect(invokeStartTask('test', EVENT)).rejects.toMatchObject({
+    code: 'ENVIRONMENT_INVALID',
+    hint: expect.stringContaining(
+      'AWS_PROFILE is "holdfast", and there is no such profile in /dev/',
+    ),
   });
 });

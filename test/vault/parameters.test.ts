@@ -6,6 +6,7 @@ import { findCluster, findConfiguredClusters, findVault } from '../../vault/para
 /** SSM with these parameters; what is not there is answered as SSM does. */
 function ssmWith(parameters: Readonly<Record<string, string>>, failure = 'ParameterNotFound') {
   return {
+    config: { region: async () => 'us-east-1' },
     send: async (command: { input: { Name?: string } }) => {
       const value = parameters[command.input.Name ?? ''];
       if (value === undefined) throw Object.assign(new Error('failed'), { name: failure });
@@ -37,7 +38,7 @@ test('tells an unknown environment, an unknown cluster, a malformed value and a 
     code: 'VAULT_DENIED',
     message: expect.stringContaining('ssm:GetParameter on /holdfast/prod/vault'),
     hint: expect.stringMatching(
-      /^Look whether "prod" is the environment's name: .* Allow ssm:GetPar/,
+      /^Look whether "prod" is the environment's name, and us-east-1 \(AWS_REGION\) its Region: .* Allow ssm:GetPar/,
     ),
   });
 });
