@@ -77,7 +77,9 @@ export class ServerProcess {
       yield* lines;
       if (ended !== undefined) return;
       if (lines.length === 0) {
-        await Promise.race([this.#exit, sleep(LOOK_MS, undefined, { signal })]);
+        // It rejects with an error of its own; the reason is thrown below.
+        const look = sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+        await Promise.race([this.#exit, look]);
       }
       signal?.throwIfAborted();
     }

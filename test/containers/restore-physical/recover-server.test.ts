@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { terminated } from '../../../cli/print-error.ts';
 import type { PhysicalRestoreRequest } from '../../../containers/runner/restore-physical/physical-restore-request.ts';
 import { QUARANTINE } from '../../../containers/runner/restore-physical/quarantine.ts';
 import { recoverServer } from '../../../containers/runner/restore-physical/recover-server.ts';
@@ -9,6 +10,8 @@ import type {
   RecoveryTarget,
   TargetAction,
 } from '../../../containers/runner/restore-physical/recovery-target.ts';
+import { ServerProcess } from '../../../containers/runner/restore-physical/server-process.ts';
+import type { ServerPrograms } from '../../../containers/runner/restore-physical/server-programs.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -38,6 +41,14 @@ echo 'LOG:  recovery stopping before commit of transaction 742, time 2026-11-20 
 echo 'LOG:  pausing at the end of recovery'
 ${RUNS}`;
 
+async function fakeServer(says: string): Promise<ServerPrograms> {
+  const bin = join(directory, 'bin');
+  await mkdir(bin);
+  await writeFile(join(bin, 'postgres'), `#!/bin/sh\n${says}`);
+  await chmod(join(bin, 'postgres'), 0o755);
+  return { directory: bin, major: 17, version: '17.12' };
+}
+
 interface Recovering {
   readonly says?: string;
   readonly action?: TargetAction;
@@ -48,17 +59,14 @@ async function recover(
   target: RecoveryTarget,
   { says = IDLE, action = 'promote', environment = {} }: Recovering = {},
 ) {
-  const bin = join(directory, 'bin');
-  await mkdir(bin);
-  await writeFile(join(bin, 'postgres'), `#!/bin/sh\n${says}`);
-  await chmod(join(bin, 'postgres'), 0o755);
+  const programs = await fakeServer(says);
   const request = {
     ...{ directory, members: [], segments: [], reader: {}, environment, until: 0n },
     goal: { target, inclusive: true, timeline: 'current', action },
     signal: undefined,
   } as unknown as PhysicalRestoreRequest;
   return await recoverServer(request, {
-    programs: { directory: bin, major: 17, version: '17.12' },
+    programs,
     settings: { max_connections: '60', restore_command: 'fetch' },
     control: { redoLsn: '0/3000028', walSegmentBytes: 16_777_216 } as never,
     describe: (recovery) => recovery as never,
@@ -105,4 +113,14 @@ test('WAL that ends before any other target is a failure', async () => {
     code: 'RESTORE_FAILED',
     message: expect.stringContaining('recovery ended before configured recovery target'),
   });
+});
+
+test('that the command is told to end is what ends the reading of a silent server', async () => {
+  const server = await ServerProcess.start(await fakeServer(RUNS), directory, {});
+  const stop = new AbortController();
+  const next = server.lines(stop.signal).next();
+  stop.abort(terminated('SIGTERM'));
+  await expect(next).rejects.toMatchObject({ code: 'TERMINATED', message: 'Ended by SIGTERM.' });
+  await server.stop();
+  expect(server.ended).toBeDefined();
 });
