@@ -53,7 +53,8 @@ export async function* fetchObject(
     if (received >= bytes) return;
     fruitless += 1;
     if (fruitless >= FRUITLESS_TRIES) throw awsError(broken, 's3:GetObjectVersion', key);
-    await sleep(firstPauseMs * 2 ** (fruitless - 1), undefined, { signal });
+    const pause = firstPauseMs * 2 ** (fruitless - 1);
+    await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 

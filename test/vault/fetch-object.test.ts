@@ -57,5 +57,5 @@ test('stops when told to', async () => {
   const fetching = fetchObject(fake, 'a', 'v1', { ...options, signal: controller.signal });
   await fetching.next();
   controller.abort(reason);
-  await expect(collect(fetching)).rejects.toThrow();
+  await expect(collect(fetching)).rejects.toBe(reason);
 });
