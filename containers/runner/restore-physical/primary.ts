@@ -17,7 +17,7 @@ export interface Primary {
 
 /**
  * Makes sure that the primary is the server that was backed up, and that it holds back what the standby
- * has not got yet.
+ * has not got yet. It is asked with the trust that the standby will have.
  *
  * @returns whether the slot was made, and not there before.
  * @throws HoldfastError RESTORE_REFUSED
@@ -26,7 +26,8 @@ export async function preparePrimary(
   { server, slot }: Primary,
   systemIdentifier: string,
 ): Promise<boolean> {
-  return await withSession(server, server.database, async (session) => {
+  const asStandby = { ...server, authorities: 'system' } as const;
+  return await withSession(asStandby, server.database, async (session) => {
     const { rows } = await session.query<{ system: string }>(
       'SELECT system_identifier::text AS system FROM pg_control_system()',
     );

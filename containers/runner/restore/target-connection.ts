@@ -29,8 +29,10 @@ export interface TargetServer {
   /** The database that the URI names; `postgres` if none. */
   readonly database: string;
   readonly sslmode: SslMode;
-  /** File with the authorities that may sign the server's certificate; without it, the public ones. */
+  /** File with the authorities that may sign the server's certificate. */
   readonly caFile?: string;
+  /** Without that file: `node`'s unless given, `NODE_EXTRA_CA_CERTS` included, or this machine's, as libpq's `system`. */
+  readonly authorities?: 'node' | 'system';
   readonly certFile?: string;
   readonly keyFile?: string;
   /** Role that every session takes on; its own is that of the user. */
@@ -204,6 +206,9 @@ async function tlsOptions(target: TargetServer): Promise<boolean | ConnectionOpt
   );
   return {
     ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined && target.authorities === 'system'
+      ? { ca: getCACertificates('system') }
+      : {}),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: target.sslmode !== 'require',

@@ -18,6 +18,8 @@ import { HOME, type HostOptions, type RestoreHost, startRestoreHost } from './re
 import { takeBase } from './take-base.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** On the host: the authority of the source's certificate. */
+const CA = `${HOME}/ca.pem`;
 
 let run: Run;
 let vault: RealVault;
@@ -37,6 +39,7 @@ beforeAll(async () => {
   const certificates = await makeCertificates(run);
   server = await startLoneServer({ run, certificates }, 'source');
   host = await startRestoreHost(run, vault);
+  await host.run(['sh', '-c', `echo "$1" >${CA}`, 'sh', certificates.caPem]);
   await server.query('CREATE TABLE invoice (id int)');
   // As in the directory of a standby, which backups are taken from.
   await server.exec(['touch', `${DATA}/standby.signal`]);
@@ -185,15 +188,26 @@ test('a standby that comes to nothing leaves no slot of its own, and tells of on
   await server.query("SELECT pg_drop_replication_slot('of_nobody')");
 });
 
+test('a standby that would not trust its primary is refused before anything is begun', async () => {
+  const { exitCode, stderr } = await restore('distrusting', ['--standby'], {
+    // Of ours, and not of the server that will be the standby.
+    env: { HOLDFAST_RESTORE_URI: server.uri, NODE_EXTRA_CA_CERTS: CA },
+  });
+  expect(stderr).toMatch(/error RESTORE_REFUSED: Cannot connect to .*certificate/);
+  expect(stderr).toContain('--ca FILE for a private authority');
+  expect(exitCode).toBe(ExitCode.RestoreRefused);
+  expect((await host.run(['ls', HOME])).stdout).not.toContain('distrusting');
+});
+
 test('a new standby takes from the vault what its primary no longer has, and streams', async () => {
-  const uri = new URL(server.uri.replace('verify-full', 'require'));
+  const uri = new URL(server.uri);
   const password = decodeURIComponent(uri.password);
   expect(password).toContain('p@ss');
   uri.password = '';
   const answer = await host.holdfast(
     [
       ...['restore', '--kind', 'physical', '--cluster', CLUSTER, '--label', older.label],
-      ...['--standby', '--slot', 'new_standby', '--directory', `${HOME}/standby`],
+      ...['--standby', '--slot', 'new_standby', '--directory', `${HOME}/standby`, '--ca', CA],
     ],
     { env: { HOLDFAST_RESTORE_URI: uri.href, PGPASSWORD: password } },
   );
