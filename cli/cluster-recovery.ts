@@ -1,5 +1,5 @@
 import { HoldfastError } from '../contract/errors.ts';
-import { formatLsn } from '../contract/wal-segments.ts';
+import { formatLsn, parseLsn } from '../contract/wal-segments.ts';
 import type { VaultReader } from '../vault/vault-reader.ts';
 import { type ClusterWindow, readRecoveryWindow } from '../vault/wal/recovery-window.ts';
 import { listWalTimelines } from '../vault/wal/wal-catalog.ts';
@@ -112,19 +112,22 @@ function verdict({ timeline, spans, storedAt }: RecoverySummary): string {
 }
 
 function describeSpan(
-  { spans, lastCommit, storedAt }: RecoverySummary,
+  { spans, gaps, lastCommit, storedAt }: RecoverySummary,
   { from, to, bases }: RecoverySummary['spans'][number],
   at: number,
 ): string {
-  const point = `${formatInstant(from.at)} (${from.lsn})`;
+  // Rounded up: what is printed is given as --target-time, which must not lie before it.
+  const point = `${formatInstant(wholeSecondFrom(from.at))} (${from.lsn})`;
   const begin = `from ${point}`;
   const count = formatCount(bases.length, 'base backup');
   if (from.lsn === to.lsn) return `at ${point}, and no further: no WAL follows; ${count}`;
-  const end = `to ${to.lsn} on timeline ${to.timeline}`;
-  if (at < spans.length - 1) return `${begin} ${end}; ${count}`;
-  const commit =
-    lastCommit === null
-      ? 'its last commit is not known'
-      : `last commit ${formatInstant(lastCommit.at)}`;
-  return `${begin} ${end}, ${commit}, stored ${formatInstant(storedAt)}; ${count}`;
+  const end = `${to.lsn} on timeline ${to.timeline}`;
+  const beforeGap = gaps.some((gap) => parseLsn(gap.from) >= parseLsn(to.lsn));
+  if (at < spans.length - 1 || beforeGap) return `${begin} to ${end}; ${count}`;
+  const commit = lastCommit === null ? 'not known' : formatInstant(lastCommit.at);
+  return `${begin} to about ${formatInstant(storedAt)}, when the last WAL was stored (${end}); last commit in a whole segment: ${commit}; ${count}`;
+}
+
+function wholeSecondFrom(instant: string): string {
+  return new Date(Math.ceil(Date.parse(instant) / 1000) * 1000).toISOString();
 }

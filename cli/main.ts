@@ -5,9 +5,22 @@ import { BACKUP_KINDS, BACKUP_TYPES, ClusterName, EnvironmentName } from '../con
 import { VERSION } from '../contract/version.ts';
 import { backup } from './backup.ts';
 import { checkedBy } from './checked-by.ts';
+import {
+  BACKUP_HELP,
+  EXIT_CODES,
+  VERIFY_HELP,
+  WAL_FETCH_HELP,
+  WAL_PUSH_HELP,
+  WHERE_EXIT_CODES,
+} from './help-texts.ts';
 import type { Io } from './io.ts';
 import { list } from './list.ts';
-import { assertOptionsOf } from './options-of-kind.ts';
+import {
+  assertLabelOf,
+  assertOptionsOf,
+  assertOptionsOfRelease,
+  assertTypeOf,
+} from './options-of-kind.ts';
 import { addPhysicalOptions, type PhysicalRestoreOptions } from './physical-options.ts';
 import { printError, usageError } from './print-error.ts';
 import { releaseRestored } from './release.ts';
@@ -20,62 +33,6 @@ import { verify } from './verify.ts';
 import { walFetch } from './wal-fetch.ts';
 import { walPush } from './wal-push.ts';
 import type { RestoreOptions } from './what-to-restore.ts';
-
-const BACKUP_HELP = `
-It takes lambda:InvokeFunction on start-task and ecs:DescribeTasks, which the restore role does not have.
-Ctrl-C ends the watching, not the backup. The exit status is the task's.
-
-Example:
-  holdfast backup --environment prod --cluster orders --kind logical`;
-
-const WAL_FETCH_HELP = `
-Its own exit statuses: 0 the file is there, 1 WAL ends before it (a history: there is none), 126 it is
-missing though other WAL comes after it, or could not be looked for: PostgreSQL stops on that.
-
-Example, in postgresql.conf:
-  restore_command = 'holdfast wal-fetch --environment prod --cluster orders %f %p'`;
-
-const VERIFY_HELP = `
-Without --full it looks at listings and heads: what is missing, written over, unlocked, or rests on what is
-not there. It ends with 23 and VERIFY_FAILED when it finds an error (docs/errors.md has all findings).
-Only a restore proves a backup.
-
-Examples:
-  holdfast verify --environment prod
-  holdfast verify --environment prod --cluster orders --full`;
-
-const WAL_PUSH_HELP = `
-It ends with 0 once the vault has the file, and with another status when it has not: PostgreSQL keeps the
-file then, and asks again.
-
-Example, in postgresql.conf:
-  archive_command = 'holdfast wal-push --environment prod --cluster orders %p'`;
-
-const WHERE_EXIT_CODES = `
-Exit statuses: those of holdfast --help; each error's code tells more (docs/errors.md).`;
-
-const EXIT_CODES = `
-Exit statuses:
-   0  done
-   1  a defect, or a failure that nobody foresaw
-   2  the command line is wrong, or names what does not exist
-   3  the configuration or the AWS credentials are wrong, or a PostgreSQL program is missing
-   4  backup: one of this cluster and kind runs already
-  10  backup: the task was not started, or reached no source
-  11  backup: the source was refused
-  12  backup: the dump failed, or the task had no exit status
-  13  backup: it took too long, or stood still
-  14  backup: it was published, and the server's own pages are damaged
-  20  the vault or KMS refused an action
-  21  the vault or KMS could not be reached
-  22  backup: its label was taken by another task
-  23  what lies in the vault is not what was backed up
-  24  backup: the task's disk
-  30  the restore was refused before it changed anything
-  31  the restore failed; what it had built was dropped
- 126  wal-fetch: the WAL file is missing, or could not be looked for
- 143  ended by SIGINT or SIGTERM, cleaned up
-docs/errors.md has the error codes behind them.`;
 
 /**
  * The `holdfast` command. Prints to `io`, never ends the process.
@@ -152,7 +109,10 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     )
     .option('--no-wait', 'print the label once the task has been started, and end')
     .addHelpText('after', BACKUP_HELP)
-    .action((options) => backup({ ...options, ...environmentOf(options, io) }, io));
+    .action((options, command: Command) => {
+      assertTypeOf(options.kind, command);
+      return backup({ ...options, ...environmentOf(options, io) }, io);
+    });
 
   addPhysicalOptions(
     addRestoreOptions(
@@ -165,8 +125,12 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     ),
   ).action((options: RestoreOptions & PhysicalRestoreOptions, command: Command) => {
     const { release } = options;
-    if (release !== undefined) return releaseRestored({ ...options, release }, io);
+    if (release !== undefined) {
+      assertOptionsOfRelease(command);
+      return releaseRestored({ ...options, release }, io);
+    }
     assertOptionsOf(options.kind, command);
+    assertLabelOf(options.kind, options.label);
     if (options.cluster === undefined) {
       throw usageError('Which cluster to restore was not said.', 'Give --cluster NAME.');
     }

@@ -55,7 +55,11 @@ export function addPhysicalOptions(command: Command): Command {
     .option('--target-lsn <LSN>', 'physical: to this position in the WAL', lsn)
     .option('--target-xid <XID>', 'physical: to the end of this transaction', xid)
     .option('--target-name <NAME>', 'physical: to this restore point (pg_create_restore_point)')
-    .option('--target-exclusive', 'physical: stop right before the target', false)
+    .option(
+      '--target-exclusive',
+      'physical: stop right before the target: a time, a position or a transaction',
+      false,
+    )
     .option(
       '--target-timeline <TIMELINE>',
       "physical: latest, current (the backup's own), or a number; latest unless given",

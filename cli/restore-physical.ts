@@ -40,7 +40,11 @@ export async function restorePhysicalBackup(
       ? undefined
       : {
           server: parseTargetUri(
-            await findTargetUri({ to: standby === true ? undefined : standby, toFile }, io),
+            await findTargetUri(
+              { to: standby === true ? undefined : standby, toFile },
+              io,
+              '--standby',
+            ),
             ca,
             io.env[PASSWORD_VARIABLE],
           ),

@@ -131,7 +131,7 @@ export function parseTaskRequest(text: string): TaskRequest {
 }
 
 function invalidRequest(found: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('REQUEST_INVALID', `The request is invalid: ${found}`, {
+  return new HoldfastError('REQUEST_INVALID', `The request is invalid: ${found}.`, {
     hint: 'Send {"action":"backup","cluster":"<name>","kind":"logical"}, optionally with requestId and requestedAt.',
     cause,
   });

@@ -18,6 +18,7 @@ import { type FakeS3, put, startFakeS3 } from '../vault/fake-s3.ts';
 import { testIo } from './test-io.ts';
 
 const LABEL = '20261120T030000Z-logical-full-7f3a9c';
+const PHYSICAL = '20261120T040000Z-physical-full-8a4b0d';
 
 let fake: FakeS3;
 beforeEach(async () => {
@@ -170,6 +171,87 @@ test('refuses options of the other kind of backup, each of them', async () => {
   );
 });
 
+test.each([
+  [
+    ['--kind', 'physical', '--directory', '/x', '--slot', 'abc'],
+    '--slot does nothing without --standby.',
+  ],
+  // Also what it would be anyway.
+  [
+    ['--kind', 'physical', '--directory', '/x', '--slot', 'holdfast_standby'],
+    '--slot does nothing',
+  ],
+  [
+    ['--kind', 'physical', '--directory', '/x', '--ca', 'c'],
+    '--ca does nothing without --standby.',
+  ],
+  [['--kind', 'physical', '--directory', '/x', '--to-file', 'f'], '--to-file does nothing without'],
+  [
+    ['--kind', 'physical', '--directory', '/x', '--target-exclusive'],
+    '--target-exclusive does nothing without one of --target-time, --target-lsn, --target-xid.',
+  ],
+  [
+    ['--kind', 'physical', '--directory', '/x', '--target-name', 'n', '--target-exclusive'],
+    '--target-exclusive does nothing without',
+  ],
+  [['--database', 'shop', '--no-roles'], '--no-roles does nothing without --all.'],
+  [['--release', '/x'], '--cluster does nothing with it.'],
+  [['--release', '/x', '--directory', '/y'], '--cluster, --directory do nothing with it.'],
+  [['--label', PHYSICAL, '--database', 'shop'], `${PHYSICAL} is a physical backup.`],
+  [['--label', LABEL, '--kind', 'physical'], `${LABEL} is a logical backup.`],
+])('refuses what would do nothing, or something else: restore %j', async (argv, message) => {
+  const { status, err } = await run('restore', '--cluster', 'orders', ...argv);
+  expect(err).toContain(message);
+  expect(err).toMatch(/^error REQUEST_INVALID: /);
+  expect(status).toBe(ExitCode.Usage);
+});
+
+test.each([
+  [['--cluster', 'none', '--all', '--no-roles', '--to', 'postgresql://u@h/', '--ca', '/x']],
+  [
+    [
+      '--cluster',
+      'none',
+      '--kind',
+      'physical',
+      '--directory',
+      '/x',
+      '--standby',
+      'postgresql://u@h/',
+    ],
+  ],
+  [
+    [
+      ...['--cluster', 'none', '--kind', 'physical', '--directory', '/x', '--target-exclusive'],
+      ...['--target-time', '2026-11-20T03:00:00Z', '--label', PHYSICAL],
+    ],
+  ],
+])('takes what does something: restore %j', async (argv) => {
+  expect((await run('restore', ...argv)).err).toContain('There is no cluster "none"');
+});
+
+test('a directory is released whatever kind is named', async () => {
+  const argv = ['restore', '--release', '/nowhere', '--kind', 'physical', '--environment', 'test'];
+  expect((await run(...argv)).err).toContain('/nowhere is no data directory in quarantine.');
+});
+
+test('the physical label of a logical restore is told with what to add', async () => {
+  const argv = ['restore', '--cluster', 'orders', '--label', PHYSICAL, '--all'];
+  expect((await run(...argv)).err).toContain('hint: Add --kind physical and --directory DIR');
+});
+
+test('a type of backup without the kind that has one is refused before anything is asked', async () => {
+  const argv = ['backup', '--cluster', 'orders', '--type', 'incremental'];
+  const { status, err } = await run(...argv);
+  expect(status).toBe(ExitCode.Usage);
+  expect(err).toBe(
+    'error REQUEST_INVALID: --type is about physical backups.\nhint: Add --kind physical, or leave it out.\n',
+  );
+  // Asked for, and refused by nobody but the function that is none here.
+  expect((await run(...argv, '--kind', 'physical')).err).toContain('start-task refused');
+  expect((await run('backup', '--cluster', 'orders')).err).toContain('start-task refused');
+});
+
 test('help names every exit status that the command can end with', async () => {
   const { out } = await run('--help');
   const listed = [...out.matchAll(/^ {1,3}(\d+) {2}\S/gm)].map(([, status]) => Number(status));
@@ -302,6 +384,19 @@ test('a profile that is in no file of this user is named', async () => {
   await rm(home, { recursive: true });
 });
 
+test('what PostgreSQL is to run is shown as its service finds it, and as the reference has it', async () => {
+  const reference = await readFile(new URL('../../docs/reference.md', import.meta.url), 'utf8');
+  for (const command of ['wal-push', 'wal-fetch']) {
+    const { out } = await run(command, '--help');
+    const [, line = ''] =
+      /^ {2}((?:archive|restore)_command = 'AWS_REGION=\S+ .*\/usr\/local\/bin\/holdfast .*')$/m.exec(
+        out,
+      ) ?? [];
+    expect(line).toContain(` holdfast ${command} `.replace(' ', '/'));
+    expect(reference).toContain(line);
+  }
+});
+
 test('shows help with an example for each command, and succeeds', async () => {
   for (const command of ['list', 'show', 'verify', 'backup', 'restore']) {
     const { status, out } = await run(command, '--help');
@@ -384,6 +479,16 @@ test('takes the URI from option, file or environment, and warns of a password in
   expect(io.err()).toContain('visible to others');
   expect(io.err()).not.toContain('geheim');
   await expect(findTargetUri({ to: 'a', toFile }, io)).rejects.toBeInstanceOf(HoldfastError);
+  const standby = testIo(fake);
+  await findTargetUri({ to: 'postgresql://u:geheim@option/' }, standby, '--standby');
+  expect(standby.err()).toMatch(/^warning: the password in --standby is visible to others/);
+  await expect(findTargetUri({ to: 'a', toFile }, standby, '--standby')).rejects.toThrow(
+    '--standby with a URI and --to-file exclude each other.',
+  );
+  await expect(findTargetUri({}, standby, '--standby')).rejects.toMatchObject({
+    message: 'Of which server was not said.',
+    hint: 'Give --standby URI, --to-file FILE, or HOLDFAST_RESTORE_URI.',
+  });
   await rm(directory, { recursive: true });
 });
 

@@ -79,7 +79,7 @@ test('list shows what rests on what, and to which seconds a cluster can be broug
     'orders: can be recovered to any second',
     '  from 2026-11-20 04:00:00Z (0/280000) to 0/400000 on timeline 1; 1 base backup',
     expect.stringMatching(
-      /^ {2}from 2026-11-20 05:00:00Z \(0\/680000\) to 0\/700000 on timeline 1, last commit 2026-11-20 05:00:07Z, stored \d{4}-.*Z; 1 base backup$/,
+      /^ {2}from 2026-11-20 05:00:00Z \(0\/680000\) to about \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, when the last WAL was stored \(0\/700000 on timeline 1\); last commit in a whole segment: 2026-11-20 05:00:07Z; 1 base backup$/,
     ),
     `  gap: 2 segments of WAL on timeline 1, ${named(4)} to ${named(5)}`,
     '',
@@ -130,6 +130,21 @@ test('a base backup that no WAL follows promises no second after it', async () =
   expect(out.slice(out.indexOf('\nalone: ') + 1)).toBe(
     `alone: can be recovered to the end of its base backup
   at 2026-11-20 04:00:00Z (0/280000), and no further: no WAL follows; 1 base backup
+`,
+  );
+});
+
+test('a span begins with a second that can be given as a target, and ends with no time at a gap', async () => {
+  const at = '2026-11-20T04:00:00.444Z';
+  await put('cut', FULL, '0/280000', { stop: { lsn: '0/280000', timeline: 1, at } });
+  for (const number of [2, 5]) {
+    await putWal(vault, 'cut', named(number), exampleSegment(named(number)));
+  }
+  const { out } = await run('list', '--cluster', 'cut');
+  expect(out.slice(out.indexOf('\ncut: ') + 1)).toBe(
+    `cut: can be recovered to any second
+  from 2026-11-20 04:00:01Z (0/280000) to 0/300000 on timeline 1; 1 base backup
+  gap: 2 segments of WAL on timeline 1, ${named(3)} to ${named(4)}
 `,
   );
 });

@@ -376,7 +376,12 @@ test('warnings alone are no failure', async () => {
   await putWal(vault, 'bare', named(2), exampleSegment(named(2)), { lock: LOCK });
   const { status, findings } = await verify('--cluster', 'bare');
   expect(status).toBe(0);
-  expect(findings).toMatchObject([{ code: 'WAL_WITHOUT_BASE', severity: 'warning' }]);
+  expect(findings).toMatchObject([
+    {
+      ...{ code: 'WAL_WITHOUT_BASE', severity: 'warning' },
+      found: expect.stringContaining('(holdfast backup --cluster bare --kind physical)'),
+    },
+  ]);
 });
 
 test('says what there is not', async () => {

@@ -58,7 +58,7 @@ export async function verifyWal(
     findings.push(finding(isHistory ? 'WAL_HISTORY' : 'KEY_UNKNOWN', { cluster, found }));
   }
   if (catalog.timelines.length > 0 && bases.length === 0) {
-    const found = `its WAL reaches to timeline ${newest}`;
+    const found = `its WAL reaches to timeline ${newest}, and recovery has nothing to begin with: take a full base backup (holdfast backup --cluster ${cluster} --kind physical)`;
     findings.push(finding('WAL_WITHOUT_BASE', { cluster, found }));
   }
   const objects = catalog.timelines.flatMap(objectsOf);
