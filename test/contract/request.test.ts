@@ -62,6 +62,11 @@ describe('taskRequestFor', () => {
     ['another action', { ...scheduled, action: 'delete' }, /action/],
     ['a bad cluster name', { ...scheduled, cluster: 'Orders/../x' }, /cluster: must be/],
     ['an unknown field', { ...scheduled, force: true }, /force/],
+    [
+      'a type of a logical one',
+      { ...scheduled, type: 'incremental' },
+      /a logical backup is always full\.$/,
+    ],
     ['half a schedule', { ...scheduled, scheduledTime: undefined }, /go together/],
     ['both askers', { ...scheduled, requestId: 'x' }, /exclude each other/],
     ['a local time', { ...scheduled, scheduledTime: '2026-11-20T03:00:00' }, /scheduledTime/],

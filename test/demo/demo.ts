@@ -7,24 +7,24 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { StartTaskAnswer } from '../../contract/request.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { lookAround } from '../local-cloud/look-around.ts';
 import { contentsOf, createShop } from '../local-cloud/shop.ts';
+import { demoOptions } from './demo-options.ts';
 import { tellPointInTime } from './point-in-time.ts';
 import { chapter, fail, say, show, took } from './story.ts';
 
-const { values } = parseArgs({
-  options: { keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-});
-if (values.help) {
-  process.stdout.write(
-    'npm run demo [-- --keep]\n\n  --keep  leave the local cloud running afterwards, until Ctrl-C\n',
-  );
+const options = demoOptions(process.argv.slice(2));
+if ('help' in options) {
+  console.log(options.help);
   process.exit(0);
+}
+if ('wrong' in options) {
+  console.error(options.wrong);
+  process.exit(2);
 }
 
 chapter('The cloud on this machine');
@@ -42,7 +42,7 @@ try {
   say(`\nUp to here it took ${took()}.`);
   const psql = await tellPointInTime(cloud);
   say(`\nAll of it took ${took()}.`);
-  if (values.keep) {
+  if (options.keep) {
     say(`\nThe restored server, until Ctrl-C: ${psql}`);
     say(lookAround(cloud));
     // The servers are processes of their own: something has to keep this one alive.
@@ -51,7 +51,7 @@ try {
 } catch (error) {
   say(`\nThe demo failed: ${(error as Error).message}`);
   process.exitCode = 1;
-  if (values.keep) {
+  if (options.keep) {
     say(lookAround(cloud));
     await new Promise(() => setInterval(() => undefined, 1 << 30));
   }
