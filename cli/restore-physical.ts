@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 import { parseTargetUri, whereabouts } from '../containers/runner/restore/target-connection.ts';
 import { defaultStaging } from '../containers/runner/restore-physical/combine-chain.ts';
 import type { PhysicalRestoreResult } from '../containers/runner/restore-physical/physical-restore-request.ts';
@@ -76,7 +77,7 @@ export async function restorePhysicalBackup(
       members,
       directory,
       tablespaces: options.tablespaceMapping ?? new Map(),
-      staging: options.staging ?? defaultStaging(directory),
+      staging: options.staging === undefined ? defaultStaging(directory) : resolve(options.staging),
       goal,
       primary,
       until: reach,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../contract/errors.ts';
-import type { ServerPrograms } from './server-programs.ts';
+import { ANYWHERE, type ServerPrograms } from './server-programs.ts';
 
 /** Between SIGTERM and SIGKILL, milliseconds. */
 const GRACE_MS = 10_000;
@@ -25,6 +25,7 @@ export async function runServerProgram(
   { signal, hint }: ServerProgramRun,
 ): Promise<string> {
   const result = await execa(join(directory, name), args, {
+    cwd: ANYWHERE,
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
     extendEnv: false,
     stdin: 'ignore',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { QUARANTINE } from './quarantine.ts';
-import type { ServerPrograms } from './server-programs.ts';
+import { ANYWHERE, type ServerPrograms } from './server-programs.ts';
 
 /** In the quarantine's directory. */
 export const LOG_FILE = 'server.log';
@@ -45,6 +45,7 @@ export class ServerProcess {
       const { size } = await log.stat();
       // A group of its own: Ctrl-C on the terminal is for us, who then stop it.
       const child = spawn(join(programs.directory, 'postgres'), ['-D', directory], {
+        cwd: ANYWHERE,
         env: serverEnvironment(environment),
         detached: true,
         stdio: ['ignore', log.fd, log.fd],

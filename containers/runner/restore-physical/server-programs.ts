@@ -1,4 +1,5 @@
-import { delimiter, join } from 'node:path';
+import { access } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../contract/errors.ts';
 
@@ -9,6 +10,9 @@ export interface ServerPrograms {
   /** `17.12` */
   readonly version: string;
 }
+
+/** For programs whose paths are all absolute: our own working directory may be one that this user may not enter. */
+export const ANYWHERE = '/';
 
 /** Incremental backups, and what combines them, came with this one. */
 const COMBINES_SINCE = 17;
@@ -24,13 +28,19 @@ export async function findServerPrograms(
   binDirectory?: string,
   path = process.env.PATH ?? '',
 ): Promise<ServerPrograms> {
+  const packaged = `/usr/lib/postgresql/${major}/bin`;
   const directories =
     binDirectory === undefined
-      ? [...path.split(delimiter).filter((one) => one !== ''), `/usr/lib/postgresql/${major}/bin`]
-      : [binDirectory];
+      ? new Set(
+          [...path.split(delimiter).filter((one) => one !== ''), packaged].map((one) =>
+            resolve(one),
+          ),
+        )
+      : [resolve(binDirectory)];
   const found: string[] = [];
   for (const directory of directories) {
-    const version = await versionOf(join(directory, 'postgres'));
+    const { version, failure } = await askVersion(join(directory, 'postgres'));
+    if (failure !== undefined) found.push(`${directory}/postgres cannot be run: ${failure}`);
     if (version === undefined) continue;
     if (Number.parseInt(version, 10) !== major) {
       found.push(`that of ${directory} is ${version}`);
@@ -42,7 +52,7 @@ export async function findServerPrograms(
   }
   throw new HoldfastError(
     'CLIENT_MISSING',
-    `The server programs of PostgreSQL ${major} are needed here; ${found.join(', ') || `there is no postgres in ${binDirectory ?? 'PATH'}`}.`,
+    `The server programs of PostgreSQL ${major} are needed here; ${found.join(', ') || `there is no postgres in ${binDirectory ?? `PATH, nor in ${packaged}`}`}.`,
     {
       hint: `Install postgresql-${major}, name its programs' directory with --pg-bin DIR, or run the command in the backup image of PostgreSQL ${major}, which has them.`,
     },
@@ -52,11 +62,19 @@ export async function findServerPrograms(
 async function firstMissing(directory: string, major: number): Promise<string | undefined> {
   const needed = ['pg_verifybackup', 'pg_controldata', 'pg_waldump'];
   if (major >= COMBINES_SINCE) needed.push('pg_combinebackup');
-  const versions = await Promise.all(needed.map((name) => versionOf(join(directory, name))));
-  return needed.find((_, at) => versions[at] === undefined);
+  const answers = await Promise.all(needed.map((name) => askVersion(join(directory, name))));
+  return needed.find((_, at) => answers[at]?.version === undefined);
 }
 
-async function versionOf(program: string): Promise<string | undefined> {
-  const answer = await execa(program, ['--version'], { reject: false });
-  return answer.failed ? undefined : /\d+(\.\d+)*/.exec(answer.stdout)?.[0];
+/** @returns neither where there is no such program. */
+async function askVersion(program: string): Promise<{ version?: string; failure?: string }> {
+  const answer = await execa(program, ['--version'], { cwd: ANYWHERE, reject: false });
+  const version = /\d+(\.\d+)*/.exec(answer.stdout)?.[0];
+  if (!answer.failed && version !== undefined) return { version };
+  const there = await access(program).then(
+    () => true,
+    () => false,
+  );
+  if (!there) return {};
+  return { failure: answer.code ?? (answer.stderr || answer.shortMessage || answer.stdout) };
 }

@@ -9,7 +9,7 @@ import { timelineAt } from '../../../contract/recovery-window.ts';
 import { formatLsn, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
 import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
 import type { RecoveryPath } from './recovery-path.ts';
-import type { ServerPrograms } from './server-programs.ts';
+import { ANYWHERE, type ServerPrograms } from './server-programs.ts';
 
 /** A commit or rollback that is in the WAL. */
 export interface WalEnd {
@@ -87,7 +87,7 @@ export async function readSegments(
     const last = together.at(-1) ?? first;
     // It ends with an error where WAL does, which in an open segment is before the file's end.
     const { stdout } = await execa(join(bin, 'pg_waldump'), [first, last], {
-      ...{ reject: false, extendEnv: false, stderr: 'ignore', maxBuffer: MAX_DUMP },
+      ...{ cwd: ANYWHERE, reject: false, extendEnv: false, stderr: 'ignore', maxBuffer: MAX_DUMP },
       env: { LC_ALL: 'C', TZ: 'UTC' },
     });
     return parseWalDump(stdout);

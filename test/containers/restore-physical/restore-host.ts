@@ -41,8 +41,9 @@ export interface RestoreHost {
   /** The same of the `holdfast` command, on the cluster `orders`. */
   holdfast(args: readonly string[], options?: HostOptions): Promise<Answer>;
   /**
-   * Runs the command until it says that its server is up, asks that, and ends the command. It prints the
-   * answer, the exit status, and what the command has.
+   * Runs the command until it says that its server is up, asks that, and ends the command: in a working
+   * directory that the server's user may not enter, as one that sudo leaves as it is. It prints the answer,
+   * the exit status, and what the command has.
    */
   lookAt(args: readonly string[], sql: string): Promise<Answer>;
   /** Starts a data directory as it lies there, runs one of PostgreSQL's programs against it, and stops it. */
@@ -137,7 +138,7 @@ exit $status`;
     return answer.stdout.trim();
   };
   const lookAt: RestoreHost['lookAt'] = async (args, sql) => {
-    const script = `: >/tmp/err; sql=$1; shift
+    const script = `: >/tmp/err; sql=$1; shift; cd "$(mktemp -d)"; chmod 0 "$PWD"
 node /opt/holdfast.mjs "$@" >/tmp/out 2>/tmp/err & pid=$!
 until grep -q 'SIGTERM' /tmp/err; do kill -0 $pid || { cat /tmp/err >&2; exit 1; }; sleep 0.1; done
 psql "$(sed -n 's/.*psql "\\(.*\\)"$/\\1/p' /tmp/err)" -XAtc "$sql"
