@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { reachFrom } from '../../../contract/wal-coverage.ts';
 import { parseLsn } from '../../../contract/wal-segments.ts';
@@ -49,7 +50,20 @@ export async function planRecovery(
       tooLate = error;
     }
   }
+  if (tooLate !== undefined && named !== undefined) throw notFrom(path, goal, named);
   throw unreachable(path, goal, tooLate?.message ?? notUsable(path, named));
+}
+
+/** Of one backup that was named; the range is that of all. */
+function notFrom(path: RecoveryPath, goal: RecoveryGoal, named: PhysicalManifest): HoldfastError {
+  const { label, stop } = named;
+  const older = path.bases.some((base) => parseLsn(base.stop.lsn) < parseLsn(stop.lsn));
+  return unreachable(
+    path,
+    goal,
+    `it is not in what follows the end of ${label}, at ${stop.at} (${stop.lsn})`,
+    older ? 'Leave out --label, and an older backup is tried, too.' : undefined,
+  );
 }
 
 function notUsable({ window }: RecoveryPath, named: PhysicalManifest | undefined): string {

@@ -9,11 +9,16 @@ import { describeTarget, type RecoveryGoal } from './recovery-target.ts';
 export class BaseTooLate extends Error {}
 
 /** @param why a sentence without its end. */
-export function unreachable(path: RecoveryPath, goal: RecoveryGoal, why: string): HoldfastError {
+export function unreachable(
+  path: RecoveryPath,
+  goal: RecoveryGoal,
+  why: string,
+  hint = 'Give a target in that range, or --target latest.',
+): HoldfastError {
   return new HoldfastError(
     'TARGET_UNREACHABLE',
     `The target, ${describeTarget(goal.target)}, cannot be reached: ${why}. ${describeRange(path)}`,
-    { hint: 'Nothing was changed. Give a target in that range, or --target latest.' },
+    { hint: `Nothing was changed. ${hint}` },
   );
 }
 

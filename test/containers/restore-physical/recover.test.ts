@@ -282,6 +282,17 @@ describe('a target that cannot be reached is refused, with the range that can', 
     expect((await host.run(['ls', HOME])).stdout).not.toContain('never');
   });
 
+  test('from the backup that was named, though an older one leads there', async () => {
+    const target = ['--target-time', points.dropped.at];
+    const { exitCode, stderr } = await restore('never', ['--label', newer.label, ...target]);
+    expect(stderr).toContain(`it is not in what follows the end of ${newer.label}, at `);
+    expect(stderr).toContain('Leave out --label, and an older backup is tried, too.');
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    const oldest = await restore('never', ['--label', older.label, '--target-lsn', '0/28']);
+    expect(oldest.stderr).toContain(`follows the end of ${older.label}, at `);
+    expect(oldest.stderr).toContain('Give a target in that range');
+  });
+
   test('behind a gap', async () => {
     const missing = segmentAfterBase();
     const { exitCode, stderr } = await restore('never', ['--label', older.label], {
