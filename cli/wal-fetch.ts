@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fillAhead, takeReady } from '../containers/runner/restore-physical/fill-ahead.ts';
-import { asHoldfastError } from '../contract/errors.ts';
+import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
 import type { WalFile } from '../vault/wal/fetch-wal.ts';
 import { answerWalRequest } from '../vault/wal/wal-answer.ts';
@@ -23,6 +23,11 @@ export interface WalFetchOptions {
 const ONLY_AHEAD = '-';
 /** With no more than these ready, the next are fetched. */
 const FEW_READY = 4;
+
+const OF_FILES: ReadonlySet<string> = new Set([
+  ...['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'EROFS'],
+  ...['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EEXIST', 'ENAMETOOLONG'],
+]);
 
 /** To PostgreSQL, of a file that it asked for: WAL ends before it, or there is no such history. */
 export const WAL_ENDS = ExitCode.Internal;
@@ -57,7 +62,7 @@ export async function walFetch(
     }
     const file = await answerWalRequest(reader, name);
     if (file === undefined) return WAL_ENDS;
-    await writeWhole(file, path);
+    await writeWhole(file, path).catch(explain(path));
     return ExitCode.Ok;
   } catch (thrown) {
     const error = deniedBut(restoreRole(environment), asHoldfastError(thrown));
@@ -83,6 +88,18 @@ function fillInBackground(
     .unref();
 }
 
+/** What the place makes impossible is not unforeseen; what the vault does says so itself. */
+function explain(path: string): (error: unknown) => never {
+  return (error) => {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (error instanceof HoldfastError || !OF_FILES.has(code)) throw error;
+    throw new HoldfastError('REQUEST_INVALID', `${path} cannot be written (${code}).`, {
+      hint: "Give restore_command's %p as it is. The server's user has to be able to write there, and there has to be room.",
+      cause: error,
+    });
+  };
+}
+
 /** Written aside, flushed, and renamed: a file under its name is whole. */
 async function writeWhole(file: WalFile, path: string): Promise<void> {
   const aside = `${path}.holdfast-${process.pid}`;
@@ -93,7 +110,7 @@ async function writeWhole(file: WalFile, path: string): Promise<void> {
     );
     await rename(aside, path);
   } catch (error) {
-    await rm(aside, { force: true });
+    await rm(aside, { force: true }).catch(() => {});
     throw error;
   }
   const directory = await open(dirname(path));

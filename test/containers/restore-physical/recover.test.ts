@@ -364,6 +364,11 @@ describe('wal-fetch', () => {
       expect(stderr).toContain(`holdfast wal-fetch ${name}: error`);
       expect(exitCode).toBe(ExitCode.RecoveryMustStop);
     }
+    for (const path of [`${HOME}/not/there`, '/fetched']) {
+      const nowhere = await host.holdfast(['wal-fetch', '--cluster', CLUSTER, first, path]);
+      expect(nowhere.stderr).toContain(`error REQUEST_INVALID: ${path} cannot be written (E`);
+      expect(nowhere.exitCode).toBe(ExitCode.RecoveryMustStop);
+    }
     expect((await host.holdfast(['wal-fetch', first])).exitCode).toBe(ExitCode.RecoveryMustStop);
     expect((await host.run(['ls', HOME])).stdout).not.toContain('fetched');
   });
