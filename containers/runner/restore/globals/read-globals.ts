@@ -42,6 +42,6 @@ function decode(bytes: Buffer): string {
   if (encoding === 'LATIN1') return bytes.toString('latin1');
   throw refused(
     `The backup's globals are written in ${encoding}, with names that are not ASCII.`,
-    'Restore the roles by hand (docs/FORMAT.md, "Restore with stock tools alone"), then the databases with --no-roles.',
+    'Restore the roles by hand (docs/FORMAT.md, "Restore with stock tools alone"), then the databases with --all --no-roles.',
   );
 }
