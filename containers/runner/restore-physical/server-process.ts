@@ -96,9 +96,12 @@ export class ServerProcess {
   /** The last words of its log that tell of more than progress. */
   async tail(): Promise<string> {
     const text = await readFile(this.logFile, 'utf8');
-    const lines = text
-      .split('\n')
-      .filter((line) => /(FATAL|PANIC|ERROR|HINT|DETAIL|error|holdfast)/.test(line));
+    let kept = false;
+    const lines = text.split('\n').filter((line) => {
+      // These two are about the line before them, which may be one of progress.
+      if (!/(HINT|DETAIL): {2}/.test(line)) kept = /(FATAL|PANIC|ERROR|error|holdfast)/.test(line);
+      return kept;
+    });
     return lines.slice(-KEPT_LINES).join('\n');
   }
 

@@ -115,6 +115,25 @@ test('WAL that ends before any other target is a failure', async () => {
   });
 });
 
+test('of what a server says last that is told which is no progress, and what explains it', async () => {
+  const says = ['LOG:  database system was interrupted', 'HINT:  some data might be corrupted']
+    .concat(
+      'FATAL:  could not connect',
+      'DETAIL:  no route',
+      'HINT:  look there',
+      'LOG:  shut down',
+    )
+    .concat('HINT:  nothing to do')
+    .map((line) => `echo '2026-11-20 03:00:00.000 UTC [7] ${line}'`);
+  await expect(
+    recover({ is: 'latest' }, { says: [...says, 'exit 1'].join('\n') }),
+  ).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /^The server ended .*: .*FATAL: {2}could not connect\n.*DETAIL: {2}no route\n.*HINT: {2}look there$/,
+    ),
+  });
+});
+
 test('that the command is told to end is what ends the reading of a silent server', async () => {
   const server = await ServerProcess.start(await fakeServer(RUNS), directory, {});
   const stop = new AbortController();
