@@ -84,7 +84,8 @@ export async function pipedDump(bench: BenchCloud): Promise<number> {
 
 /** A dump on a local disk that outlives its container. */
 export async function dumpToVolume(bench: BenchCloud): Promise<string> {
-  const volume = `holdfast-${bench.cloud.run}-bench-dump`;
+  // Two figures have one each.
+  const volume = `holdfast-${bench.cloud.run}-bench-dump-${randomBytes(4).toString('hex')}`;
   await createVolume(volume, bench.cloud.run);
   await inContainer(bench, DIRECTORY_DUMP, sourceEnvironment(bench), { volume });
   return volume;
