@@ -13,10 +13,10 @@ const out = `${root}containers/postgres/dist`;
 const englishOnly: Plugin = {
   name: 'english-only',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path }) => ({
-      path,
-      namespace: 'languages',
-    }));
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path, importer }) =>
+      // Another package's are left as they are.
+      importer.includes('/node_modules/zod/') ? { path, namespace: 'languages' } : undefined,
+    );
     onLoad({ filter: /.*/, namespace: 'languages' }, () => ({ contents: 'export {};' }));
   },
 };

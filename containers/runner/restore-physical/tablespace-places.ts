@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 
 /** Below the data directory: tablespaces that nobody gave a place. */
-export const TABLESPACES = 'holdfast-tablespaces';
+const TABLESPACES = 'holdfast-tablespaces';
 
 /** By this a server would look for its tablespaces where the source has them: it is never unpacked. */
 export const TABLESPACE_MAP = 'tablespace_map';
