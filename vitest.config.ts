@@ -10,7 +10,7 @@ const shared = {
   unstubEnvs: true,
 };
 
-/** Tests that start a whole local cloud: one after the other, and alone on the machine. */
+/** Tests that start a whole local cloud: after all others, whose clocks they would disturb. */
 const WITH_A_CLOUD = [
   'test/bench/**/*.test.ts',
   'test/e2e/**/*.test.ts',
@@ -37,7 +37,6 @@ export default defineConfig({
           ...shared,
           name: 'cloud',
           include: WITH_A_CLOUD,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },

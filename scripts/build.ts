@@ -2,7 +2,8 @@
  * Bundles the runner and the `holdfast` command into the image's build context, so that `cdk synth`
  * hashes what will run. The functions are bundled by the stacks themselves.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -21,9 +22,7 @@ const englishOnly: Plugin = {
   },
 };
 
-await rm(out, { recursive: true, force: true });
-await mkdir(out, { recursive: true });
-await build({
+const { outputFiles } = await build({
   entryPoints: [
     { in: `${root}containers/runner/runner.ts`, out: 'runner' },
     {
@@ -63,4 +62,17 @@ await build({
   },
   plugins: [englishOnly],
   logLevel: 'warning',
+  write: false,
 });
+
+// What is the same is left alone: somebody else may be building an image of it at this moment.
+await mkdir(out, { recursive: true });
+for (const name of await readdir(out)) {
+  if (!outputFiles.some(({ path }) => basename(path) === name)) {
+    await rm(join(out, name), { recursive: true });
+  }
+}
+for (const { path, contents } of outputFiles) {
+  const there = await readFile(path).catch(() => undefined);
+  if (there === undefined || !there.equals(contents)) await writeFile(path, contents);
+}

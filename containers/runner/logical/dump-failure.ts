@@ -1,8 +1,6 @@
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-
-/** Lines of a child's output that an error quotes. */
-const QUOTED_LINES = 5;
+import { quoteStderr } from '../process/quote-stderr.ts';
 
 /** What pg_dump's words mean; the first that fits counts. */
 const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
@@ -61,7 +59,7 @@ export function dumpFailure(
   exit: string,
   stderr: string,
 ): HoldfastError {
-  const said = stderr.split('\n').filter(Boolean).slice(-QUOTED_LINES).join(' | ');
+  const said = quoteStderr(stderr);
   const message = `${program} of ${what} ended with ${exit}${said === '' ? '' : `: ${said}`}`;
   const [, code, hint] = MEANINGS.find(([words]) => words.test(said)) ?? OTHERWISE;
   return new HoldfastError(code, message, { hint });

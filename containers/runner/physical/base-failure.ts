@@ -1,8 +1,6 @@
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-
-/** Lines of pg_basebackup's output that an error quotes. */
-const QUOTED_LINES = 5;
+import { quoteStderr } from '../process/quote-stderr.ts';
 
 /** What its words, and those of the server that it passes on, mean; the first that fits counts. */
 const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
@@ -51,7 +49,7 @@ const OTHERWISE: (typeof MEANINGS)[number] = [
 
 /** Why a base backup failed, with the last lines that were printed. */
 export function baseFailure(exit: string, stderr: string): HoldfastError {
-  const said = stderr.split('\n').filter(Boolean).slice(-QUOTED_LINES).join(' | ');
+  const said = quoteStderr(stderr);
   const message = `pg_basebackup ended with ${exit}${said === '' ? '' : `: ${said}`}`;
   const [, code, hint] = MEANINGS.find(([words]) => words.test(said)) ?? OTHERWISE;
   return new HoldfastError(code, message, { hint });
