@@ -58,6 +58,16 @@ export function isDenied(thrown: unknown): boolean {
   return status === 403 || DENIED.test(name) || /not authorized to perform/i.test(message);
 }
 
+/**
+ * Whether a write was refused so that nothing can have been written: denied at the first try. A later
+ * one may be denied (credentials end) after S3 has done what an earlier one asked, whose answer was lost.
+ */
+export function isDeniedOutright(thrown: unknown): boolean {
+  const { attempts = 1 } =
+    (thrown as { $metadata?: { attempts?: number } } | undefined)?.$metadata ?? {};
+  return attempts === 1 && isDenied(thrown);
+}
+
 /** Whether the service said that the object or version is not there. A 403 is never "not there". */
 export function isMissing(thrown: unknown): boolean {
   const { name, status } = failureOf(thrown);

@@ -9,7 +9,7 @@ import { HoldfastError } from '../contract/errors.ts';
 import { buildManifest, type Manifest } from '../contract/manifest.ts';
 import { artifactKey, manifestKey } from '../contract/vault-keys.ts';
 import type { PendingArtifact } from './artifact-upload.ts';
-import { awsError, isConflict, isDenied } from './aws-errors.ts';
+import { awsError, isConflict, isDeniedOutright } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
 import { listVersions, oldestVersion } from './object-versions.ts';
 
@@ -84,7 +84,7 @@ export async function writeManifest(vault: BackupVault, manifest: Manifest): Pro
       }),
     );
   } catch (error) {
-    if (isDenied(error)) throw awsError(error, 's3:PutObject', key);
+    if (isDeniedOutright(error)) throw awsError(error, 's3:PutObject', key);
     const found = await readOldest(vault, key);
     if (found?.equals(body)) return;
     if (found !== undefined || isConflict(error)) throw labelTaken(vault.label, key, error);
@@ -120,7 +120,7 @@ async function complete(vault: BackupVault, pending: PendingArtifact): Promise<s
     if (VersionId !== undefined) return VersionId;
     failure = new Error('the completion was answered without a version id');
   } catch (error) {
-    if (isDenied(error)) throw awsError(error, 's3:PutObject', pending.key);
+    if (isDeniedOutright(error)) throw awsError(error, 's3:PutObject', pending.key);
     failure = error;
   }
   // The answer may have been lost after S3 had done it; then the oldest version is ours.

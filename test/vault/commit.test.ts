@@ -47,17 +47,22 @@ function manifestFor(label: string): Manifest {
 
 type Command = Parameters<S3Client['send']>[0];
 
+const HUNG_UP = { name: 'TimeoutError', message: 'socket hang up' };
+/** The second try, when the credentials have ended. */
+const DENIED_THEN = { name: 'AccessDenied', $metadata: { httpStatusCode: 403, attempts: 2 } };
+
 /** Does what it is told, and loses the answer of the first command of a kind. */
 function losingAnswer(
   s3: S3Client,
   kind: new (...args: never[]) => unknown,
+  failure: object = HUNG_UP,
 ): Pick<S3Client, 'send'> {
   let lost = false;
   const send = async (command: Command): Promise<unknown> => {
     const answer = await s3.send(command);
     if (lost || !(command instanceof kind)) return answer;
     lost = true;
-    throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+    throw Object.assign(new Error(), failure);
   };
   return { send: send as S3Client['send'] };
 }
@@ -71,10 +76,13 @@ describe('completion', () => {
     expect(backup.ledger.size).toBe(0);
   });
 
-  test('whose answer is lost is looked up', async () => {
+  test.each([
+    ['and that is all', HUNG_UP],
+    ['and the next try is denied', DENIED_THEN],
+  ])('whose answer is lost is looked up: %s', async (_, failure) => {
     const backup = vault.backup(
       nextLabel(),
-      losingAnswer(vault.s3, CompleteMultipartUploadCommand),
+      losingAnswer(vault.s3, CompleteMultipartUploadCommand, failure),
     );
     const [artifact] = await completeArtifacts(backup, await pending(backup));
     const { VersionId, ETag } = await vault.s3.send(
@@ -125,9 +133,12 @@ describe('the manifest', () => {
     ).rejects.toMatchObject({ code: 'LABEL_TAKEN' });
   });
 
-  test('whose answer is lost is read back', async () => {
+  test.each([
+    ['and that is all', HUNG_UP],
+    ['and the next try is denied', DENIED_THEN],
+  ])('whose answer is lost is read back: %s', async (_, failure) => {
     const label = nextLabel();
-    const backup = vault.backup(label, losingAnswer(vault.s3, PutObjectCommand));
+    const backup = vault.backup(label, losingAnswer(vault.s3, PutObjectCommand, failure));
     await writeManifest(backup, manifestFor(label));
     const { Body } = await vault.s3.send(
       new GetObjectCommand({ Bucket: vault.bucket, Key: manifestKey(CLUSTER, label) }),
