@@ -55,9 +55,13 @@ export class WalSession {
     });
   }
 
-  /** Tells the server what is in the vault. */
+  /**
+   * Tells the server what is in the vault, of what it has sent itself: a standby may lag behind a vault
+   * that had the rest from its primary, and its slot is not to pass its own WAL.
+   */
   report(): void {
-    this.#stream.report(this.#options.uploads.durable);
+    const { durable } = this.#options.uploads;
+    this.#stream.report(durable < this.#expected ? durable : this.#expected);
   }
 
   /**

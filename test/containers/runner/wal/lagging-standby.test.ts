@@ -58,6 +58,17 @@ test('of a timeline that begins before the end of the vault nothing counts as st
       ({ event, server }) => event === 'streaming' && server === `${standby.host}:${standby.port}`,
     );
   await waitUntil(fromStandby, { what: 'the standby to be streamed from', ...explain });
+  // What others sent is none of its business: its slot would pass its own WAL.
+  let told: unknown[] = [];
+  const isTold = async (): Promise<boolean> => {
+    const { rows } = await standby.query(
+      `SELECT flush_lsn <= pg_last_wal_receive_lsn() AS within FROM pg_stat_replication WHERE flush_lsn IS NOT NULL`,
+    );
+    told = rows;
+    return told.length > 0;
+  };
+  await waitUntil(isTold, { what: 'the standby to be told what is stored', ...explain });
+  expect(told).toEqual([{ within: true }]);
   await standby.query('SELECT pg_promote()');
   await standby.query('CREATE TABLE after_failover AS SELECT 1 AS i');
   const to = await flushedUpTo(standby);
