@@ -14,7 +14,7 @@ import { parseLsn, segmentAt, segmentStart } from './wal-segments.ts';
 export type BaseOfWindow = Pick<
   PhysicalManifest,
   'label' | 'chain' | 'start' | 'stop' | 'wal' | 'damage'
->;
+> & { readonly server: Pick<PhysicalManifest['server'], 'dataChecksums'> };
 
 /** A server can be brought to any point from `from` to `to`: each is a commit or what lies between two. */
 export interface RecoverySpan {
@@ -116,6 +116,9 @@ function whyNot(
       return label === base.label
         ? 'its pages are damaged'
         : `it rests on ${label}, which is damaged`;
+    }
+    if (base.server.dataChecksums && !member.server.dataChecksums) {
+      return `its pages have checksums, and those of ${label}, which it rests on, have none: combined, no server reads them`;
     }
   }
   const [start, stop] = [parseLsn(base.start.lsn), parseLsn(base.stop.lsn)];

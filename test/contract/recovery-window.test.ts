@@ -14,7 +14,7 @@ const TWO: PathStep[] = [
 function base(label: string, stop: string, change: Partial<BaseOfWindow> = {}): BaseOfWindow {
   const at = '2026-11-20T04:00:00Z';
   return {
-    ...{ label, chain: [], wal: 'stream', damage: [] },
+    ...{ label, chain: [], wal: 'stream', damage: [], server: { dataChecksums: false } },
     start: { lsn: stop, timeline: 1, at },
     stop: { lsn: stop, timeline: 1, at },
     ...change,
@@ -128,4 +128,14 @@ test('a child of a damaged parent does not count either', () => {
     'its pages are damaged',
     'it rests on a, which is damaged',
   ]);
+});
+
+test('nor does a child whose pages have checksums, of a parent whose pages have none', () => {
+  const on = { server: { dataChecksums: true } };
+  const unusable = (...bases: BaseOfWindow[]) => recoveryWindow(ONE, [], bases, MIB).unusable;
+  expect(unusable(base('a', '0/300000'), base('b', '0/310000', { chain: ['a'], ...on }))).toEqual([
+    { label: 'b', why: expect.stringContaining('those of a, which it rests on, have none') },
+  ]);
+  // Turned off, nobody looks at those that the parent's pages have.
+  expect(unusable(base('a', '0/300000', on), base('b', '0/310000', { chain: ['a'] }))).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { asHoldfastError } from '../../../contract/errors.ts';
 import type { BackupType } from '../../../contract/names.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { ChosenSource } from '../source/choose-source.ts';
+import { inSession } from '../source/in-session.ts';
 import type { Spool } from '../spool.ts';
 import { fetchParentManifest } from './fetch-parent.ts';
 import { chooseParent, type Parent } from './parent.ts';
@@ -38,6 +39,7 @@ export async function chooseType(choice: ChooseType): Promise<Chosen> {
     ...{ vault, cluster: vault.cluster, type, maxChainLength, now: new Date() },
     systemIdentifier: source.survey.systemIdentifier,
     timeline: source.survey.timeline,
+    dataChecksums: await dataChecksums(source),
   });
   if ('why' in parent) return { ...FULL, why: parent.why };
   const why = await summariesLack(source, parent.manifest.start);
@@ -51,4 +53,13 @@ export async function chooseType(choice: ChooseType): Promise<Chosen> {
     return { ...FULL, why: error.message };
   }
   return { parent: { ...parent, path }, why: undefined };
+}
+
+async function dataChecksums({ server }: ChosenSource): Promise<boolean> {
+  return await inSession(server, async (client) => {
+    const { rows } = await client.query<{ on: boolean }>(
+      `select current_setting('data_checksums') = 'on' as "on"`,
+    );
+    return rows[0]?.on === true;
+  });
 }

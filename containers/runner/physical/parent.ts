@@ -29,6 +29,8 @@ export interface ParentWanted {
   readonly systemIdentifier: string;
   /** Of the source. */
   readonly timeline: number;
+  /** Whether the source's pages have checksums. */
+  readonly dataChecksums: boolean;
   readonly maxChainLength: number;
   readonly now: Date;
 }
@@ -82,13 +84,20 @@ async function readMember(
 
 /** Why a backup cannot be the parent; `undefined` if it can. */
 function unfitness(manifest: PhysicalManifest, wanted: ParentWanted): string | undefined {
-  const { label, type, damage, source, stop } = manifest;
+  const { label, type, damage, source, stop, server } = manifest;
   if (damage.length > 0) return `${label} is damaged`;
   if (source.systemIdentifier !== wanted.systemIdentifier) {
     return `${label} is of another database system, ${source.systemIdentifier}`;
   }
   if (stop.timeline > wanted.timeline) {
     return `${label} ends on timeline ${stop.timeline}, and the server is on ${wanted.timeline}`;
+  }
+  // Turning them on writes every page and no WAL: those that come from the parent would be without.
+  if (server.dataChecksums !== wanted.dataChecksums) {
+    const [then, now] = [server.dataChecksums, wanted.dataChecksums].map((on) =>
+      on ? 'on' : 'off',
+    );
+    return `${label} was taken with data checksums ${then}, and they are ${now}`;
   }
   if (wanted.type === 'differential' && type !== 'full') return `${label} is no full backup`;
   return undefined;

@@ -28,13 +28,14 @@ async function choose(backups: readonly Change[], more: Partial<ParentWanted> = 
   for (const [index, change] of backups.entries()) {
     labels.push(await put(cluster, index, change, labels));
   }
-  const { source } = examplePhysicalManifest();
+  const { source, server } = examplePhysicalManifest();
   const found = await chooseParent({
     vault,
     cluster,
     type: 'incremental',
     systemIdentifier: source.systemIdentifier,
     timeline: source.timeline,
+    dataChecksums: server.dataChecksums,
     maxChainLength: 3,
     now: NOW,
     ...more,
@@ -100,6 +101,13 @@ describe('an incremental backup rests', () => {
       { stop: { lsn: '0/3000158', timeline: 2, at: '2026-11-20T04:00:09.000Z' } },
     ]);
     expect(ahead.why).toContain('ends on timeline 2, and the server is on 1');
+    const { server } = examplePhysicalManifest();
+    const enabled = await choose([{ server: { ...server, dataChecksums: false } }], {
+      dataChecksums: true,
+    });
+    expect(enabled.why).toBe(
+      `${enabled.labels[0]} was taken with data checksums off, and they are on`,
+    );
   });
 
   test('on no chain that is long enough, and on the longest that is not', async () => {
