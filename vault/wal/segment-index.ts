@@ -1,3 +1,4 @@
+import { microsecondsOf } from '../../contract/microseconds.ts';
 import type { PathStep } from '../../contract/wal-coverage.ts';
 import type { WalIndex } from '../../contract/wal-object.ts';
 import { segmentAt, segmentName, segmentStart } from '../../contract/wal-segments.ts';
@@ -32,7 +33,8 @@ export interface IndexedSegment extends PathSegment {
 
 /** Where a recovery is to end, by what WAL says of itself. */
 export type WalTarget =
-  | { readonly time: Date }
+  /** Microseconds since 1970, and whether what ended in that very one is still replayed. */
+  | { readonly time: bigint; readonly inclusive: boolean }
   /** As the server shows it in `pg_current_xact_id()`, or its lower 32 bits. */
   | { readonly xid: bigint }
   | { readonly name: string };
@@ -175,6 +177,19 @@ export async function lastCommitOf(
   return undefined;
 }
 
+/**
+ * Whether a recovery to a time stops before a transaction that ended at an instant.
+ *
+ * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/access/transam/xlogrecovery.c
+ */
+export function stopsAt(
+  instant: string,
+  { time, inclusive }: Extract<WalTarget, { time: bigint }>,
+): boolean {
+  const at = microsecondsOf(instant);
+  return inclusive ? at > time : at >= time;
+}
+
 function stopsIn(
   index: WalIndex,
   target: WalTarget,
@@ -184,8 +199,8 @@ function stopsIn(
   }
   if ('time' in target) {
     const { lastCommitAt } = index;
-    const later = lastCommitAt !== null && Date.parse(lastCommitAt) > target.time.getTime();
-    return later ? { lsn: undefined } : undefined;
+    const stops = lastCommitAt !== null && stopsAt(lastCommitAt, target);
+    return stops ? { lsn: undefined } : undefined;
   }
   if (index.xids === null) return undefined;
   const xid = Number(target.xid & 0xffff_ffffn);

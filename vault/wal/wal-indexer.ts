@@ -1,3 +1,4 @@
+import { instantOf } from '../../contract/microseconds.ts';
 import type { RestorePoint, WalIndex } from '../../contract/wal-object.ts';
 import { formatLsn } from '../../contract/wal-segments.ts';
 import { readRestorePoint, readTransactionEnd } from './wal-records.ts';
@@ -55,7 +56,7 @@ export class WalIndexer {
     const { xids, commits, firstCommitAt, lastCommitAt } = this.#index;
     if (xid !== 0) this.#index.xids = widened(xids, xid);
     if (!committed) return;
-    const time = instant(at);
+    const time = instantOf(at);
     this.#index.commits = commits + 1;
     if (firstCommitAt === null || time < firstCommitAt) this.#index.firstCommitAt = time;
     if (lastCommitAt === null || time > lastCommitAt) this.#index.lastCommitAt = time;
@@ -66,7 +67,7 @@ export class WalIndexer {
     const { restorePoints } = this.#index;
     const { name, at } = readRestorePoint(record);
     if (restorePoints.length === MOST_RESTORE_POINTS) this.#index.moreRestorePoints += 1;
-    else restorePoints.push({ name, lsn: formatLsn(end), at: instant(at) });
+    else restorePoints.push({ name, lsn: formatLsn(end), at: instantOf(at) });
   }
 }
 
@@ -96,11 +97,4 @@ function widened(xids: WalIndex['xids'], xid: number): [number, number] {
 function precedes(one: number, other: number): boolean {
   const ahead = (other - one + 2 ** 32) % 2 ** 32;
   return ahead > 0 && ahead < HALF;
-}
-
-/** Microseconds since 1970, to the microsecond: a recovery target may lie between two commits. */
-function instant(microseconds: bigint): string {
-  const milliseconds = Number(microseconds / 1000n);
-  const rest = String(microseconds % 1000n).padStart(3, '0');
-  return `${new Date(milliseconds).toISOString().slice(0, -1)}${rest}Z`;
 }

@@ -5,10 +5,11 @@ import {
   findTarget,
   type PathSegment,
   segmentsAlong,
+  stopsAt,
   type WalTarget,
 } from '../../../vault/wal/segment-index.ts';
 import type { RecoveryPath } from './recovery-path.ts';
-import type { RecoveryGoal, RecoveryTarget } from './recovery-target.ts';
+import { microsecondsOfTarget, type RecoveryGoal, type RecoveryTarget } from './recovery-target.ts';
 import type { ServerPrograms } from './server-programs.ts';
 import { BaseTooLate, describeEnd, hasGapAfter, unreachable } from './target-unreachable.ts';
 import { readSegments, readWalTail, type WalTail } from './wal-tail.ts';
@@ -90,10 +91,11 @@ async function atTime(
   const { goal, reach } = request;
   const along = { ...goal, timeline: path.timeline };
   const segments = segmentsWithin(path, request);
-  const found = await findTarget(reader, segments, { time: target.at });
+  const wanted = { time: microsecondsOfTarget(target), inclusive: goal.inclusive };
+  const found = await findTarget(reader, segments, wanted);
   if (found.segment !== undefined) return { goal: along, warnings: [] };
   const tail = await readTail(reader, path, request);
-  if (tail?.ends.some(({ at }) => at > target.at)) return { goal: along, warnings: [] };
+  if (tail?.ends.some(({ at }) => stopsAt(at, wanted))) return { goal: along, warnings: [] };
   const written = lastWritten(path, reach);
   if (tail?.lastRecord === undefined || written === undefined || target.at > written) {
     const end = written === undefined ? '' : `, and was written until ${written.toISOString()}`;

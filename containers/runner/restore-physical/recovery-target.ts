@@ -24,6 +24,15 @@ export interface RecoveryGoal {
   readonly action: TargetAction;
 }
 
+/** Microseconds since 1970 of a time: its Date lacks the last three digits. */
+export function microsecondsOfTarget({
+  at,
+  text,
+}: Extract<RecoveryTarget, { is: 'time' }>): bigint {
+  const [, rest = ''] = /\.\d{3}(\d{1,3})/.exec(text) ?? [];
+  return BigInt(at.getTime()) * 1000n + BigInt(rest.padEnd(3, '0'));
+}
+
 /** The target as settings of PostgreSQL. */
 export function recoverySettings(goal: RecoveryGoal): Record<string, string> {
   const { target, inclusive, timeline, action } = goal;

@@ -16,7 +16,8 @@ export interface WalEnd {
   readonly xid: number;
   /** Where its record begins. */
   readonly lsn: string;
-  readonly at: Date;
+  /** ISO 8601, to the microsecond. */
+  readonly at: string;
   readonly commits: boolean;
 }
 
@@ -109,7 +110,7 @@ export function parseWalDump(text: string): WalTail {
     const [, kind, at] =
       /^(COMMIT|ABORT)\w* (?:\d+: )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC/.exec(rest) ?? [];
     if (at !== undefined) {
-      const time = new Date(`${at.replace(' ', 'T').replace(/(\.\d{3})\d*$/, '$1')}Z`);
+      const time = `${at.replace(' ', 'T')}Z`;
       ends.push({ xid: Number(tx), lsn: lastRecord, at: time, commits: kind === 'COMMIT' });
     }
     const name = /^RESTORE_POINT (.*)$/.exec(rest)?.[1];

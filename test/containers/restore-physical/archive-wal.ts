@@ -89,7 +89,7 @@ export class WalArchive {
     ]);
     const { ends, restorePoints } = parseWalDump(stdout);
     const commits = ends.filter(({ commits: is }) => is);
-    const times = commits.map(({ at }) => at.toISOString()).sort();
+    const times = commits.map(({ at }) => at).sort();
     const xids = ends.map(({ xid }) => xid);
     return {
       commits: commits.length,

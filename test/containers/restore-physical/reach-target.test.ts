@@ -48,11 +48,11 @@ function named(number: number): string {
 }
 
 test('a commit whose record begins in one of the last two segments and ends in the other stops a recovery to a time', async () => {
-  const [first, last] = ['2026-11-20T04:00:01Z', '2026-11-20T04:00:05Z'];
+  const [first, last] = ['2026-11-20T04:00:01Z', '2026-11-20T04:00:05.000900Z'];
   const wal = new HandmadeWal(FIRST, 2);
   wal.commit(700, new Date(first));
   wal.fillUpTo(0, 16);
-  const spanning = wal.commit(701, new Date(last));
+  const spanning = wal.commit(701, last);
   const point = wal.restorePoint('here', new Date(last));
   const reach = wal.end;
   expect(spanning).toBe(wal.start + BigInt(SEGMENT_BYTES - 16));
@@ -75,9 +75,22 @@ test('a commit whose record begins in one of the last two segments and ends in t
   const at = '2026-11-20T04:00:00Z';
   const stop = { lsn: formatLsn(wal.start), timeline: 1, at };
   const base = examplePhysicalManifest({ start: stop, stop });
-  const target = { is: 'time' as const, at: new Date('2026-11-20T04:00:04Z'), text: 'then' };
-  const goal = { target, inclusive: true, timeline: 'latest' as const, action: 'promote' as const };
-  const reached = await reachTarget(reader, path, { base, reach, goal, programs });
-  // Not up to the last record, which comes after that commit.
-  expect(reached).toEqual({ goal: { ...goal, timeline: 1 }, warnings: [] });
+  const to = async (text: string, inclusive = true) => {
+    const target = { is: 'time' as const, at: new Date(text), text };
+    const goal = { target, inclusive, timeline: 'latest' as const, action: 'promote' as const };
+    const reached = await reachTarget(reader, path, { base, reach, goal, programs });
+    expect(reached.warnings).toEqual([]);
+    return reached.goal.target;
+  };
+  // Not up to the last record, which comes after that commit: also where only a microsecond lies between.
+  const atLast = { is: 'lsn', lsn: formatLsn(point) };
+  for (const [text, inclusive] of [
+    ['2026-11-20T04:00:04Z', true],
+    ['2026-11-20T04:00:05.000899Z', true],
+    [last, false],
+  ] as const) {
+    expect(await to(text, inclusive), text).toMatchObject({ is: 'time', text });
+  }
+  expect(await to(last)).toEqual(atLast);
+  expect(await to('2026-11-20T04:00:05.000901Z', false)).toEqual(atLast);
 });

@@ -35,8 +35,8 @@ rmgr: XLOG        len (rec/tot):     24/    24, tx:          0, lsn: 0/05000AE0,
   expect(parseWalDump(text)).toEqual({
     lastRecord: '0/5000AE0',
     ends: [
-      { xid: 741, lsn: '0/5000A28', at: new Date('2026-11-21T19:20:44.123Z'), commits: true },
-      { xid: 742, lsn: '0/5000A50', at: new Date('2026-11-21T19:20:45.000Z'), commits: false },
+      { xid: 741, lsn: '0/5000A28', at: '2026-11-21T19:20:44.123456Z', commits: true },
+      { xid: 742, lsn: '0/5000A50', at: '2026-11-21T19:20:45.000001Z', commits: false },
     ],
     restorePoints: [{ name: 'before the drop', lsn: '0/5000A78' }],
   });

@@ -1,3 +1,4 @@
+import { microsecondsOf } from '../../../contract/microseconds.ts';
 import {
   LONG_PAGE_HEADER_BYTES,
   PAGE_BYTES,
@@ -43,7 +44,8 @@ export class HandmadeWal {
     return this.#bytes.subarray(index * SEGMENT_BYTES, (index + 1) * SEGMENT_BYTES);
   }
 
-  commit(xid: number, at: Date): bigint {
+  /** @param at ISO 8601, to the microsecond. */
+  commit(xid: number, at: Date | string): bigint {
     return this.#record(RM_XACT, COMMIT, xid, stamp(at));
   }
 
@@ -121,9 +123,10 @@ export class HandmadeWal {
   }
 }
 
-function stamp(at: Date): Buffer {
+function stamp(at: Date | string): Buffer {
   const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64LE(BigInt(at.getTime()) * 1000n - POSTGRES_EPOCH_US);
+  const instant = typeof at === 'string' ? at : at.toISOString();
+  bytes.writeBigInt64LE(microsecondsOf(instant) - POSTGRES_EPOCH_US);
   return bytes;
 }
 

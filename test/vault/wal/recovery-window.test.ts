@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { microsecondsOf } from '../../../contract/microseconds.ts';
 import { readRecoveryWindow } from '../../../vault/wal/recovery-window.ts';
 import { findTarget, segmentsAlong } from '../../../vault/wal/segment-index.ts';
 import { readWalCatalog } from '../../../vault/wal/wal-catalog.ts';
@@ -106,13 +107,16 @@ test('finds where a recovery would stop, also when a clock was set back', async 
     const { segment, lsn, lastCommit, unindexed, incomplete } = found;
     return [segment?.number, lsn ?? lastCommit?.lsn, unindexed, incomplete];
   };
-  expect(await find({ time: new Date(at(1)) })).toEqual([1, undefined, 0, 0]);
+  const until = (second: number) => ({ time: microsecondsOf(at(second)), inclusive: true });
+  expect(await find(until(1))).toEqual([1, undefined, 0, 0]);
+  // At the last commit: before it, or before the next one.
+  expect(await find({ ...until(2), inclusive: false })).toEqual([1, undefined, 0, 0]);
   // Between two commits: the next one stops it.
-  expect(await find({ time: new Date(at(2)) })).toEqual([3, '0/1F0000', 0, 1]);
-  expect(await find({ time: new Date(at(4)) })).toEqual([3, '0/1F0000', 0, 1]);
+  expect(await find(until(2))).toEqual([3, '0/1F0000', 0, 1]);
+  expect(await find(until(4))).toEqual([3, '0/1F0000', 0, 1]);
   // After the last of all.
-  expect(await find({ time: new Date(at(8)) })).toEqual([undefined, '0/5F0000', 1, 1]);
-  expect(await find({ time: new Date(at(3)) }, 3)).toEqual([5, undefined, 1, 0]);
+  expect(await find(until(8))).toEqual([undefined, '0/5F0000', 1, 1]);
+  expect(await find(until(3), 3)).toEqual([5, undefined, 1, 0]);
   expect(await find({ name: 'before the deploy' })).toEqual([2, '0/2000A0', 0, 0]);
   expect(await find({ name: 'nope' })).toEqual([undefined, '0/5F0000', 1, 1]);
   expect(await find({ xid: 704n })).toEqual([1, undefined, 0, 0]);

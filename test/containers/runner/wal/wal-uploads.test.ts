@@ -91,7 +91,9 @@ test('a commit that a streamer which began in the midst of it has not seen is fo
   await put('resumed', 0);
   await put('resumed', 1);
   const seen = '2026-11-20T04:00:01.000000Z';
-  expect(await search('resumed', { time: early as Date })).toEqual([named(FIRST + 1), seen, 0]);
+  expect(
+    await search('resumed', { time: BigInt((early as Date).getTime()) * 1000n, inclusive: true }),
+  ).toEqual([named(FIRST + 1), seen, 0]);
   expect(await search('resumed', { xid: 701n })).toEqual([named(FIRST + 1), seen, 0]);
   const last = '2026-11-20T04:00:05.000000Z';
   expect(await search('resumed', { xid: 702n })).toEqual([undefined, last, 0]);
