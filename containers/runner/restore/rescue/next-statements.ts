@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { quoteName } from '../sql-tokens.ts';
+import { insertion } from './insertion.ts';
 import type { MovedObject } from './move-objects.ts';
 import { foreignKeyStatements, foreignKeysOf, inOrder } from './moved-foreign-keys.ts';
 
@@ -42,13 +43,7 @@ export async function nextStatements(
     statements.push(`-- The partition ${from.identity} is not there: rows for it need one.`);
   }
   for (const { from, restored } of inOrder(filled, keys)) {
-    const { columns, hasKey } = await tableInUse(session, from.identity, restored);
-    if (!hasKey) {
-      statements.push(`-- ${from.identity} has no key: rows that it still has would come twice.`);
-    }
-    statements.push(
-      `INSERT INTO ${from.identity} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${restored} ON CONFLICT DO NOTHING;`,
-    );
+    statements.push(...(await insertion(session, from.identity, restored)));
   }
   statements.push(...(await foreignKeyStatements(session, keys, moved)));
   // Without CASCADE: that would take along what has found its place and still needs something here.
@@ -71,23 +66,6 @@ async function missingSchemas(
     [schemas],
   );
   return rows.map(({ name }) => `CREATE SCHEMA ${quoted(name)};`);
-}
-
-/** Columns that both tables have and that can be written, and whether the one in use has a key. */
-async function tableInUse(
-  session: pg.Client,
-  inUse: string,
-  restored: string,
-): Promise<{ readonly columns: string; readonly hasKey: boolean }> {
-  const { rows } = await session.query<{ columns: string | null; key: boolean }>(
-    `SELECT (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
-               FROM pg_attribute a JOIN pg_attribute b USING (attname)
-              WHERE a.attrelid = $1::regclass AND b.attrelid = $2::regclass AND a.attnum > 0
-                AND NOT a.attisdropped AND NOT b.attisdropped AND a.attgenerated = '') AS columns,
-            EXISTS (SELECT FROM pg_index WHERE indrelid = $1::regclass AND indisunique) AS key`,
-    [inUse, restored],
-  );
-  return { columns: rows[0]?.columns ?? '', hasKey: rows[0]?.key ?? false };
 }
 
 /** Quoted where it has to be: people copy these lines. */
