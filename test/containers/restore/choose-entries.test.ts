@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { type DumpToc, parseDumpToc } from '../../../containers/runner/restore/dump-toc.ts';
+import {
+  type DumpToc,
+  parseDumpToc,
+  type TocEntry,
+} from '../../../containers/runner/restore/dump-toc.ts';
 import { chooseEntries } from '../../../containers/runner/restore/selection/choose-entries.ts';
 import {
   nearest,
@@ -21,6 +25,11 @@ function choose(from: DumpToc, tables: readonly string[], schemas: readonly stri
     .filter((entry) => !/^(DATABASE|ENCODING|SEARCHPATH|STDSTRINGS)/.test(entry));
   return { entries, notRestored };
 }
+
+const VIEW = {
+  what: 'VIEW public.big_spender',
+  why: 'it reads what was chosen, and was not chosen itself',
+};
 
 describe.each(['postgres-15', 'postgres-18'])('out of a dump by %s', (name) => {
   test('a table comes with its sequence, keys, indexes, grants; foreign keys are named', async () => {
@@ -43,17 +52,37 @@ describe.each(['postgres-15', 'postgres-18'])('out of a dump by %s', (name) => {
           /^ALTER TABLE ONLY public\."Order" ADD CONSTRAINT "Order_customer_id_fkey" FOREIGN KEY .* REFERENCES public\.customer.*;$/,
         ),
       },
+      VIEW,
     ]);
   });
 
-  test('two tables keep the foreign key between them; policies come, views stay', async () => {
+  test('two tables keep the foreign key between them; policies come, views are named', async () => {
     const { entries, notRestored } = choose(await toc(name), ['public.customer', 'public.Order']);
     expect(entries).toContain('FK CONSTRAINT Order Order_customer_id_fkey');
     expect(entries).toEqual(
       expect.arrayContaining(['ROW SECURITY customer', 'POLICY customer everybody']),
     );
     expect(entries.join()).not.toContain('big_spender');
-    expect(notRestored).toEqual([]);
+    expect(notRestored).toEqual([VIEW]);
+  });
+
+  test('views of views are named, materialized ones too, and none that is chosen', async () => {
+    const whole = await toc(name);
+    const view = whole.entries.find(({ tag }) => tag === 'big_spender');
+    const tag = 'of_it';
+    const ofIt = {
+      ...view,
+      desc: 'MATERIALIZED VIEW',
+      tag,
+      dumpId: 1e6,
+      dependencies: [view?.dumpId],
+    };
+    const both = { ...whole, entries: [...whole.entries, ofIt as TocEntry] };
+    expect(choose(both, ['Order', 'customer']).notRestored).toEqual([
+      VIEW,
+      { what: 'MATERIALIZED VIEW public.of_it', why: VIEW.why },
+    ]);
+    expect(choose(both, ['Order', 'customer', 'of_it']).notRestored).toEqual([]);
   });
 
   test('a schema is all that is in it, with its name to be quoted', async () => {

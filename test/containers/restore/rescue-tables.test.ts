@@ -64,9 +64,11 @@ const FILL = `
   CREATE TABLE archive.line (n int);
   CREATE TABLE "Mixed Case" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
   INSERT INTO "Mixed Case" OVERRIDING SYSTEM VALUE SELECT generate_series(1, 10);
-  CREATE TABLE "Dot.Free" (id int PRIMARY KEY);
+  CREATE TABLE "Dot.Free" (id int PRIMARY KEY, note text);
   INSERT INTO "Dot.Free" SELECT generate_series(1, 10);
   CREATE VIEW "Seen" AS SELECT id FROM "Dot.Free";
+  CREATE VIEW grouped AS SELECT id, note, count(*) FROM "Dot.Free" GROUP BY id;
+  CREATE MATERIALIZED VIEW of_grouped AS SELECT * FROM grouped;
   CREATE SCHEMA "s.x";
   CREATE TABLE "s.x".plain (id int PRIMARY KEY);
   INSERT INTO "s.x".plain SELECT generate_series(1, 10);
@@ -325,7 +327,12 @@ test('tables whose names need quotes, and that are there, are rescued', async ()
   );
   const wanted = ['"Mixed Case"', 'public."Dot.Free"', '"s.x".plain'];
   const chosen = { tables: wanted, schemas: [] };
-  const { tables, next } = await rescueTables({ ...request, chosen });
+  const { tables, next, notRestored } = await rescueTables({ ...request, chosen });
+  expect(notRestored.map(({ what }) => what)).toEqual([
+    'VIEW public.Seen',
+    'VIEW public.grouped',
+    'MATERIALIZED VIEW public.of_grouped',
+  ]);
   expect(Object.fromEntries(tables.map(({ original: of, rows }) => [of, rows]))).toEqual({
     'public."Mixed Case"': 10,
     'public."Dot.Free"': 10,

@@ -3,6 +3,7 @@ import type { NotRestored } from '../not-restored.ts';
 import { nameOfEntry } from '../select-entries.ts';
 import { type ChosenNames, findRelations, isRelation } from './table-names.ts';
 import { indexesOf, TocGraph } from './toc-graph.ts';
+import { viewsLeftOut } from './views-left-out.ts';
 
 export interface ChosenEntries {
   /** The dump's table of contents, as if it held nothing else. */
@@ -37,7 +38,8 @@ const ALWAYS = new Set(['DATABASE', 'DATABASE PROPERTIES', 'ENCODING', 'SEARCHPA
  * Chooses tables or schemas out of a dump with all that belongs to them (rows, defaults, sequences,
  * indexes, constraints, triggers, policies, grants, comments, statistics, partitions) and all that
  * these need (schemas, types, functions, extensions). What needs another table, foreign keys above
- * all, is left out and named; so are rows of a table that is only there because another needs it.
+ * all, is left out and named; so are views of what was chosen, and rows of a table that is only there
+ * because another needs it.
  *
  * `pg_restore --table` brings neither an index nor a constraint.
  *
@@ -81,6 +83,7 @@ class Choice {
       else if (SAID_OF_IT.has(entry.desc) && this.#isSaidOfTaken(entry)) this.#taken.add(entry);
     }
     this.#tellOfEmptyOnes();
+    this.#notRestored.push(...viewsLeftOut(this.#graph, this.#chosen, this.#taken));
     return {
       toc: { ...this.#toc, entries: this.#toc.entries.filter((entry) => this.#taken.has(entry)) },
       notRestored: this.#notRestored,
