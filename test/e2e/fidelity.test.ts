@@ -172,6 +172,12 @@ describe('in directory format', () => {
         statement: expect.stringMatching(/^ALTER TABLE ONLY .* ADD CONSTRAINT .*;$/s),
       },
       expect.objectContaining({ what: 'TABLE ATTACH library.event_2026' }),
+      ...[
+        'VIEW library.titles',
+        'VIEW a "quoted" schema.BLOBS - 1',
+        'MATERIALIZED VIEW library.by_author',
+        'MATERIALIZED VIEW library.by_author_twice',
+      ].map((what) => ({ what, why: 'it reads what was chosen, and was not chosen itself' })),
     ]);
   });
 
