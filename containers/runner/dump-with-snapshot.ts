@@ -37,7 +37,7 @@ export async function dumpWithSnapshot(
   pause: ReplayPause | undefined,
 ): ReturnType<typeof dumpDatabase> {
   const { source, programs, spool } = options;
-  const snapshot = await takeSnapshot(source.server, database.name).catch((error: unknown) => {
+  const snapshot = await takeSnapshot(source.server, database).catch((error: unknown) => {
     throw vanished(error, database.name) ?? connectionError(error, source.server);
   });
   try {
@@ -59,6 +59,13 @@ export async function dumpWithSnapshot(
       notIncluded.push({
         what: `the rows of unlogged tables (${snapshot.unloggedTables})`,
         why: 'a replica does not have them',
+        database: database.name,
+      });
+    }
+    if (source.survey.inRecovery && snapshot.unloggedSequences > 0) {
+      notIncluded.push({
+        what: `the values of unlogged sequences (${snapshot.unloggedSequences})`,
+        why: 'a replica does not have them: they begin anew',
         database: database.name,
       });
     }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { zstdDecompressSync } from 'node:zlib';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
@@ -51,10 +52,14 @@ interface Shown {
 async function backUpWell(cluster: string): Promise<Shown> {
   const { label, exitCode, logFile } = await backUp(cluster);
   expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
-  const show = ['show', label, '--cluster', cluster];
-  const text = await cloud.holdfast(show);
+  return await show(cluster, label);
+}
+
+async function show(cluster: string, label: string): Promise<Shown> {
+  const args = ['show', label, '--cluster', cluster];
+  const text = await cloud.holdfast(args);
   expect(text.exitCode, text.stderr).toBe(0);
-  const { stdout } = await cloud.holdfast([...show, '--json']);
+  const { stdout } = await cloud.holdfast([...args, '--json']);
   return {
     manifest: (JSON.parse(stdout) as { manifest: LogicalManifest }).manifest,
     text: text.stdout,
@@ -80,6 +85,24 @@ async function restoreWell(
 async function ask(database: string, sql: string): Promise<unknown> {
   const { rows } = await cloud.primary.query(`select ${sql} as answer`, { database });
   return (rows[0] as { answer: unknown }).answer;
+}
+
+/** A session that lasts; whoever opens it ends it. */
+async function openSession(database: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: cloud.primary.uriFor({ database }).replace(/\?.*/, ''),
+    ssl: { ca: readFileSync(cloud.caFile, 'utf8') },
+  });
+  await client.connect();
+  return client;
+}
+
+/** How many dumps wait for a lock. */
+async function waitingDumps(): Promise<number> {
+  const { rows } = await cloud.standby.query(
+    `select from pg_stat_activity where application_name like 'holdfast %' and wait_event_type = 'Lock'`,
+  );
+  return rows.length;
 }
 
 async function lockIsReplayed(): Promise<boolean> {
@@ -190,6 +213,43 @@ describe('plain SQL without a schema and without large objects, with role passwo
       await ended;
     }
   });
+});
+
+test('tables that are loaded anew while a dump waits for them come with their rows', async () => {
+  const clusters = ['part', 'custom', 'sql'];
+  await cloud.primary.query(
+    'create table daily as select 1 id; create table model as select 1 id',
+    { database: 'shop' },
+  );
+  const loading = await openSession('shop');
+  try {
+    await loading.query(`begin; truncate daily; insert into daily select generate_series(1, 70);
+      create table next as select generate_series(1, 80) id; drop table model;
+      alter table next rename to model`);
+    await cloud.standby.waitForReplay();
+    const ended = clusters.map((cluster) => backUp(cluster));
+    await waitUntil(async () => (await waitingDumps()) === clusters.length, {
+      what: 'the dumps to wait for a lock',
+      timeoutMs: 120_000,
+    });
+    await loading.query('commit');
+    for (const [at, { label, exitCode, logFile }] of (await Promise.all(ended)).entries()) {
+      expect(exitCode, readFileSync(logFile, 'utf8')).toBe(0);
+      const { manifest } = await show(clusters[at] ?? '', label);
+      expect(manifest).toMatchObject({
+        attempts: 2,
+        tried: [
+          { code: 'SOURCE_CHANGED', reason: expect.stringContaining('public.daily, public.model') },
+        ],
+      });
+    }
+  } finally {
+    await loading.end();
+  }
+  expect(await restoreWell('part', 'from_loaded')).toEqual([]);
+  expect(await ask('from_loaded', '(select count(*)::int from daily)')).toBe(70);
+  expect(await ask('from_loaded', '(select count(*)::int from model)')).toBe(80);
+  await cloud.primary.query('drop table daily, model', { database: 'shop' });
 });
 
 test('schema only: every table, no row, and the databases that the patterns choose', async () => {

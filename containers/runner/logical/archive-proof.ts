@@ -29,6 +29,7 @@ export class ArchiveProof implements CompletenessProof {
   readonly #said: string[] = [];
   #largeObjects = 0;
   #contents: ArchiveContents | undefined;
+  #oids: TocListing['oids'] | undefined;
 
   private constructor(what: string, reader: ReaderChild, lister: ReaderChild) {
     this.#what = what;
@@ -70,7 +71,8 @@ export class ArchiveProof implements CompletenessProof {
         { hint: 'Nothing was published. Run the backup again.' },
       );
     }
-    const { entries, tableData } = await this.#listing;
+    const { entries, tableData, oids } = await this.#listing;
+    this.#oids = oids;
     this.#contents = {
       tocEntries: entries,
       tableData: tableData.length,
@@ -82,6 +84,12 @@ export class ArchiveProof implements CompletenessProof {
   get contents(): ArchiveContents {
     if (this.#contents === undefined) throw new Error('the archive has not been read through');
     return this.#contents;
+  }
+
+  /** Of the tables in it; known at the same time. */
+  get oids(): TocListing['oids'] {
+    if (this.#oids === undefined) throw new Error('the archive has not been read through');
+    return this.#oids;
   }
 
   /** Ends both readers, whatever they do. */

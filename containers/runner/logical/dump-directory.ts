@@ -12,6 +12,7 @@ import { databaseFacts, streamEntry } from './database-facts.ts';
 import { directoryArguments } from './dump-arguments.ts';
 import { dumpFailure } from './dump-failure.ts';
 import { DumpInventory, isLargeObjectToc, TOC_FILE } from './dump-inventory.ts';
+import { assertRowsSeen } from './rewritten-proof.ts';
 import { parseTocListing, type TocListing } from './toc-listing.ts';
 
 /**
@@ -19,7 +20,8 @@ import { parseTocListing, type TocListing } from './toc-listing.ts';
  * complete: the leader exited 0, its workers are gone, and all that the table of contents names has
  * been uploaded.
  *
- * @throws HoldfastError DUMP_FAILED, DUMP_INCOMPLETE, SPOOL_STALLED, VAULT_DENIED, VAULT_UNAVAILABLE
+ * @throws HoldfastError DUMP_FAILED, DUMP_INCOMPLETE, SOURCE_CHANGED, SPOOL_STALLED, VAULT_DENIED,
+ * VAULT_UNAVAILABLE
  */
 export async function dumpDirectory(options: DumpDatabaseOptions): Promise<DumpedDatabase> {
   const { database, vault, spoolDirectory } = options;
@@ -40,7 +42,12 @@ export async function dumpDirectory(options: DumpDatabaseOptions): Promise<Dumpe
         inventory.add(name, true);
         // pg_dump writes the table of contents first and whole; it is not kept in the spool until
         // the end, because that of a database with very many tables would fill it.
-        if (name === TOC_FILE) listing = await listToc(options, directory);
+        if (name === TOC_FILE) {
+          listing = await listToc(options, directory);
+          // It holds a lock on each of its tables by now.
+          const rewritten = await options.snapshot.rewritten();
+          assertRowsSeen(database.name, rewritten, listing.oids.data);
+        }
         if (isLargeObjectToc(name)) await inventory.addObjectToc(linesOf(createReadStream(path)));
       },
       failure: (exit) =>

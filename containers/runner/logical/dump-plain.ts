@@ -2,6 +2,7 @@ import type { DumpDatabaseOptions, DumpedDatabase } from './database-dump.ts';
 import { databaseFacts, streamEntry } from './database-facts.ts';
 import { plainArguments, schemaArguments } from './dump-arguments.ts';
 import { pipeArchive, pipeSql } from './pipe-dump.ts';
+import { RewrittenProof } from './rewritten-proof.ts';
 import { compressedSuffix } from './stream-compression.ts';
 
 /**
@@ -19,8 +20,10 @@ export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDat
     cwd: options.spoolDirectory,
     maxBytesPerSecond: options.spool.maxBytesPerSecond,
   };
+  const rewritten = new RewrittenProof(snapshot);
   const dump = await pipeSql({
     ...common,
+    proofs: [rewritten],
     args: plainArguments(logical, target),
     name: `db-${database.oid}/dump.sql${compressedSuffix(compression)}`,
     program: 'pg_dump',
@@ -33,6 +36,8 @@ export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDat
     name: `db-${database.oid}/schema.custom`,
     pgRestore: programs.pgRestore.path,
   });
+  // Plain SQL does not say whose rows it holds.
+  if (!logical.schemaOnly) rewritten.assertNone(database.name, schema.oids.tables);
   return {
     entry: {
       ...databaseFacts(database, snapshot, compression),

@@ -5,6 +5,7 @@ import { libpqEnvironment, type Server } from '../source/server.ts';
 import { type ArchiveContents, ArchiveProof } from './archive-proof.ts';
 import { dumpFailure } from './dump-failure.ts';
 import { type CompletenessProof, streamDump } from './stream-dump.ts';
+import type { TocListing } from './toc-listing.ts';
 import { TrailerProof } from './trailer-proof.ts';
 
 export interface PipeDumpOptions {
@@ -20,6 +21,8 @@ export interface PipeDumpOptions {
   readonly cwd: string;
   /** @default no limit */
   readonly maxBytesPerSecond?: number | undefined;
+  /** Besides that it is whole. @default none */
+  readonly proofs?: readonly CompletenessProof[];
 }
 
 export interface PipedDump {
@@ -34,11 +37,11 @@ export interface PipedDump {
  */
 export async function pipeArchive(
   options: PipeDumpOptions & { readonly pgRestore: string },
-): Promise<PipedDump & { readonly contents: ArchiveContents }> {
+): Promise<PipedDump & { readonly contents: ArchiveContents } & Pick<TocListing, 'oids'>> {
   const proof = await ArchiveProof.start(options.pgRestore, options.what, options.cwd);
   try {
     const piped = await pipe(options, proof, 'pg_dump', 'none');
-    return { ...piped, contents: proof.contents };
+    return { ...piped, contents: proof.contents, oids: proof.oids };
   } finally {
     await proof.stop();
   }
@@ -77,7 +80,7 @@ async function pipe(
     const stream = await streamDump({
       child,
       upload: new StreamUpload(vault, name),
-      proofs: [proof],
+      proofs: [proof, ...(options.proofs ?? [])],
       compression,
       signal: vault.signal,
       maxBytesPerSecond: options.maxBytesPerSecond,

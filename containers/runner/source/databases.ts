@@ -23,11 +23,14 @@ export interface DatabaseSurvey {
   readonly skipped: readonly NotIncluded[];
 }
 
+/** Initdb's own; any other template was made by somebody. */
+const INITDBS_TEMPLATES = `'template0', 'template1'`;
+
 /** Databases that belong to a managed service, which lets nobody read them. */
 const PROVIDERS_OWN = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys', '_aiven'];
 
 const DATABASES = `
-  select datname as name, oid::int8 as oid, datallowconn, datconnlimit,
+  select datname as name, oid::int8 as oid, datallowconn, datconnlimit, datistemplate,
          has_database_privilege(oid, 'CONNECT') as may_connect,
          case when has_database_privilege(oid, 'CONNECT') then pg_database_size(oid) end as size,
          pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding,
@@ -37,7 +40,8 @@ const DATABASES = `
          -- Another name before 17.
          coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') as locale,
          datcollversion as recorded, pg_database_collation_actual_version(oid) as actual
-    from pg_database d where not datistemplate order by datname`;
+    from pg_database d
+   where not (datistemplate and datname in (${INITDBS_TEMPLATES})) order by datname`;
 
 /** All databases that can be dumped, and why the others cannot. */
 export async function findDatabases(client: pg.Client): Promise<DatabaseSurvey> {
@@ -69,11 +73,13 @@ function reasonToSkip(row: {
   name: string;
   datallowconn: boolean;
   datconnlimit: number;
+  datistemplate: boolean;
   may_connect: boolean;
 }): string | undefined {
   if (PROVIDERS_OWN.includes(row.name)) return "the managed service's own";
   // A DROP DATABASE that was interrupted leaves this mark.
   if (row.datconnlimit === -2) return 'invalid: dropping it was interrupted';
+  if (row.datistemplate) return 'it is a template';
   if (!row.datallowconn) return 'it allows no connections';
   if (!row.may_connect) return 'the role has no CONNECT privilege on it';
   return undefined;

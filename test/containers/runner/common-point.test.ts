@@ -3,6 +3,13 @@ import { createLog } from '../../../containers/runner/log.ts';
 import { takeBackupLock } from '../../../containers/runner/source/backup-lock.ts';
 import type { ChosenSource } from '../../../containers/runner/source/choose-source.ts';
 import { atCommonPoint } from '../../../containers/runner/source/common-point.ts';
+import {
+  type DatabaseSurvey,
+  findDatabases,
+  type SourceDatabase,
+} from '../../../containers/runner/source/databases.ts';
+import { inSession } from '../../../containers/runner/source/in-session.ts';
+import { takeSnapshot } from '../../../containers/runner/source/snapshot.ts';
 import { BACKUP_ROLE } from '../../local-cloud/seed.ts';
 import { type SourceFixture, startSources } from './source-fixture.ts';
 
@@ -37,6 +44,58 @@ test('the second backup of a server learns of the first, until that lets go or d
   expect(fourth.heldBy).toBeUndefined();
   await fourth.release();
   await third.release();
+});
+
+describe('a snapshot', () => {
+  const database = 'ware house';
+  async function listed(): Promise<DatabaseSurvey> {
+    return await inSession(source.server, findDatabases);
+  }
+  async function change(...statements: string[]): Promise<void> {
+    for (const statement of statements) await sources.primary.query(statement);
+    await sources.standby.waitForReplay();
+  }
+  async function find(): Promise<SourceDatabase> {
+    const found = (await listed()).included.find(({ name }) => name === database);
+    if (found === undefined) throw new Error(`There is no ${database}.`);
+    return found;
+  }
+  beforeAll(() => change(`create database "${database}"`, 'create database next'));
+
+  test('is not taken of another database that has got the name meanwhile', async () => {
+    const before = await find();
+    await change(
+      `alter database "${database}" rename to old`,
+      `alter database next rename to "${database}"`,
+    );
+    await expect(takeSnapshot(source.server, before)).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+      message: expect.stringContaining('databases were renamed meanwhile'),
+      retryable: true,
+    });
+    const snapshot = await takeSnapshot(source.server, await find());
+    expect(await snapshot.rewritten()).toEqual([]);
+    await snapshot.release();
+  });
+
+  test('knows what of a replica it cannot show', async () => {
+    await sources.primary.query(
+      `create unlogged sequence tickets; create sequence invoices;
+       create unlogged table scratch (id int generated always as identity)`,
+      { database },
+    );
+    await sources.standby.waitForReplay();
+    const snapshot = await takeSnapshot(source.server, await find());
+    expect(snapshot).toMatchObject({ unloggedTables: 1, unloggedSequences: 1 });
+    await snapshot.release();
+  });
+
+  test('is taken of no template, and one that somebody made is told', async () => {
+    await change(`alter database "${database}" is_template true`);
+    expect((await listed()).skipped).toEqual([
+      { what: `database ${database}`, why: 'it is a template', database },
+    ]);
+  });
 });
 
 describe('replay that is paused', () => {

@@ -44,6 +44,7 @@ describe('a listing', () => {
     expect(await parseTocListing(lines(LISTING))).toEqual({
       entries: 8,
       tableData: [3400, 3401],
+      oids: { tables: new Set([16385]), data: new Set([16385, 16391]) },
       largeObjectBundles: 1,
     });
   });
@@ -52,6 +53,7 @@ describe('a listing', () => {
     expect(await parseTocListing(lines(';\n; Archive\n'))).toEqual({
       entries: 0,
       tableData: [],
+      oids: { tables: new Set(), data: new Set() },
       largeObjectBundles: 0,
     });
   });
