@@ -2,14 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ClientPrograms } from './client-programs.ts';
-import type { DumpToc } from './dump-toc.ts';
+import type { DumpToc, TocEntry } from './dump-toc.ts';
 import { type LoadPlan, planLoad, type TableStream } from './load-plan.ts';
+import type { NotRestored } from './not-restored.ts';
 import { restorePasses } from './restore-passes.ts';
 import { pgRestoreProgress, type ReportProgress } from './restore-progress.ts';
 import { type ProgramRun, runProgram } from './run-program.ts';
-import type { Selection } from './select-entries.ts';
+import { nameOfEntry, type Selection } from './select-entries.ts';
 import { type FileSuffix, tableArchive } from './table-archive.ts';
 import type { TargetServer } from './target-connection.ts';
+import { whyFailed } from './why-failed.ts';
 import { doWork, type Work } from './work-pool.ts';
 
 export interface LoadOptions {
@@ -41,10 +43,18 @@ export interface DataStream extends TableStream {
   read(signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
+/** What came of a load that ended well. */
+export interface Loaded {
+  /** What the programs warned of. */
+  readonly warnings: string[];
+  readonly notRestored: readonly NotRestored[];
+}
+
 /**
- * Loads a staged dump into the temporary database; the first error ends it.
+ * Loads a staged dump into the temporary database; the first error ends it. But materialized views are
+ * no data: what they need to be filled, another server or a file perhaps, may not be there any more,
+ * which is told, and keeps nobody from all else.
  *
- * @returns what `pg_restore` warned of.
  * @throws HoldfastError RESTORE_FAILED, and what the streams' readers throw
  */
 export async function loadDump(
@@ -52,13 +62,14 @@ export async function loadDump(
   temporary: string,
   { dumpIds, noTablespaces }: Selection,
   options: LoadOptions,
-): Promise<string[]> {
+): Promise<Loaded> {
   const { toc, streams } = staged;
   const common = ['--exit-on-error', '--verbose', `--dbname=${temporary}`];
   if (options.noOwner) common.push('--no-owner');
   if (noTablespaces) common.push('--no-tablespaces');
   const loader = new DumpLoader(staged, common, dumpIds, options);
-  for (const pass of restorePasses(toc, dumpIds, options.jobs)) {
+  const { views, others } = apartFromViews(toc, dumpIds);
+  for (const pass of restorePasses(toc, others, options.jobs)) {
     const data = new Set(pass.dumpIds ?? toc.entries.map(({ dumpId }) => dumpId));
     const itsStreams = streams.filter(({ dumpId }) => data.has(dumpId));
     const plan = planLoad(toc, pass.dumpIds, itsStreams);
@@ -66,7 +77,23 @@ export async function loadDump(
       await loader.planned(plan, pass.jobs);
     } else await loader.entries(pass.dumpIds, pass.jobs, options.signal);
   }
-  return loader.warnings;
+  // pg_restore, too, fills them at the very end.
+  const notRestored = await loader.fillViews(views, options.jobs);
+  return { warnings: loader.warnings, notRestored };
+}
+
+/** @returns `others`: undefined, all of them, where there is no view to be filled */
+function apartFromViews(
+  { entries }: DumpToc,
+  dumpIds: readonly number[] | undefined,
+): { readonly views: readonly TocEntry[]; readonly others: readonly number[] | undefined } {
+  const wanted = new Set(dumpIds ?? entries.map(({ dumpId }) => dumpId));
+  const views = entries.filter(
+    ({ dumpId, desc }) => desc === 'MATERIALIZED VIEW DATA' && wanted.has(dumpId),
+  );
+  if (views.length === 0) return { views, others: dumpIds };
+  for (const { dumpId } of views) wanted.delete(dumpId);
+  return { views, others: [...wanted] };
 }
 
 class DumpLoader {
@@ -127,6 +154,26 @@ class DumpLoader {
     await this.entries(plan.last, jobs, this.#options.signal);
   }
 
+  /** Fills all at once; where that fails, one after the other, so that one that can be filled is. */
+  async fillViews(views: readonly TocEntry[], jobs: number): Promise<NotRestored[]> {
+    const fill = (those: readonly TocEntry[], atOnce: number) =>
+      whyFailed(
+        this.entries(
+          those.map(({ dumpId }) => dumpId),
+          atOnce,
+          this.#options.signal,
+        ),
+      );
+    if ((await fill(views, jobs)) === undefined) return [];
+    const notRestored: NotRestored[] = [];
+    for (const view of views) {
+      const why = await fill([view], 1);
+      const statement = view.definition.trim();
+      if (why !== undefined) notRestored.push({ what: nameOfEntry(view), why, statement });
+    }
+    return notRestored;
+  }
+
   /** The first of these steps; its last part to end brings the next. */
   #steps([step, ...later]: readonly (readonly (readonly number[])[])[]): Work[] {
     let left = step?.length ?? 0;
@@ -160,16 +207,4 @@ class DumpLoader {
     const all = { ...run, target, onLine: this.#onLine };
     this.warnings.push(...(await runProgram(programs.pgRestore, args, all)));
   }
-}
-
-/**
- * Gives the planner statistics: without them the first queries may take hours. At once and not in
- * stages, as nobody can use the database before it is renamed.
- */
-export async function analyze(
-  temporary: string,
-  { programs, target, jobs, signal }: LoadOptions,
-): Promise<string[]> {
-  const args = ['--analyze-only', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
-  return await runProgram(programs.vacuumdb, args, { target, signal });
 }

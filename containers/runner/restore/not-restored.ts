@@ -2,6 +2,6 @@
 export interface NotRestored {
   readonly what: string;
   readonly why: string;
-  /** What makes it, where that can be made later as it is: a foreign key. */
+  /** What makes it, where that can be made later as it is: a foreign key, a materialized view's rows. */
   readonly statement?: string;
 }

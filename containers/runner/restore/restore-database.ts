@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { DatabaseEntry } from '../../../contract/logical-manifest.ts';
+import { analyze } from './analyze.ts';
 import { type ClientPrograms, programsFor } from './client-programs.ts';
 import { createTemporary, replayProperties, replaySettings } from './database-properties.ts';
 import { makeGrants } from './delegated-grants.ts';
 import type { DumpToc } from './dump-toc.ts';
 import { dumpBytes, fetchProgress, stagedBytes } from './fetch-progress.ts';
 import { findDatabase } from './find-database.ts';
-import { analyze } from './load-dump.ts';
 import { makeRoom } from './missing-parts.ts';
 import {
   checkDatabase,
@@ -134,7 +134,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
     const notSet = await withSession(target, home, (session) =>
       replaySettings(session, temporary, selection, toc),
     );
-    const warnings = await staged.load(temporary, loaded, options);
+    const { warnings, notRestored: notLoaded } = await staged.load(temporary, loaded, options);
     const notGranted =
       selection.ownGrants.length === 0
         ? []
@@ -167,6 +167,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
         ...selection.notRestored,
         ...room.notRestored,
         ...notSet,
+        ...notLoaded,
         ...notGranted,
         ...finished.notReplayed,
       ],

@@ -1,7 +1,7 @@
 import type { DatabaseEntry, LogicalManifest } from '../../../contract/logical-manifest.ts';
 import type { ArtifactReader } from '../../../vault/fetch-artifact.ts';
 import type { DumpToc } from './dump-toc.ts';
-import { type LoadOptions, loadDump, type StagedArchive } from './load-dump.ts';
+import { type Loaded, type LoadOptions, loadDump, type StagedArchive } from './load-dump.ts';
 import { loadSql } from './load-sql.ts';
 import type { Selection } from './select-entries.ts';
 import { stageDump } from './stage-dump.ts';
@@ -16,10 +16,9 @@ export interface StagedDump {
    * Loads it into the temporary database; the first error ends it. What was not staged is proven when
    * this has ended well, and not before.
    *
-   * @returns warnings
    * @throws HoldfastError RESTORE_FAILED, VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
    */
-  load(temporary: string, selection: Selection, options: LoadOptions): Promise<string[]>;
+  load(temporary: string, selection: Selection, options: LoadOptions): Promise<Loaded>;
 }
 
 /**
@@ -48,7 +47,10 @@ export async function stage(
       return {
         toc,
         selectable: false,
-        load: (temporary, _, options) => loadSql({ path, ...entry }, temporary, options),
+        load: async (temporary, _, options) => ({
+          warnings: await loadSql({ path, ...entry }, temporary, options),
+          notRestored: [],
+        }),
       };
     }
   }

@@ -33,6 +33,20 @@ const FILL = `
   GRANT SELECT ON t TO "Odd ""Reader";
   SELECT lo_from_bytea(0, 'hello');`;
 
+const FAR_LABEL = '20261122T030000Z-logical-full-7f3a9c';
+/** What lies on another server, and what is made of it. */
+const FAR = `
+  CREATE EXTENSION file_fdw;
+  CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+  CREATE FOREIGN TABLE far (id int) SERVER files OPTIONS (filename '/tmp/far.csv');
+  CREATE MATERIALIZED VIEW far_ones AS SELECT * FROM far;
+  CREATE INDEX ON far_ones (id);
+  CREATE MATERIALIZED VIEW last_of_far AS SELECT max(id) FROM far_ones;
+  CREATE TABLE own AS SELECT generate_series(1, 100) AS id;
+  CREATE MATERIALIZED VIEW own_ones AS SELECT * FROM own;
+  CREATE TABLE parent AS SELECT 1 AS id;
+  ALTER FOREIGN TABLE far INHERIT parent;`;
+
 let run: Run;
 let postgres: Postgres;
 let fake: FakeS3;
@@ -212,6 +226,45 @@ test('the first error of pg_restore ends it, and the next run succeeds', async (
   await restore(good, 'copy');
   expect(await databases()).toEqual(['copy']);
   await postgres.primary.query('DROP DATABASE copy');
+});
+
+test('what only another server can give is told, and all else comes back', async () => {
+  const { primary } = postgres;
+  await primary.exec(['sh', '-c', 'echo 7 >/tmp/far.csv']);
+  await primary.query('CREATE DATABASE near');
+  await primary.query(FAR, { database: 'near' });
+  const directory = join(run.directory, 'near');
+  await mkdir(directory);
+  const files = await dumpDatabase(primary, 'near', directory);
+  await primary.exec(['rm', '/tmp/far.csv']);
+  const manifest = await putExampleBackup(fake, request.reader.dataKeys, {
+    label: FAR_LABEL,
+    database: 'near',
+    files,
+  });
+  const { notRestored, warnings } = await restore(manifest, 'copy_near', { database: 'near' });
+  expect(notRestored).toEqual([
+    {
+      what: 'MATERIALIZED VIEW DATA public.far_ones',
+      why: expect.stringMatching(/^could not open file "\/tmp\/far\.csv"/),
+      statement: 'REFRESH MATERIALIZED VIEW public.far_ones;',
+    },
+    {
+      what: 'MATERIALIZED VIEW DATA public.last_of_far',
+      why: 'materialized view "far_ones" has not been populated',
+      statement: 'REFRESH MATERIALIZED VIEW public.last_of_far;',
+    },
+  ]);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^No statistics of public\.parent: could not stat file/),
+  ]);
+  const { rows } = await primary.query(
+    `SELECT (SELECT count(*)::int FROM own_ones) AS own, (SELECT count(*)::int FROM ONLY parent) AS parent,
+            (SELECT count(*)::int FROM pg_stats WHERE tablename IN ('own', 'own_ones')) AS statistics`,
+    { database: 'copy_near' },
+  );
+  expect(rows).toEqual([{ own: 100, parent: 1, statistics: 2 }]);
+  await primary.query('DROP DATABASE copy_near');
 });
 
 test('a manifest that gives one database for another is found out, and nothing is left', async () => {
