@@ -34,6 +34,7 @@ export interface RecoverySummary {
   }[];
   readonly lastCommit: { readonly at: string; readonly lsn: string | null } | null;
   readonly storedAt: string | null;
+  readonly completeUntil: string | null;
   readonly unusable: readonly { readonly label: string; readonly why: string }[];
   readonly warnings: readonly string[];
 }
@@ -66,12 +67,12 @@ export async function recoveryOf(
 }
 
 const NOTHING: RecoverySummary = {
-  ...{ timeline: null, spans: [], gaps: [], lastCommit: null, storedAt: null },
+  ...{ timeline: null, spans: [], gaps: [], lastCommit: null, storedAt: null, completeUntil: null },
   ...{ unusable: [], warnings: [] },
 };
 
 export function summaryOf(window: ClusterWindow): RecoverySummary {
-  const { spans, gaps, lastCommit, storedAt, unusable, warnings, path } = window;
+  const { spans, gaps, lastCommit, storedAt, completeUntil, unusable, warnings, path } = window;
   return {
     timeline: path.at(-1)?.timeline ?? null,
     spans: spans.map(({ from, to, bases }) => ({
@@ -80,7 +81,7 @@ export function summaryOf(window: ClusterWindow): RecoverySummary {
       bases,
     })),
     gaps: gaps.map((gap) => ({ ...gap, from: formatLsn(gap.from), to: formatLsn(gap.to) })),
-    ...{ lastCommit, storedAt, unusable, warnings },
+    ...{ lastCommit, storedAt, completeUntil, unusable, warnings },
   };
 }
 
@@ -112,7 +113,7 @@ function verdict({ timeline, spans, storedAt }: RecoverySummary): string {
 }
 
 function describeSpan(
-  { spans, gaps, lastCommit, storedAt }: RecoverySummary,
+  { spans, gaps, lastCommit, storedAt, completeUntil }: RecoverySummary,
   { from, to, bases }: RecoverySummary['spans'][number],
   at: number,
 ): string {
@@ -125,7 +126,8 @@ function describeSpan(
   const beforeGap = gaps.some((gap) => parseLsn(gap.from) >= parseLsn(to.lsn));
   if (at < spans.length - 1 || beforeGap) return `${begin} to ${end}; ${count}`;
   const commit = lastCommit === null ? 'not known' : formatInstant(lastCommit.at);
-  return `${begin} to about ${formatInstant(storedAt)}, when the last WAL was stored (${end}); last commit in a whole segment: ${commit}; ${count}`;
+  const until = completeUntil === null ? end : `${formatInstant(completeUntil)} (${end})`;
+  return `${begin} to ${until}, stored at ${formatInstant(storedAt)}; last commit in a whole segment: ${commit}; ${count}`;
 }
 
 function wholeSecondFrom(instant: string): string {

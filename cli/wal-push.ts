@@ -1,13 +1,17 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
+import { instantOf } from '../contract/microseconds.ts';
 import { parseWalFileName, previousSegment } from '../contract/wal-segments.ts';
 import { eachAtOnce } from '../vault/each-at-once.ts';
 import { pushWalFile } from '../vault/wal/push-wal.ts';
 import type { WalVault } from '../vault/wal/wal-vault.ts';
 import type { Io } from './io.ts';
 import { PushMemory } from './push-memory.ts';
+
+/** `DB_SHUTDOWNED`, `DB_SHUTDOWNING`, `DB_IN_PRODUCTION`: what a primary may be in while it archives. */
+const STATES_OF_PRIMARY: ReadonlySet<number> = new Set([1, 3, 6]);
 
 /** Files that are pushed at a time, and what they may have together. */
 const AT_ONCE = 4;
@@ -40,7 +44,7 @@ export async function walPush(
 ): Promise<void> {
   const name = basename(path);
   const bytes = await readWal(path);
-  const systemIdentifier = await readSystemIdentifier(dirname(path));
+  const { systemIdentifier, isPrimary } = await readControl(dirname(path));
   const whose = WHOSE_AWS.map((variable) => io.env[variable] ?? '');
   const scope = [environment, cluster, systemIdentifier, ...whose];
   const memory = await PushMemory.open(state ?? defaultState(), scope);
@@ -58,20 +62,28 @@ export async function walPush(
   await memory.noteBucket(vault.bucket);
   if (await remembers(vault.bucket)) return;
   const others = await readyBeside(path, batch);
-  const beside = pushBeside(vault, dirname(path), others, bytes.length, memory, io);
+  const from = { ...vault, isPrimary };
+  const beside = pushBeside(from, dirname(path), others, bytes.length, memory, io);
   try {
-    await push(vault, path, bytes, io);
+    await push(from, path, bytes, io);
   } finally {
     await beside;
   }
 }
 
-async function push(vault: WalVault, path: string, bytes: Buffer, io: Io): Promise<void> {
+/** Where a server's WAL goes. */
+interface PushVault extends WalVault {
+  readonly isPrimary: boolean;
+}
+
+async function push(vault: PushVault, path: string, bytes: Buffer, io: Io): Promise<void> {
   const name = basename(path);
   // The server may have removed it by now.
   const before = async () =>
     await readFile(join(dirname(path), previousSegment(name, bytes.length))).catch(() => undefined);
-  if ((await pushWalFile(vault, name, bytes, before)) !== 'other') return;
+  // A standby has what its primary wrote earlier.
+  const complete = vault.isPrimary ? await writtenAt(path) : undefined;
+  if ((await pushWalFile(vault, name, bytes, before, complete)) !== 'other') return;
   io.stderr.write(
     `warning: the vault has another ${name} already; two servers may differ in it, and the first stays\n`,
   );
@@ -79,7 +91,7 @@ async function push(vault: WalVault, path: string, bytes: Buffer, io: Io): Promi
 
 /** What fails here is asked for by the server in its turn, and fails then: it ends the batch, and nothing more. */
 async function pushBeside(
-  vault: WalVault,
+  vault: PushVault,
   directory: string,
   names: readonly string[],
   fileBytes: number,
@@ -122,12 +134,20 @@ async function readWal(path: string): Promise<Buffer> {
   });
 }
 
+/** A segment's last byte is written before the next one's first: by then there was nothing beyond it. */
+async function writtenAt(path: string): Promise<string> {
+  const { mtimeNs } = await stat(path, { bigint: true });
+  return instantOf(mtimeNs / 1000n);
+}
+
 /**
- * The first field of `pg_control`, in the byte order of the machine, which is little-endian wherever Node runs.
+ * The first and the fourth field of `pg_control`, in the byte order of the machine, which is little-endian wherever Node runs.
  *
  * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/include/catalog/pg_control.h
  */
-async function readSystemIdentifier(directory: string): Promise<string> {
+async function readControl(
+  directory: string,
+): Promise<{ readonly systemIdentifier: string; readonly isPrimary: boolean }> {
   const path = join(directory, '..', 'global', 'pg_control');
   const file = await open(path).catch((cause: unknown) => {
     throw new HoldfastError('REQUEST_INVALID', `${path} cannot be read: ${String(cause)}`, {
@@ -136,8 +156,11 @@ async function readSystemIdentifier(directory: string): Promise<string> {
     });
   });
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    if (bytesRead === 8) return buffer.readBigUInt64LE().toString();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(20), 0, 20, 0);
+    if (bytesRead === 20) {
+      const isPrimary = STATES_OF_PRIMARY.has(buffer.readInt32LE(16));
+      return { systemIdentifier: buffer.readBigUInt64LE().toString(), isPrimary };
+    }
   } finally {
     await file.close();
   }

@@ -55,5 +55,10 @@ export const WalMetadata = z.strictObject({
   compression: z.enum(['zstd', 'none']),
   /** `WalIndex` as JSON, of segments that were understood. */
   index: z.string().optional(),
+  /**
+   * By the server's clock: all that it had written by then is in this object, or comes before it. A
+   * recovery to a time after the last commit goes by it. Absent: not known.
+   */
+  'complete-until': Instant.optional(),
 });
 export type WalMetadata = z.infer<typeof WalMetadata>;

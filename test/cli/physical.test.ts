@@ -8,6 +8,7 @@ import { examplePhysicalManifest } from '../fixtures/example-physical-manifest.t
 import { type RealVault, startRealVault } from '../vault/real-vault.ts';
 import {
   exampleSegment,
+  putIncrement,
   putIndexed,
   putWal,
   SEGMENT_BYTES,
@@ -29,6 +30,9 @@ beforeAll(async () => {
   await putIndexed(vault, 'orders', named(6), {
     ...{ commits: 1, firstCommitAt: '2026-11-20T05:00:07Z' },
     ...{ lastCommitAt: '2026-11-20T05:00:07Z', lastCommitLsn: '0/6A0000' },
+  });
+  await putIncrement(vault, 'orders', named(7), [0, 9000], exampleSegment(named(7)), {
+    metadata: { 'complete-until': '2026-11-20T05:00:08.123456Z' },
   });
   // Its parent is gone, and it is asked for as a differential.
   await put('broken', LATER, '0/280000', { type: 'differential', chain: [FULL] });
@@ -79,7 +83,7 @@ test('list shows what rests on what, and to which seconds a cluster can be broug
     'orders: can be recovered to any second',
     '  from 2026-11-20 04:00:00Z (0/280000) to 0/400000 on timeline 1; 1 base backup',
     expect.stringMatching(
-      /^ {2}from 2026-11-20 05:00:00Z \(0\/680000\) to about \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, when the last WAL was stored \(0\/700000 on timeline 1\); last commit in a whole segment: 2026-11-20 05:00:07Z; 1 base backup$/,
+      /^ {2}from 2026-11-20 05:00:00Z \(0\/680000\) to 2026-11-20 05:00:08Z \(0\/702328 on timeline 1\), stored at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ; last commit in a whole segment: 2026-11-20 05:00:07Z; 1 base backup$/,
     ),
     `  gap: 2 segments of WAL on timeline 1, ${named(4)} to ${named(5)}`,
     '',
@@ -98,10 +102,11 @@ test('the same as JSON', async () => {
         timeline: 1,
         spans: [
           { from: { lsn: '0/280000' }, to: { lsn: '0/400000', timeline: 1 }, bases: [FULL] },
-          { from: { lsn: '0/680000' }, to: { lsn: '0/700000' }, bases: [CHILD] },
+          { from: { lsn: '0/680000' }, to: { lsn: '0/702328' }, bases: [CHILD] },
         ],
         gaps: [{ first: named(4), last: named(5), segments: 2, from: '0/400000', to: '0/600000' }],
         lastCommit: { at: '2026-11-20T05:00:07Z', lsn: '0/6A0000' },
+        completeUntil: '2026-11-20T05:00:08.123456Z',
         unusable: [],
       },
     },

@@ -3,10 +3,13 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { gapsOf, pathTo } from '../../contract/wal-coverage.ts';
 import { segmentName } from '../../contract/wal-segments.ts';
+import type { ListedObject } from '../../vault/listed-objects.ts';
+import { completeUntil } from '../../vault/wal/complete-until.ts';
 import { findWalFile } from '../../vault/wal/fetch-wal.ts';
 import { readTimelineHistory } from '../../vault/wal/read-history.ts';
 import { findTarget, segmentsAlong } from '../../vault/wal/segment-index.ts';
 import { readWalCatalog, type WalTimeline } from '../../vault/wal/wal-catalog.ts';
+import { headWal } from '../../vault/wal/wal-head.ts';
 import {
   type Answer,
   HOME,
@@ -111,6 +114,24 @@ test('pushes what is ready with what is asked for, and remembers it', async () =
   // The same content is what the vault has.
   expect(await push(`pg_wal/${second}`, ['--batch', '0'])).toMatchObject({ exitCode: 0 });
   expect((await timelineInVault())?.segments.size).toBe(3);
+});
+
+test('what a standby pushes says nothing of what its primary had written by then', async () => {
+  await sql("select pg_logical_emit_message(false, 'x', 'x'); select pg_switch_wal()");
+  const [, ...later] = await ready();
+  const name = later.at(-1) ?? '';
+  // DB_IN_ARCHIVE_RECOVERY.
+  await shell(`mkdir -p ${OTHER}-standby/pg_wal ${OTHER}-standby/global; cd ${OTHER}-standby
+cp ${DATA}/pg_wal/${name} pg_wal; cp ${DATA}/global/pg_control global
+printf '\\005' | dd of=global/pg_control bs=1 seek=16 conv=notrunc status=none`);
+  const directory = `${OTHER}-standby`;
+  const pushed = await push(`pg_wal/${name}`, ['--batch', '0'], { directory });
+  expect([pushed.exitCode, pushed.stderr]).toEqual([0, '']);
+  const timeline = await timelineInVault();
+  const object = [...(timeline?.segments.values() ?? [])].find(({ key }) => key.endsWith(name));
+  const { metadata } = await headWal(vault, object as ListedObject);
+  expect(metadata).toMatchObject({ bytes: MIB });
+  expect(metadata).not.toHaveProperty('complete-until');
 });
 
 test('what went into the bucket that the environment had goes into the one that it has', async () => {
@@ -225,6 +246,10 @@ test("a server's archive_command brings all of its WAL into the vault", async ()
     segmentName({ timeline: 1, number }, MIB),
   );
   expect(names).toContain(last);
+  // By then nothing had been written beyond its end.
+  const end = timeline.ranges.at(-1)?.to ?? 0n;
+  const written = await shell(`date -u -r ${DATA}/pg_wal/${last} +%FT%T.%6NZ`);
+  expect(await completeUntil(vault, { path: pathTo(1, []), catalog }, end)).toBe(written);
   // What lies in it is known without opening it.
   const along = segmentsAlong(catalog, pathTo(1, []), 0n);
   const reader = { vault, dataKeys: vault.dataKeys, cluster: CLUSTER };

@@ -11,6 +11,7 @@ import { composeFile, putHistory, putPartial, putSegment } from './wal-writer.ts
  * whole, and that its pages are those of its name and of this server; and what lies in it is noted.
  *
  * @param before reads the segment before it, which tells of the record that this one may begin in the midst of.
+ * @param complete until when there was nothing beyond it, where that is known.
  * @returns `other` where the vault has another `.partial`: the first one stays.
  * @throws HoldfastError REQUEST_INVALID when it is no such file, WAL_CONFLICT, SOURCE_SETTINGS,
  * VAULT_DENIED, VAULT_UNAVAILABLE
@@ -20,17 +21,16 @@ export async function pushWalFile(
   name: string,
   bytes: Buffer,
   before: () => Promise<Buffer | undefined>,
+  complete?: string,
 ): Promise<PutOutcome | 'other'> {
   const file = parseWalFileName(name);
   switch (file?.is) {
     case 'segment':
       checkPages(vault, name, bytes);
-      return await putSegment(
-        vault,
-        name,
-        await composeFile(vault, name, bytes),
-        await indexSegment(name, bytes, before),
-      );
+      return await putSegment(vault, name, await composeFile(vault, name, bytes), {
+        index: await indexSegment(name, bytes, before),
+        complete,
+      });
     case 'partial':
       return await putPartial(vault, file.segment, await composeFile(vault, name, bytes));
     case 'history':

@@ -16,6 +16,8 @@ export interface WalObject {
   readonly lock: VaultLock;
   /** `WalIndex` as text. */
   readonly index?: string | undefined;
+  /** Until when there was nothing beyond it, ISO 8601. */
+  readonly complete?: string | undefined;
 }
 
 /**
@@ -73,13 +75,14 @@ async function findWal(vault: WalVault, key: string): Promise<WalMetadata | null
   }
 }
 
-function metadataOf(vault: WalVault, { body, index }: WalObject): Record<string, string> {
+function metadataOf(vault: WalVault, { body, index, complete }: WalObject): Record<string, string> {
   return {
     sha256: body.sha256,
     bytes: String(body.bytes),
     'system-identifier': vault.systemIdentifier,
     compression: body.compression,
     ...(index === undefined ? {} : { index }),
+    ...(complete === undefined ? {} : { 'complete-until': complete }),
   };
 }
 

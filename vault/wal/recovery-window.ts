@@ -9,6 +9,7 @@ import {
   segmentName,
   segmentStart,
 } from '../../contract/wal-segments.ts';
+import { completeUntil } from './complete-until.ts';
 import type { WalReader } from './fetch-wal.ts';
 import { readTimelineHistory } from './read-history.ts';
 import { lastCommitOf, readIndexes, segmentsAlong } from './segment-index.ts';
@@ -23,6 +24,8 @@ export interface ClusterWindow extends RecoveryWindow {
   readonly lastCommit: { readonly at: string; readonly lsn: string | null } | null;
   /** When the newest WAL was written into the vault, by S3's clock; `null`: there is none. */
   readonly storedAt: string | null;
+  /** Until when, by the server's clock, WAL up to its end is all that was committed; `null`: not known. */
+  readonly completeUntil: string | null;
   readonly warnings: readonly string[];
 }
 
@@ -53,8 +56,10 @@ export async function readRecoveryWindow(
   const window = recoveryWindow(path, catalog.timelines, ours, catalog.segmentBytes);
   const from = window.spans[0]?.from.lsn;
   const along = from === undefined ? [] : segmentsAlong(catalog, path, from);
+  const to = window.spans.at(-1)?.to.lsn ?? 0n;
   return {
     ...window,
+    completeUntil: (await completeUntil(vault, { path, catalog }, to)) ?? null,
     ...{ catalog, warnings, unusable: [...strangers, ...window.unusable] },
     lastCommit: (await lastCommitOf(vault, along, COMMIT_SEARCH)) ?? null,
     storedAt: storedAt(catalog),

@@ -42,6 +42,13 @@ export async function composeIncrement(
   return await compose(await dataKey(vault, vault.dataKeys.increments()), plain, into);
 }
 
+/** What is known of a segment beside its bytes. */
+export interface SegmentFacts {
+  readonly index?: WalIndex | undefined;
+  /** Until when there was nothing beyond it, as metadata say it. */
+  readonly complete?: string | undefined;
+}
+
 /**
  * Writes a whole segment. To be tried again with the same body for as long as it fails for want of the
  * vault.
@@ -53,9 +60,9 @@ export async function putSegment(
   vault: WalVault,
   segment: string,
   body: WalBody,
-  index?: WalIndex,
+  facts?: SegmentFacts,
 ): Promise<PutOutcome> {
-  return await putFile(vault, segment, body, index);
+  return await putFile(vault, segment, body, facts);
 }
 
 /**
@@ -70,10 +77,10 @@ export async function putPartial(
   vault: WalVault,
   segment: string,
   body: WalBody,
-  index?: WalIndex,
+  facts?: SegmentFacts,
 ): Promise<PutOutcome | 'other'> {
   try {
-    return await putFile(vault, `${segment}.partial`, body, index);
+    return await putFile(vault, `${segment}.partial`, body, facts);
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'WAL_CONFLICT') return 'other';
     throw error;
@@ -94,6 +101,7 @@ export async function putHistory(vault: WalVault, file: string, text: Buffer): P
  * Writes some bytes of a segment that is still being written.
  *
  * @param from where they begin within the segment. Bytes.
+ * @param complete until when there was nothing beyond them, as metadata say it.
  * @throws HoldfastError WAL_CONFLICT, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function putIncrement(
@@ -101,10 +109,11 @@ export async function putIncrement(
   segment: string,
   from: number,
   body: WalBody,
+  complete?: string,
 ): Promise<PutOutcome> {
   return await putWal(vault, {
     key: walIncrementKey(vault.cluster, segment, from, from + body.bytes),
-    body,
+    ...{ body, complete },
     lock: lockFor(vault.lockMode, INCREMENT_LOCK_DAYS, new Date()),
   });
 }
@@ -113,11 +122,11 @@ async function putFile(
   vault: WalVault,
   file: string,
   body: WalBody,
-  index?: WalIndex,
+  { index, complete }: SegmentFacts = {},
 ): Promise<PutOutcome> {
   return await putWal(vault, {
     key: walFileKey(vault.cluster, file),
-    body,
+    ...{ body, complete },
     lock: lockFor(vault.lockMode, vault.retentionDays, new Date()),
     index: index === undefined ? undefined : buildIndexText(index),
   });

@@ -1,5 +1,7 @@
+import { microsecondsOf } from '../../../contract/microseconds.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
-import { parseLsn, segmentAt, segmentStart } from '../../../contract/wal-segments.ts';
+import { parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
+import { completeUntil } from '../../../vault/wal/complete-until.ts';
 import type { WalReader } from '../../../vault/wal/fetch-wal.ts';
 import {
   findTarget,
@@ -96,10 +98,9 @@ async function atTime(
   if (found.segment !== undefined) return { goal: along, warnings: [] };
   const tail = await readTail(reader, path, request);
   if (tail?.ends.some(({ at }) => stopsAt(at, wanted))) return { goal: along, warnings: [] };
-  const written = lastWritten(path, reach);
-  if (tail?.lastRecord === undefined || written === undefined || target.at > written) {
-    const end = written === undefined ? '' : `, and was written until ${written.toISOString()}`;
-    throw unreachable(path, goal, `${describeEnd(path, reach)}${end}`);
+  const complete = await completeUntil(reader.vault, path, reach);
+  if (tail?.lastRecord === undefined || complete === undefined || isAfter(wanted.time, complete)) {
+    throw unreachable(path, goal, `${describeEnd(path, reach)}${describeComplete(complete)}`);
   }
   const unchecked =
     found.unindexed === 0
@@ -182,17 +183,14 @@ async function readTail(
   return await readWalTail(reader, path, reach, programs);
 }
 
-/** When the last WAL before `reach` was written into the vault: what it holds is older. */
-function lastWritten({ catalog }: RecoveryPath, reach: bigint): Date | undefined {
-  const number = segmentAt(reach - 1n, catalog.segmentBytes);
-  const start = segmentStart(number, catalog.segmentBytes);
-  const times = catalog.timelines.flatMap(({ segments, increments }) => [
-    ...(segments.has(number) ? [segments.get(number)?.lastModified.getTime() ?? 0] : []),
-    ...(increments.get(number) ?? [])
-      .filter(({ from }) => start + BigInt(from) < reach)
-      .map(({ lastModified }) => lastModified.getTime()),
-  ]);
-  return times.length === 0 ? undefined : new Date(Math.max(...times));
+function isAfter(time: bigint, complete: string): boolean {
+  return time > microsecondsOf(complete);
+}
+
+function describeComplete(complete: string | undefined): string {
+  return complete === undefined
+    ? ', and nothing says until when it holds all that was committed'
+    : `, and is known to hold all that was committed until ${complete}`;
 }
 
 /** Bounded by a position: WAL that comes meanwhile is not replayed. */

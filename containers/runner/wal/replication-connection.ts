@@ -61,6 +61,10 @@ export class ReplicationConnection {
     return Number(number) * 1024 ** power;
   }
 
+  async inRecovery(): Promise<boolean> {
+    return (await this.#one('SHOW in_hot_standby')).in_hot_standby === 'on';
+  }
+
   /** The file that says where a timeline comes from. */
   async timelineHistory(timeline: number): Promise<{ file: string; text: Buffer }> {
     const { filename = '', content = '' } = await this.#one(`TIMELINE_HISTORY ${timeline}`);

@@ -10,6 +10,8 @@ export type FromServer =
       readonly start: bigint;
       /** How far the server itself has come. */
       readonly serverEnd: bigint;
+      /** When, by the server's clock. Microseconds since 1970. */
+      readonly sentAt: bigint;
       readonly data: Buffer;
     }
   | { readonly is: 'keepalive'; readonly serverEnd: bigint; readonly replyRequested: boolean };
@@ -29,6 +31,7 @@ export function parseFromServer(message: Buffer): FromServer {
         is: 'wal',
         start: message.readBigUInt64BE(1),
         serverEnd: message.readBigUInt64BE(9),
+        sentAt: message.readBigInt64BE(17) + POSTGRES_EPOCH_US,
         data: message.subarray(25),
       };
     case KEEPALIVE:

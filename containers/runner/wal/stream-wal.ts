@@ -192,8 +192,11 @@ class WalStreamer {
       },
     });
     this.#uploads = uploads;
+    // A standby has not all, nor does an end tell anything that is that of a timeline left long ago.
+    const hasAll = !source.inRecovery && plan.timeline === source.timeline;
     const session = new WalSession({
       ...{ connection, slotName, plan, uploads, signal },
+      ...(hasAll && { complete: (lsn: bigint, at: bigint) => uploads.completeAt(lsn, at) }),
       incrementSeconds: wal.synchronous ? 0 : wal.incrementSeconds,
       serverAt: (lsn) => progress.serverAt(lsn),
       received: (lsn) => {
@@ -212,7 +215,8 @@ class WalStreamer {
       const switchLsn = formatLsn(end.switchLsn);
       log.info('timeline switched', { from: timeline, to: end.next, switchLsn });
       // It was a standby when it was asked, and has begun the timeline itself since.
-      const onward = { ...source, ...(await timelinesOf(connection)) };
+      const inRecovery = await connection.inRecovery();
+      const onward = { ...source, inRecovery, ...(await timelinesOf(connection)) };
       const reached = { timeline, end: end.switchLsn };
       const next = planOn(onward, reached);
       // What the vault has beyond the switch, because this server was behind, is of the timeline that is left.

@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly serverAt: (lsn: bigint) => void;
   /** How far WAL has come. */
   readonly received: (lsn: bigint) => void;
+  /** Told where all ends that the server had written, and when. @default nobody */
+  readonly complete?: (lsn: bigint, at: bigint) => void;
   readonly signal: AbortSignal;
 }
 
@@ -119,6 +121,10 @@ export class WalSession {
       return;
     }
     this.#expected += BigInt(message.data.length);
+    // A keepalive does not say it: it names what was sent, and not what there is.
+    if (this.#expected === message.serverEnd) {
+      this.#options.complete?.(this.#expected, message.sentAt);
+    }
     if (this.#queue.length > HIGH_WATER && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();

@@ -1,4 +1,3 @@
-import type { WalIndex } from '../../../contract/wal-object.ts';
 import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
 import { WalIndexer } from '../../../vault/wal/wal-indexer.ts';
 import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
@@ -12,9 +11,11 @@ import {
   putIncrement,
   putPartial,
   putSegment,
+  type SegmentFacts,
 } from '../../../vault/wal/wal-writer.ts';
 import type { Log } from '../log.ts';
 import { BodyPool } from './body-pool.ts';
+import { CompleteUntil } from './complete-until.ts';
 import { DurableRange } from './durable-range.ts';
 import { OpenSegment } from './open-segment.ts';
 import { resumedBytes } from './resumed-bytes.ts';
@@ -70,6 +71,7 @@ export class WalUploads {
   readonly #abort = new AbortController();
   readonly #indexer = new WalIndexer();
   readonly #range: DurableRange;
+  readonly #complete = new CompleteUntil();
   readonly #uploads = new Set<Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
   #open: OpenSegment | undefined;
@@ -121,6 +123,15 @@ export class WalUploads {
     if (this.#options.incrementSeconds === 0) this.increment();
   }
 
+  /**
+   * Takes note that all the server had written ended somewhere, and when.
+   *
+   * @param at by its clock. Microseconds since 1970.
+   */
+  completeAt(lsn: bigint, at: bigint): void {
+    this.#complete.note({ lsn, at }, this.#next);
+  }
+
   /** Puts what came since the last increment there as another one, at once or when that one is there. */
   increment(): void {
     const segment = this.#open;
@@ -168,7 +179,10 @@ export class WalUploads {
     const compose = () => composeFile(vault, file, segment.plain);
     const body = await untilStored(compose, options);
     if (body === undefined) throw new Error('never pointless');
-    const outcome = await untilStored(() => putPartial(vault, segment.name, body, index), options);
+    const outcome = await untilStored(
+      () => putPartial(vault, segment.name, body, { index }),
+      options,
+    );
     log.info('timeline left', { timeline, partial: segment.name, bytes: body.bytes, outcome });
     // Another one may be shorter; then increments, or the next timeline's segment, have to have it.
     if (outcome !== 'other') this.#add(segment.start, segment.start + BigInt(body.bytes));
@@ -222,24 +236,25 @@ export class WalUploads {
   }
 
   async #finishSegment(segment: OpenSegment): Promise<void> {
+    const complete = this.#complete.of(this.#next);
     const body = await segment.finish();
     const index = this.#indexer.take();
     this.#open = undefined;
-    this.#track(this.#putSegment(segment, body, index));
+    this.#track(this.#putSegment(segment, body, { index, complete }));
   }
 
   async #putSegment(
     { name, start, body: memory }: OpenSegment,
     body: Parameters<typeof putSegment>[2],
-    index: WalIndex | undefined,
+    facts: SegmentFacts,
   ): Promise<void> {
     const { vault, log } = this.#options;
-    if (index === undefined) {
+    if (facts.index === undefined) {
       const effect = 'no recovery target will be found in it; everything else works';
       log.warn('WAL not understood', { segment: name, reason: this.#indexer.trouble, effect });
     }
     try {
-      await untilStored(() => putSegment(vault, name, body, index), {
+      await untilStored(() => putSegment(vault, name, body, facts), {
         log,
         signal: this.#abort.signal,
         what: name,
@@ -255,6 +270,7 @@ export class WalUploads {
     const { signal } = this.#abort;
     try {
       const { from, to, plain } = segment.takeNews();
+      const complete = this.#complete.of(segment.start + BigInt(to));
       const [first, end] = [segment.start + BigInt(from), segment.start + BigInt(to)];
       const options = {
         log,
@@ -271,7 +287,7 @@ export class WalUploads {
       this.#composing = composing.catch(() => undefined);
       const body = await composing;
       if (body === undefined) return;
-      await untilStored(() => putIncrement(vault, segment.name, from, body), options);
+      await untilStored(() => putIncrement(vault, segment.name, from, body, complete), options);
       this.#add(first, end);
     } finally {
       this.#incrementing = false;

@@ -40,7 +40,7 @@ export class WalArchive {
     for (const name of names.sort()) {
       if (name > last || this.#done.has(name)) continue;
       const body = await composeFile(this.#vault, name, await this.#read(`pg_wal/${name}`));
-      await putSegment(this.#vault, name, body, await this.#index(name));
+      await putSegment(this.#vault, name, body, { index: await this.#index(name) });
       this.#done.add(name);
       archived.push(name);
     }
@@ -48,17 +48,25 @@ export class WalArchive {
     return archived;
   }
 
-  /** Archives what the open segment has that is not there yet. @returns its name */
-  async open(): Promise<string> {
+  /**
+   * Archives what the open segment has that is not there yet.
+   *
+   * @param meanwhile done before it is in the vault.
+   * @returns its name
+   */
+  async open(meanwhile: () => Promise<void> = async () => undefined): Promise<string> {
     const { rows } = await this.#server.query(
-      `SELECT name.file_name AS name, name.file_offset AS offset
+      `SELECT name.file_name AS name, name.file_offset AS offset,
+         to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
        FROM pg_walfile_name_offset(pg_current_wal_flush_lsn()) AS name`,
     );
-    const { name, offset } = rows[0] as { name: string; offset: number };
+    const { name, offset, at } = rows[0] as { name: string; offset: number; at: string };
     const bytes = (await this.#read(`pg_wal/${name}`)).subarray(this.#opened, offset);
+    await meanwhile();
     await putIncrement(
       ...([this.#vault, name, this.#opened] as const),
       await composeIncrement(this.#vault, Buffer.from(bytes)),
+      at,
     );
     this.#opened = offset;
     return name;

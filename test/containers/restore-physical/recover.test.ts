@@ -32,7 +32,8 @@ const segments: string[] = [];
 /** Name of the one that is not whole. */
 let open: string;
 /** What the story was at its turns. */
-const points: Record<'dropped' | 'quiet', { at: string; lsn: string; xid: string }> = {} as never;
+const points: Record<'dropped' | 'quiet' | 'unseen', { at: string; lsn: string; xid: string }> =
+  {} as never;
 
 beforeAll(async () => {
   [run, vault] = await Promise.all([startRun(), startRealVault()]);
@@ -62,10 +63,13 @@ beforeAll(async () => {
   segments.push(...(await archive.whole()));
   await server.query('CREATE TABLE late AS SELECT 7 AS id');
   points.quiet = await now();
-  // S3 tells in whole seconds when something was written: only a later one proves that moment.
-  await server.query('SELECT pg_sleep(1)');
   // Bytes of the open segment after the last commit's: recovery to a quiet time ends with them.
-  open = await archive.open();
+  open = await archive.open(async () => {
+    // Before they are in the vault; S3 says in whole seconds when that was.
+    await server.query('CREATE TABLE unseen ()');
+    points.unseen = await now();
+    await server.query('SELECT pg_sleep(1)');
+  });
 });
 afterAll(async () => {
   await host?.stop();
@@ -269,6 +273,11 @@ describe('a target that cannot be reached is refused, with the range that can', 
     ['before the first base', () => ['time', '2026-01-01T00:00:00Z'], NO_BASE],
     ['while the first base was taken', () => ['time', older.start.at], NO_BASE],
     ['at which the first base began', () => ['lsn', older.start.lsn], NO_BASE],
+    [
+      'that WAL was stored after, without what was committed before',
+      () => ['time', points.unseen.at],
+      'and is known to hold all that was committed until 2',
+    ],
     ['after the last WAL', () => ['time', '2099-01-01T00:00:00Z'], 'WAL ends at'],
     ['beyond the end', () => ['lsn', 'FF/0'], 'WAL ends at'],
     ['that nobody made', () => ['name', 'nope'], 'no WAL after a base backup'],

@@ -62,7 +62,7 @@ describe('a segment', () => {
     const plain = Buffer.concat([randomBytes(3 * FRAME_BYTES), Buffer.alloc(5 * FRAME_BYTES, 7)]);
     const ours = walVault(vault);
     const body = await composeFile(ours, segment, plain);
-    expect(await putSegment(ours, segment, body, INDEX)).toBe('written');
+    expect(await putSegment(ours, segment, body, { index: INDEX })).toBe('written');
     const found = await readWal(vault, walFileKey(CLUSTER, segment));
     expect(found.plain.equals(plain)).toBe(true);
     expect(found.context).toEqual({ cluster: CLUSTER, backup: 'wal', artifact: segment });

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { segmentAt, segmentStart } from '../../../../contract/wal-segments.ts';
+import { completeUntil } from '../../../../vault/wal/complete-until.ts';
+import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type Postgres, startPostgres } from '../../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
@@ -78,4 +81,7 @@ test('of a timeline that begins before the end of the vault nothing counts as st
     ...{ what: 'the new timeline to be in the vault', ...explain },
   });
   expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
+  // By the word of a primary, which it has become.
+  const catalog = await readWalCatalog(vault, CLUSTER);
+  expect(await completeUntil(vault, { path: pathTo(2, []), catalog }, to)).toBeDefined();
 });

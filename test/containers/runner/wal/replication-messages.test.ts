@@ -14,6 +14,7 @@ describe('a message of the server', () => {
       is: 'wal',
       start: 0x1_0300_0028n,
       serverEnd: 0x1_0300_0100n,
+      sentAt: 0x2b1c2d3e4f5a6n + 946_684_800_000_000n,
       data: Buffer.from('wal'),
     });
   });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findReached } from '../../../../containers/runner/wal/vault-reached.ts';
+import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { walIncrementsPrefix } from '../../../../contract/wal-keys.ts';
 import {
   formatLsn,
@@ -10,6 +11,8 @@ import {
   segmentName,
   segmentStart,
 } from '../../../../contract/wal-segments.ts';
+import { completeUntil } from '../../../../vault/wal/complete-until.ts';
+import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
 import {
   composeFile,
   composeIncrement,
@@ -126,8 +129,14 @@ test('all that the server writes gets into the vault, and is never said to be th
 test('an idle server costs nothing; what was written last is there after an increment', async () => {
   newCluster();
   start();
+  const { rows } = await server.query('SELECT clock_timestamp() AS at');
   await write(1);
   const to = await archived();
+  // All that the server had written shortly before it was sent, and nothing is promised of later.
+  const catalog = await readWalCatalog(vault, cluster);
+  const complete = await completeUntil(vault, { path: pathTo(1, []), catalog }, to);
+  const [began, now] = [(rows[0] as { at: Date }).at, new Date()].map((at) => at.toISOString());
+  expect([began, complete, now].toSorted()).toEqual([began, complete, now]);
   const before = await increments();
   expect(before.length).toBeGreaterThan(0);
   // Several intervals; a standby's snapshot or a checkpoint may come in between.
