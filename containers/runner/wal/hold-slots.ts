@@ -4,7 +4,7 @@ import type { Candidate } from '../source/choose-source.ts';
 import { whereabouts } from '../source/connection-error.ts';
 import type { Access } from '../source/server.ts';
 import { askWalServer, assertSystem, type WalServer } from './find-wal-server.ts';
-import { holdOn } from './slots.ts';
+import { holdOn, type StoredUpTo } from './slots.ts';
 
 /** How often the other servers' slots are moved on. Milliseconds. */
 const EVERY_MS = 5_000;
@@ -16,8 +16,8 @@ export interface HoldOptions {
   readonly slotName: string;
   /** Whose WAL is streamed. */
   readonly system: string;
-  /** Up to where the vault has all. */
-  readonly durable: () => bigint;
+  /** Up to where the vault has all of the timeline that is streamed. */
+  readonly stored: () => StoredUpTo;
   /** Told of each that answers. */
   readonly seen: (server: WalServer) => void;
   readonly log: Log;
@@ -30,7 +30,7 @@ export interface HoldOptions {
  * @returns ends it.
  */
 export function holdSlots(options: HoldOptions): () => void {
-  const { others, access, slotName, system, durable, seen, log } = options;
+  const { others, access, slotName, system, stored, seen, log } = options;
   const said = new Map<Candidate, string>();
   let busy = false;
   const tick = async (candidate: Candidate): Promise<void> => {
@@ -39,7 +39,7 @@ export function holdSlots(options: HoldOptions): () => void {
       // On another one a slot would hold back WAL that nobody ever fetches.
       assertSystem(found, system);
       seen(found);
-      await holdOn(found.server, slotName, durable());
+      await holdOn(found.server, slotName, stored());
       said.delete(candidate);
     } catch (thrown) {
       const { code, message: reason, hint } = asHoldfastError(thrown);

@@ -81,13 +81,20 @@ export async function replaceSlot(server: Server, name: string): Promise<Slot> {
 /**
  * Lets a server that nothing is streamed from hold just the WAL that the vault has not: the slot is made
  * where it is missing, and moved on to the vault's position, but never past what the server has
- * replayed. So WAL is there when this server becomes the primary.
+ * replayed. So WAL is there when this server becomes the primary. On one that has become it the same
+ * positions are those of a later timeline, of which the vault has nothing: its slot stays where it is.
  */
-export async function holdOn(server: Server, name: string, vault: bigint): Promise<void> {
+export async function holdOn(server: Server, name: string, vault: StoredUpTo): Promise<void> {
   await inSession(server, async (client) => {
     await haveSlot(client, server, name);
-    await client.query(ADVANCE, [name, vault.toString()]);
+    await client.query(ADVANCE, [name, vault.lsn.toString(), vault.timeline]);
   });
+}
+
+/** Up to where the vault has a timeline. */
+export interface StoredUpTo {
+  readonly lsn: bigint;
+  readonly timeline: number;
 }
 
 const ADVANCE = `
@@ -95,7 +102,8 @@ const ADVANCE = `
     from pg_replication_slots,
          lateral (select least('0/0'::pg_lsn + $2::numeric,
                                case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
-                                    else pg_current_wal_flush_lsn() end) as target) t
+                                    when ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int <= $3::int
+                                    then pg_current_wal_flush_lsn() else '0/0' end) as target) t
    where slot_name = $1 and target > restart_lsn and not active`;
 
 function slotRefused(error: unknown, server: Server, name: string): unknown {

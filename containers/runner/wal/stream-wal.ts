@@ -16,7 +16,7 @@ import { findWalServer, timelinesOf, type WalServer, type WalSource } from './fi
 import { holdSlots } from './hold-slots.ts';
 import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
 import { assertSameTimelines } from './same-timelines.ts';
-import { replaceSlot, type Slot } from './slots.ts';
+import { replaceSlot, type Slot, type StoredUpTo } from './slots.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
 import type { WalProgress } from './wal-progress.ts';
@@ -125,8 +125,11 @@ class WalStreamer {
       elsewhere.abort(movedTo(other));
     };
     const others = candidates.filter((one) => one.target !== source.server.target);
-    const durable = (): bigint => this.#uploads?.durable ?? 0n;
-    const release = holdSlots({ others, access, slotName, system, durable, seen, log });
+    const stored = (): StoredUpTo => ({
+      lsn: this.#uploads?.durable ?? 0n,
+      timeline: this.#uploads?.timeline ?? 0,
+    });
+    const release = holdSlots({ others, access, slotName, system, stored, seen, log });
     try {
       const either = AbortSignal.any([signal, elsewhere.signal]);
       let next: Onward | undefined = plan && { source, plan };

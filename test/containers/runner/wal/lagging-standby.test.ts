@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseConnectionUri } from '../../../../containers/runner/source/connection-uri.ts';
+import { askWalServer } from '../../../../containers/runner/wal/find-wal-server.ts';
+import { holdOn } from '../../../../containers/runner/wal/slots.ts';
 import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { segmentAt, segmentStart } from '../../../../contract/wal-segments.ts';
 import { completeUntil } from '../../../../vault/wal/complete-until.ts';
@@ -84,4 +87,27 @@ test('of a timeline that begins before the end of the vault nothing counts as st
   // By the word of a primary, which it has become.
   const catalog = await readWalCatalog(vault, CLUSTER);
   expect(await completeUntil(vault, { path: pathTo(2, []), catalog }, to)).toBeDefined();
+});
+
+test('the slot of a standby that was promoted is not moved to where the timeline before came', async () => {
+  const { standby } = postgres;
+  const [target] = parseConnectionUri(standby.uri, 0);
+  if (target === undefined) throw new Error('There is no server.');
+  const access = { ca: certificates.caPem, caFile: '', applicationName: 'test' };
+  const { server } = await askWalServer({ target, uriIndex: 0 }, access);
+  const position = async (): Promise<unknown> => {
+    const { rows } = await standby.query(
+      "SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'held'",
+    );
+    return rows[0];
+  };
+  // As far as anything may be stored.
+  const lsn = 1n << 62n;
+  await holdOn(server, 'held', { lsn, timeline: 1 });
+  const before = await position();
+  await standby.query('CREATE TABLE of_the_new_timeline ()');
+  await holdOn(server, 'held', { lsn, timeline: 1 });
+  expect(await position()).toEqual(before);
+  await holdOn(server, 'held', { lsn, timeline: 2 });
+  expect(await position()).not.toEqual(before);
 });
