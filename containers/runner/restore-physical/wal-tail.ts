@@ -107,11 +107,17 @@ export function parseWalDump(text: string): WalTail {
       /tx: +(\d+), lsn: ([0-9A-F]+\/[0-9A-F]+), prev [0-9A-F/]+, desc: (.*)$/.exec(line) ?? [];
     if (tx === undefined || lsn === undefined) continue;
     lastRecord = formatLsn(parseLsn(lsn.replace(/\/0+(?=.)/, '/')));
-    const [, kind, at] =
-      /^(COMMIT|ABORT)\w* (?:\d+: )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC/.exec(rest) ?? [];
+    // Another session may end what was prepared: its own id, then, stands behind.
+    const [, kind, prepared, at] =
+      /^(COMMIT|ABORT)\w* (?:(\d+): )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC/.exec(rest) ?? [];
     if (at !== undefined) {
       const time = `${at.replace(' ', 'T')}Z`;
-      ends.push({ xid: Number(tx), lsn: lastRecord, at: time, commits: kind === 'COMMIT' });
+      ends.push({
+        xid: Number(prepared ?? tx),
+        lsn: lastRecord,
+        at: time,
+        commits: kind === 'COMMIT',
+      });
     }
     const name = /^RESTORE_POINT (.*)$/.exec(rest)?.[1];
     if (name !== undefined) restorePoints.push({ name, lsn: lastRecord });

@@ -30,6 +30,7 @@ describe('a setting', () => {
 test('pg_waldump tells of commits, rollbacks and restore points', () => {
   const text = `rmgr: Transaction len (rec/tot):     34/    34, tx:        741, lsn: 0/05000A28, prev 0/050009E8, desc: COMMIT 2026-11-21 19:20:44.123456 UTC
 rmgr: Transaction len (rec/tot):     34/    34, tx:        742, lsn: 0/05000A50, prev 0/05000A28, desc: ABORT 2026-11-21 19:20:45.000001 UTC; rels: base/5/16390
+rmgr: Transaction len (rec/tot):     54/    54, tx:          0, lsn: 0/05000A60, prev 0/05000A50, desc: COMMIT_PREPARED 740: 2026-11-21 19:20:46.000000 UTC
 rmgr: XLOG        len (rec/tot):     98/    98, tx:          0, lsn: 0/05000A78, prev 0/05000A50, desc: RESTORE_POINT before the drop
 rmgr: XLOG        len (rec/tot):     24/    24, tx:          0, lsn: 0/05000AE0, prev 0/05000A78, desc: SWITCH`;
   expect(parseWalDump(text)).toEqual({
@@ -37,6 +38,7 @@ rmgr: XLOG        len (rec/tot):     24/    24, tx:          0, lsn: 0/05000AE0,
     ends: [
       { xid: 741, lsn: '0/5000A28', at: '2026-11-21T19:20:44.123456Z', commits: true },
       { xid: 742, lsn: '0/5000A50', at: '2026-11-21T19:20:45.000001Z', commits: false },
+      { xid: 740, lsn: '0/5000A60', at: '2026-11-21T19:20:46.000000Z', commits: true },
     ],
     restorePoints: [{ name: 'before the drop', lsn: '0/5000A78' }],
   });
