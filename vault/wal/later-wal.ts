@@ -4,7 +4,7 @@ import {
   parseSegmentName,
   segmentStart,
 } from '../../contract/wal-segments.ts';
-import { listObjects } from '../listed-objects.ts';
+import { type ListedObject, listObjects } from '../listed-objects.ts';
 import type { WalReader } from './fetch-wal.ts';
 import { readTimelineHistory } from './read-history.ts';
 import { headWal } from './wal-head.ts';
@@ -15,6 +15,8 @@ export interface LaterWal {
   readonly key: string;
   /** How much of the segment is needed to get there, bytes from its start. */
   readonly needed: number;
+  /** When it was stored; `undefined`: long after whatever comes before it. */
+  readonly storedAt: Date | undefined;
 }
 
 /**
@@ -29,14 +31,16 @@ export async function laterWal(reader: WalReader, segment: string): Promise<Late
   const place = parseSegmentName(segment, segmentBytes);
   if (place === undefined) return undefined;
   const own = await firstAfter(reader, place.timeline, segment);
-  if (own !== undefined) return { key: own, needed: segmentBytes };
+  if (own !== undefined) {
+    return { key: own.key, needed: segmentBytes, storedAt: own.lastModified };
+  }
   const start = segmentStart(place.number, segmentBytes);
   for (const timeline of await timelinesAfter(reader, place.timeline)) {
     const history = (await readTimelineHistory(reader, timeline)) ?? [];
     const left = history.find((one) => one.timeline === place.timeline);
     if (left === undefined || left.switchLsn <= start) continue;
     const needed = Math.min(segmentBytes, Number(left.switchLsn - start));
-    return { key: walTimelinePrefix(reader.cluster, timeline), needed };
+    return { key: walTimelinePrefix(reader.cluster, timeline), needed, storedAt: undefined };
   }
   return undefined;
 }
@@ -57,14 +61,13 @@ async function firstAfter(
   { vault, cluster }: WalReader,
   timeline: number,
   segment: string,
-): Promise<string | undefined> {
+): Promise<ListedObject | undefined> {
   const after = walFileKey(cluster, segment);
-  for await (const { key } of listObjects(vault, walTimelinePrefix(cluster, timeline), [], {
-    after,
-  })) {
-    const found = parseWalKey(key);
+  const objects = listObjects(vault, walTimelinePrefix(cluster, timeline), [], { after });
+  for await (const object of objects) {
+    const found = parseWalKey(object.key);
     if (found === undefined || found.is === 'history' || found.is === 'partial') continue;
-    if (found.segment > segment) return key;
+    if (found.segment > segment) return object;
   }
   return undefined;
 }

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { segmentName } from '../../../contract/wal-segments.ts';
 import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
 import { readTimelineHistory } from '../../../vault/wal/read-history.ts';
+import { answerWalRequest } from '../../../vault/wal/wal-answer.ts';
 import { collect } from '../example-message.ts';
 import { type RealVault, startRealVault } from '../real-vault.ts';
 import { exampleSegment, putIncrement, putWal, SEGMENT_BYTES } from './example-wal.ts';
@@ -170,4 +172,20 @@ test("reads a timeline's history", async () => {
   ]);
   expect(await readTimelineHistory(reader('lines'), 1)).toEqual([]);
   expect(await readTimelineHistory(reader('lines'), 3)).toBeUndefined();
+});
+
+test('what is stored while it is looked for, after what follows on it, is no gap', async () => {
+  const cluster = 'overtaken';
+  const next = segmentName({ timeline: 1, number: 4 }, SEGMENT_BYTES);
+  await putWal(vault, cluster, next, exampleSegment(next));
+  let stored: Promise<unknown> | undefined;
+  const send: typeof vault.s3.send = async (...args: [never]) => {
+    const answer = await vault.s3.send(...args);
+    // Not there yet when it was asked for, and then what follows is found.
+    stored ??= putWal(vault, cluster, NAME, exampleSegment(NAME));
+    await stored;
+    return answer;
+  };
+  const slow = { ...reader(cluster), vault: { ...vault, s3: { send } as typeof vault.s3 } };
+  expect(await answerWalRequest(slow, NAME)).toMatchObject({ from: 'object' });
 });
