@@ -52,10 +52,10 @@ function reached({
   timeline,
 }: PhysicalRestoreResult): string {
   const how = {
-    promoted: `It was promoted, and writes on timeline ${timeline}`,
+    promoted: `The server was promoted, and writes on timeline ${timeline}`,
     paused: 'Recovery is paused at the target, and the server is read-only',
     stopped: 'Recovery reached the target, and the server shut down there',
-    standby: `It follows its primary, and streams timeline ${timeline} from ${redoneLsn} on`,
+    standby: `The server follows its primary, and streams timeline ${timeline} from ${redoneLsn} on`,
   }[state];
   if (state === 'standby') return `${how}.`;
   // A server says what it has replayed when it leaves recovery, and not before.

@@ -90,7 +90,7 @@ const PHYSICAL: PhysicalRestoreResult = {
 
 test('only of a server that has left recovery it is told what it has replayed', () => {
   expect(describePhysicalRestore(PHYSICAL)).toContain(
-    'timeline 2; last record replayed: 0/3000110, last commit: none since the base backup.\n',
+    '\nThe server was promoted, and writes on timeline 2; last record replayed: 0/3000110, last commit: none since the base backup.\n',
   );
   const stopped = { ...PHYSICAL, redoneLsn: null, stoppedAt: 'before commit of transaction 742' };
   expect(describeServerUp({ ...stopped, state: 'paused' })).toContain(

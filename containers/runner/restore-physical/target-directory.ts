@@ -7,6 +7,10 @@ const HINT =
   'Nothing was changed. Name an empty directory; of a mounted volume take a directory in it.';
 const UNFINISHED_HINT =
   'Nothing was changed. A restore into it is under way, or was killed: of one that was killed remove what is in it, and holdfast-chain-… beside it or in its --staging, and restore again.';
+const NO_PARENT =
+  'The directory that it is to be made in must be there: make that, or look for a typing error.';
+const NOT_OURS =
+  'Name an empty directory that belongs to the user who runs this, who will also run the server.';
 
 /** A directory that was empty, and is ours until the restore has ended. */
 export interface ClaimedDirectory {
@@ -80,7 +84,7 @@ function unusable(path: string, what: string, cause: unknown): HoldfastError {
     'RESTORE_REFUSED',
     `The ${what} ${path} cannot be used: ${(cause as Error).message}.`,
     {
-      hint: 'Nothing was changed. Name an empty directory that belongs to the user who runs this, who will also run the server.',
+      hint: `Nothing was changed. ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? NO_PARENT : NOT_OURS}`,
       cause,
     },
   );

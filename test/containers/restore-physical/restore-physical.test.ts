@@ -182,17 +182,18 @@ describe('a base backup', () => {
     );
   });
 
-  test('goes into no directory that holds anything, and leaves what is there', async () => {
+  test('goes into no directory that holds anything, or that lacks its parent, and leaves what is there', async () => {
     await host.run(['sh', '-c', `mkdir ${HOME}/used && echo mine >${HOME}/used/file`]);
     const places = [
-      ['used', []],
-      ['fresh', ['--tablespace-mapping', `${COLD}=${HOME}/used`]],
+      ['used', [], 'is not empty: '],
+      ['fresh', ['--tablespace-mapping', `${COLD}=${HOME}/used`], 'is not empty: '],
       // The source's own, in use.
-      ['fresh', ['--tablespace-mapping', `${COLD}=${COLD}`]],
+      ['fresh', ['--tablespace-mapping', `${COLD}=${COLD}`], 'is not empty: '],
+      ['fresh/of/it', [], 'The directory that it is to be made in must be there'],
     ] as const;
-    for (const [directory, args] of places) {
+    for (const [directory, args, found] of places) {
       const { exitCode, stderr } = await restore(directory, args);
-      expect(stderr).toContain('is not empty: ');
+      expect(stderr).toContain(found);
       expect(exitCode).toBe(ExitCode.RestoreRefused);
     }
     expect((await host.run(['cat', `${HOME}/used/file`])).stdout).toBe('mine');
