@@ -441,7 +441,7 @@ test('what is denied to another role while WAL is pushed names the role of such 
   const data = await mkdtemp(join(tmpdir(), 'push-test-'));
   await mkdir(join(data, 'global'));
   await mkdir(join(data, 'pg_wal'));
-  await writeFile(join(data, 'global', 'pg_control'), Buffer.alloc(8));
+  await writeFile(join(data, 'global', 'pg_control'), Buffer.alloc(20));
   const file = join(data, 'pg_wal', '000000010000000000000001');
   await writeFile(file, 'x');
   const failure = Object.assign(new Error('no'), { name: 'AccessDeniedException' });

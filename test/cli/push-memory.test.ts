@@ -14,7 +14,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'holdfast-push-'));
   await mkdir(join(home, 'pg_wal', 'archive_status'), { recursive: true });
   await mkdir(join(home, 'global'));
-  await writeFile(join(home, 'global', 'pg_control'), Buffer.alloc(8, 7));
+  await writeFile(join(home, 'global', 'pg_control'), Buffer.alloc(20, 7));
   for (const name of NAMES) {
     await writeFile(join(home, 'pg_wal', name), name);
     await writeFile(ready(name), '');
