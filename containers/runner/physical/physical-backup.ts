@@ -34,8 +34,8 @@ export interface PhysicalBackupOptions {
   readonly vault: BackupVault;
   readonly log: Log;
   readonly verifyChecksums: boolean;
-  /** Path of the parent's `backup_manifest`, and where its WAL ends; `undefined`: a full backup. */
-  readonly parent: { readonly path: string; readonly stop: string } | undefined;
+  /** Path of the parent's `backup_manifest`, and what `comesTo` says of it; `undefined`: a full backup. */
+  readonly parent: { readonly path: string; readonly stop: string | undefined } | undefined;
 }
 
 /** A base backup: in S3, proven whole, visible to nobody yet. */

@@ -14,7 +14,7 @@ import { withOwnUploads } from './own-uploads.ts';
 import { ParentRefused } from './parent-refused.ts';
 import { type PhysicalBackup, type PhysicalBackupOptions, takeBase } from './physical-backup.ts';
 import { checkpointPrimary, checkpointTimeout, committedSince } from './quiet-primary.ts';
-import { TooEarly } from './too-early.ts';
+import { comesTo, TooEarly } from './too-early.ts';
 import { UnchangedSince } from './unchanged-since.ts';
 import { withoutCheckpoint } from './without-checkpoint.ts';
 
@@ -86,7 +86,7 @@ async function takeOn(
   }
   const base: Omit<PhysicalBackupOptions, 'vault'> = {
     ...{ source, program, physical, maxRateMiBPerSecond, spool, log, verifyChecksums: true },
-    parent: parent && { path: parent.path, stop: parent.manifest.stop.lsn },
+    parent: parent && { path: parent.path, stop: comesTo(source.survey, parent.manifest.stop) },
   };
   try {
     const backup = await takeWhenReached(options, base, parent);

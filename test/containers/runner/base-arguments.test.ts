@@ -6,7 +6,7 @@ import {
 import { baseFailure } from '../../../containers/runner/physical/base-failure.ts';
 import { DamagedSource, damageOf } from '../../../containers/runner/physical/damage.ts';
 import { ParentRefused } from '../../../containers/runner/physical/parent-refused.ts';
-import { TooEarly } from '../../../containers/runner/physical/too-early.ts';
+import { comesTo, TooEarly } from '../../../containers/runner/physical/too-early.ts';
 import type { PhysicalOptions } from '../../../contract/physical-options.ts';
 import { physicalOptions } from '../../fixtures/physical-options.ts';
 
@@ -150,4 +150,23 @@ test('a standby that is not as far as the parent is known by the positions', () 
   expect(TooEarly.from(said, '0/4000158')).toBeUndefined();
   expect(TooEarly.from(said, undefined)).toBeUndefined();
   expect(TooEarly.from('reached 0/3000158', '0/3000158')).toBeUndefined();
+  const padded = said.replaceAll('0/3', '0/03');
+  expect(TooEarly.from(padded, '0/3000158')?.message).toBe(padded);
+});
+
+test('a parent of what was given up with a timeline is refused, and no checkpoint is waited for', () => {
+  // As 17.11 says it of a parent that ends behind the switch.
+  const why =
+    'manifest requires WAL from final timeline 1 ending at 0/15000120, but this server switched timelines at 0/14000000';
+  const said = `pg_basebackup: error: could not initiate base backup: ERROR:  ${why}`;
+  const stop = { lsn: '0/15000120', timeline: 1 };
+  for (const [inRecovery, timeline] of [
+    [true, 2],
+    [false, 2],
+    [false, 1],
+  ] as const) {
+    expect(TooEarly.from(said, comesTo({ inRecovery, timeline }, stop))).toBeUndefined();
+  }
+  expect(ParentRefused.from(said)?.message).toBe(why);
+  expect(comesTo({ inRecovery: true, timeline: 1 }, stop)).toBe('0/15000120');
 });
