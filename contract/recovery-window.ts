@@ -117,6 +117,9 @@ function whyNot(
         ? 'its pages are damaged'
         : `it rests on ${label}, which is damaged`;
     }
+    if (label !== base.label && isGivenUp(member, path)) {
+      return `it rests on ${label}, which was taken on timeline ${member.stop.timeline} after the server had left that`;
+    }
     if (base.server.dataChecksums && !member.server.dataChecksums) {
       return `its pages have checksums, and those of ${label}, which it rests on, have none: combined, no server reads them`;
     }
@@ -130,6 +133,12 @@ function whyNot(
     return 'the WAL that makes it consistent is not in the archive';
   }
   return undefined;
+}
+
+/** Of a timeline that is not on the path, because its history is not in the vault, nothing is known. */
+function isGivenUp({ stop }: BaseOfWindow, path: readonly PathStep[]): boolean {
+  const until = path.find(({ timeline }) => timeline === stop.timeline)?.until;
+  return until !== undefined && parseLsn(stop.lsn) > until;
 }
 
 function gapsAfter(

@@ -139,3 +139,19 @@ test('nor does a child whose pages have checksums, of a parent whose pages have 
   // Turned off, nobody looks at those that the parent's pages have.
   expect(unusable(base('a', '0/300000', on), base('b', '0/310000', { chain: ['a'] }))).toEqual([]);
 });
+
+test('nor does one whose parent holds what was given up with its timeline', () => {
+  const parent = base('a', '0/510000');
+  const child = base('b', '0/600000', {
+    chain: ['a'],
+    stop: { lsn: '0/600000', timeline: 2, at: '2026-11-20T05:00:00Z' },
+  });
+  const why = 'was taken on timeline 1 after the server had left that';
+  expect(recoveryWindow(TWO, [], [parent, child], MIB).unusable).toEqual([
+    { label: 'a', why: `it ${why}` },
+    { label: 'b', why: `it rests on a, which ${why}` },
+  ]);
+  // Without the history nobody knows, and it may be as it should.
+  const unknown = [{ timeline: 2, until: undefined }];
+  expect(spansOf(unknown, [], [parent, child], MIB)).toEqual(['0/600000 to 0/600000 on 2 by b']);
+});

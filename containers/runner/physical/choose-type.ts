@@ -4,8 +4,10 @@ import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { ChosenSource } from '../source/choose-source.ts';
 import { inSession } from '../source/in-session.ts';
 import type { Spool } from '../spool.ts';
+import { timelinesOf } from '../wal/find-wal-server.ts';
+import { ReplicationConnection } from '../wal/replication-connection.ts';
 import { fetchParentManifest } from './fetch-parent.ts';
-import { chooseParent, type Parent } from './parent.ts';
+import { chooseParent, type Parent, type ParentWanted } from './parent.ts';
 import { summariesLack } from './quiet-primary.ts';
 
 /** What a backup turns out to be. */
@@ -38,7 +40,7 @@ export async function chooseType(choice: ChooseType): Promise<Chosen> {
   const parent = await chooseParent({
     ...{ vault, cluster: vault.cluster, type, maxChainLength, now: new Date() },
     systemIdentifier: source.survey.systemIdentifier,
-    timeline: source.survey.timeline,
+    ...(await timelines(source)),
     dataChecksums: await dataChecksums(source),
   });
   if ('why' in parent) return { ...FULL, why: parent.why };
@@ -53,6 +55,18 @@ export async function chooseType(choice: ChooseType): Promise<Chosen> {
     return { ...FULL, why: error.message };
   }
   return { parent: { ...parent, path }, why: undefined };
+}
+
+/** As it is by now: of a standby pg_control tells its last restartpoint's. */
+async function timelines({
+  server,
+}: ChosenSource): Promise<Pick<ParentWanted, 'timeline' | 'history'>> {
+  const connection = await ReplicationConnection.open(server);
+  try {
+    return await timelinesOf(connection);
+  } finally {
+    await connection.close();
+  }
 }
 
 async function dataChecksums({ server }: ChosenSource): Promise<boolean> {

@@ -2,7 +2,9 @@ import { asHoldfastError } from '../../../contract/errors.ts';
 import { parseLabel } from '../../../contract/label.ts';
 import type { BackupType } from '../../../contract/names.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import type { TimelineSwitch } from '../../../contract/timeline-history.ts';
 import { artifactKey } from '../../../contract/vault-keys.ts';
+import { formatLsn, parseLsn } from '../../../contract/wal-segments.ts';
 import { type CatalogEntry, listBackups, readManifest } from '../../../vault/catalog.ts';
 import { listVersions } from '../../../vault/object-versions.ts';
 import type { VaultReader } from '../../../vault/vault-reader.ts';
@@ -29,6 +31,8 @@ export interface ParentWanted {
   readonly systemIdentifier: string;
   /** Of the source. */
   readonly timeline: number;
+  /** Where that comes from. */
+  readonly history: readonly TimelineSwitch[];
   /** Whether the source's pages have checksums. */
   readonly dataChecksums: boolean;
   readonly maxChainLength: number;
@@ -91,6 +95,18 @@ function unfitness(manifest: PhysicalManifest, wanted: ParentWanted): string | u
   }
   if (stop.timeline > wanted.timeline) {
     return `${label} ends on timeline ${stop.timeline}, and the server is on ${wanted.timeline}`;
+  }
+  const left = wanted.history.find(({ timeline }) => timeline === stop.timeline);
+  // Not every minor version of PostgreSQL looks: it would mix in what was given up with the timeline.
+  if (
+    stop.timeline < wanted.timeline &&
+    (left === undefined || parseLsn(stop.lsn) > left.switchLsn)
+  ) {
+    const where =
+      left === undefined
+        ? 'which the server has never been on'
+        : `which the server left at ${formatLsn(left.switchLsn)}`;
+    return `${label} ends at ${stop.lsn} on timeline ${stop.timeline}, ${where}`;
   }
   // Turning them on writes every page and no WAL: those that come from the parent would be without.
   if (server.dataChecksums !== wanted.dataChecksums) {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseParent, type ParentWanted } from '../../../containers/runner/physical/parent.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { artifactKey } from '../../../contract/vault-keys.ts';
+import { parseLsn } from '../../../contract/wal-segments.ts';
 import { writeManifest } from '../../../vault/commit.ts';
 import { examplePhysicalManifest } from '../../fixtures/example-physical-manifest.ts';
 import { CLUSTER, type RealVault, startRealVault } from '../../vault/real-vault.ts';
@@ -35,6 +36,7 @@ async function choose(backups: readonly Change[], more: Partial<ParentWanted> = 
     type: 'incremental',
     systemIdentifier: source.systemIdentifier,
     timeline: source.timeline,
+    history: [],
     dataChecksums: server.dataChecksums,
     maxChainLength: 3,
     now: NOW,
@@ -101,6 +103,18 @@ describe('an incremental backup rests', () => {
       { stop: { lsn: '0/3000158', timeline: 2, at: '2026-11-20T04:00:09.000Z' } },
     ]);
     expect(ahead.why).toContain('ends on timeline 2, and the server is on 1');
+    const switched = (switchLsn: string) => ({
+      timeline: 2,
+      history: [{ timeline: 1, switchLsn: parseLsn(switchLsn), reason: 'x' }],
+    });
+    const stop = { lsn: '0/3000158', timeline: 1, at: '2026-11-20T04:00:09.000Z' };
+    const givenUp = await choose([{ stop }], switched('0/3000157'));
+    expect(givenUp.why).toBe(
+      `${givenUp.labels[0]} ends at 0/3000158 on timeline 1, which the server left at 0/3000157`,
+    );
+    expect((await choose([{ stop }], switched('0/3000158'))).chain).toHaveLength(1);
+    const elsewhere = await choose([{ stop }], { timeline: 2 });
+    expect(elsewhere.why).toContain('on timeline 1, which the server has never been on');
     const { server } = examplePhysicalManifest();
     const enabled = await choose([{ server: { ...server, dataChecksums: false } }], {
       dataChecksums: true,
