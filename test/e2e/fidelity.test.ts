@@ -181,6 +181,16 @@ describe('in directory format', () => {
     ]);
   });
 
+  test('a table is found by its name in a database of another encoding', async () => {
+    const table = ['--table', 'Größe.Straße', '--into', 'umlauts', '--json'];
+    const { exitCode, stderr } = await cloud.holdfast(
+      ['restore', '--cluster', 'directory', '--database', 'Straße', ...table],
+      { env: { HOLDFAST_RESTORE_URI: fresh.uri } },
+    );
+    expect(exitCode, stderr).toBe(0);
+    expect(await dataOf(fresh, 'umlauts')).toEqual(await dataOf(cloud.standby, 'Straße'));
+  });
+
   test('what it lacks is what its manifest says', async () => {
     expect(manifest.notIncluded.map(({ what, database }) => ({ what, database }))).toEqual([
       { what: 'role passwords' },

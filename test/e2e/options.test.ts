@@ -29,6 +29,8 @@ beforeAll(async () => {
   await createShop(cloud.primary);
   await cloud.primary.query(LOG, { database: 'shop' });
   await cloud.primary.query('create database shelf');
+  await cloud.primary.query(`create table "Größe" as select '5 €' as preis`, { database: 'shelf' });
+  await cloud.primary.query(`alter database shelf set client_encoding = 'LATIN1'`);
   await cloud.standby.waitForReplay();
 }, 300_000);
 afterAll(() => cloud.stop(), 60_000);
@@ -67,8 +69,12 @@ async function show(cluster: string, label: string): Promise<Shown> {
 }
 
 function restore(cluster: string, into: string, ...more: string[]) {
+  return restoreFrom(cluster, 'shop', into, ...more);
+}
+
+function restoreFrom(cluster: string, database: string, into: string, ...more: string[]) {
   return cloud.holdfast(
-    ['restore', '--cluster', cluster, '--database', 'shop', '--into', into, '--json', ...more],
+    ['restore', '--cluster', cluster, '--database', database, '--into', into, '--json', ...more],
     { env: { HOLDFAST_RESTORE_URI: cloud.primary.uri } },
   );
 }
@@ -250,6 +256,13 @@ test('tables that are loaded anew while a dump waits for them come with their ro
   expect(await ask('from_loaded', '(select count(*)::int from daily)')).toBe(70);
   expect(await ask('from_loaded', '(select count(*)::int from model)')).toBe(80);
   await cloud.primary.query('drop table daily, model', { database: 'shop' });
+});
+
+test('a database whose sessions are set to another encoding comes back with all its letters', async () => {
+  await backUpWell('sql');
+  const { exitCode, stderr } = await restoreFrom('sql', 'shelf', 'from_shelf');
+  expect(exitCode, stderr).toBe(0);
+  expect(await ask('from_shelf', '(select preis from "Größe")')).toBe('5 €');
 });
 
 test('schema only: every table, no row, and the databases that the patterns choose', async () => {

@@ -5,6 +5,8 @@ import { compressArgument } from './compress-argument.ts';
 /** What every `pg_dump` of one database has in common. */
 export interface DumpTarget {
   readonly database: string;
+  /** The database's own, as PostgreSQL calls it. */
+  readonly encoding: string;
   /** Name of the exported snapshot. */
   readonly snapshot: string;
 }
@@ -102,6 +104,8 @@ function filterArguments(options: LogicalOptions): string[] {
 
 function commonArguments({ lockWaitSeconds }: LogicalOptions, target: DumpTarget): string[] {
   return [
+    // Said always: sessions may be set to another, which cannot write all that is in the database.
+    `--encoding=${target.encoding}`,
     `--snapshot=${target.snapshot}`,
     `--lock-wait-timeout=${lockWaitSeconds * 1000}`,
     '--no-password',

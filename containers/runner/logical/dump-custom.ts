@@ -14,6 +14,7 @@ export async function dumpCustom(options: DumpDatabaseOptions): Promise<DumpedDa
     command: programs.pgDump.path,
     args: customArguments(logical, {
       database: database.name,
+      encoding: database.encoding,
       snapshot: snapshot.id,
       compression,
     }),

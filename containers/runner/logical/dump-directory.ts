@@ -74,6 +74,7 @@ async function startPgDump(options: DumpDatabaseOptions, directory: string): Pro
     command: programs.pgDump.path,
     args: directoryArguments(options.logical, {
       database: database.name,
+      encoding: database.encoding,
       snapshot: snapshot.id,
       directory,
       jobs,

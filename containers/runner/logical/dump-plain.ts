@@ -11,7 +11,8 @@ import { compressedSuffix } from './stream-compression.ts';
  */
 export async function dumpPlain(options: DumpDatabaseOptions): Promise<DumpedDatabase> {
   const { database, snapshot, compression, logical, programs } = options;
-  const target = { database: database.name, snapshot: snapshot.id };
+  const { name, encoding } = database;
+  const target = { database: name, encoding, snapshot: snapshot.id };
   const common = {
     server: options.server,
     command: programs.pgDump.path,

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../../contract/errors.ts';
+import { decoderOf } from './dump-encoding.ts';
 
 /** One entry of a dump's table of contents. */
 export interface TocEntry {
@@ -138,10 +139,12 @@ function readEntry(
 class Cursor {
   integerBytes = 4;
   readonly #bytes: Buffer;
+  readonly #decode: (text: Buffer) => string;
   #at = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    this.#decode = decoderOf(bytes);
   }
 
   get at(): number {
@@ -171,7 +174,7 @@ class Cursor {
 
   optionalText(): string | undefined {
     const length = this.integer();
-    return length < 0 ? undefined : this.raw(length).toString('utf8');
+    return length < 0 ? undefined : this.#decode(this.raw(length));
   }
 
   *textsUntilMissing(): Generator<string> {

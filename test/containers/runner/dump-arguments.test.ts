@@ -11,14 +11,17 @@ import { leftOutBy } from '../../../containers/runner/logical/left-out.ts';
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
 import { logicalOptions } from '../../fixtures/logical-options.ts';
 
-const TARGET = { database: "sh'op", snapshot: '00000003-1', compression: 'zstd:1' };
+const TARGET = {
+  ...{ database: "sh'op", encoding: 'LATIN1', snapshot: '00000003-1', compression: 'zstd:1' },
+};
 const COMMON = [
+  '--encoding=LATIN1',
   '--snapshot=00000003-1',
   '--lock-wait-timeout=300000',
   '--no-password',
   "--dbname=dbname='sh\\'op' keepalives_idle=30 keepalives_interval=10 keepalives_count=6",
 ];
-const CONNECTION = COMMON.slice(2);
+const CONNECTION = COMMON.slice(3);
 const FILTERED: Partial<LogicalOptions> = {
   schemas: ['s*'],
   excludeSchemas: ['secret'],
