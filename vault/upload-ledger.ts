@@ -11,6 +11,14 @@ export class UploadLedger {
   readonly #open = new Map<string, OpenUpload>();
   readonly #opening = new Set<Promise<unknown>>();
   readonly #doubtful = new Set<string>();
+  readonly #parts: UploadLedger[] = [];
+
+  /** A part of it, which can be aborted by itself; whoever aborts all aborts it, too. */
+  part(): UploadLedger {
+    const part = new UploadLedger();
+    this.#parts.push(part);
+    return part;
+  }
 
   /** Takes note of an upload that is being opened: whoever aborts waits to know how that ended. */
   async add<T extends OpenUpload>(opening: Promise<T>): Promise<T> {
@@ -34,15 +42,16 @@ export class UploadLedger {
 
   /** Keys under which there may be more than is known. */
   get doubtful(): ReadonlySet<string> {
-    return this.#doubtful;
+    return new Set([...this.#doubtful, ...this.#parts.flatMap((part) => [...part.doubtful])]);
   }
 
   completed(uploadId: string): void {
     this.#open.delete(uploadId);
+    for (const part of this.#parts) part.completed(uploadId);
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#parts.reduce((size, part) => size + part.size, this.#open.size);
   }
 
   /** Aborts all that is open. Never throws; returns what could not be aborted. */
@@ -56,6 +65,7 @@ export class UploadLedger {
       const results = await Promise.all(open.map((upload) => upload.abort(reason)));
       failures.push(...results.filter((failure) => failure !== undefined));
     }
+    for (const part of this.#parts) failures.push(...(await part.abortAll(reason)));
     return failures;
   }
 }

@@ -2,7 +2,8 @@ import type { DatabaseEntry, LogicalManifest } from '../../contract/logical-mani
 import type { NotIncluded } from '../../contract/manifest-base.ts';
 import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
-import { type DumpOptions, dumpWithSnapshot } from './dump-with-snapshot.ts';
+import { dumpAfresh } from './dump-afresh.ts';
+import type { DumpOptions } from './dump-with-snapshot.ts';
 import type { Log } from './log.ts';
 import { streamEntry } from './logical/database-facts.ts';
 import { dumpEverything } from './logical/dump-all.ts';
@@ -140,7 +141,9 @@ async function dumpEach(
     vault.signal.throwIfAborted();
     log.info('dump started', { database: database.name, bytes: database.sizeBytes });
     const lap = stopwatch();
-    const dumped = await dumpWithSnapshot(options, database, run.notIncluded, pause);
+    const { dumped, notIncluded, warnings } = await dumpAfresh(options, database, pause);
+    run.notIncluded.push(...notIncluded);
+    run.warnings.push(...warnings);
     run.databases.push(dumped.entry);
     run.streams.push(...dumped.streams);
     takeWarnings(run, dumped.warnings, database.name);

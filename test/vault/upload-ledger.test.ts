@@ -40,3 +40,25 @@ test('a completed one is not aborted', async () => {
   await ledger.abortAll(new Error('failed'));
   expect(aborted).toEqual([]);
 });
+
+test('a part is aborted by itself, or with all', async () => {
+  const ledger = new UploadLedger();
+  const aborted: string[] = [];
+  await ledger.add(Promise.resolve(upload('other', aborted)));
+  const [one, two] = [ledger.part(), ledger.part()];
+  for (const [part, names] of [
+    [one, ['a', 'b']],
+    [two, ['c', 'd']],
+  ] as const) {
+    for (const name of names) await part.add(Promise.resolve(upload(name, aborted)));
+  }
+  one.doubt('key');
+  await one.abortAll(new Error('failed'));
+  expect(aborted.sort()).toEqual(['a', 'b']);
+  expect([...ledger.doubtful]).toEqual(['key']);
+  ledger.completed('c');
+  expect(ledger.size).toBe(2);
+  await ledger.abortAll(new Error('failed'));
+  expect(aborted.sort()).toEqual(['a', 'b', 'd', 'other']);
+  expect(ledger.size).toBe(0);
+});

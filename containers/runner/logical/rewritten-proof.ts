@@ -26,11 +26,14 @@ export class RewrittenProof implements CompletenessProof {
     // Which tables are in the dump is known to the caller, after its end.
   }
 
-  /** @throws HoldfastError SOURCE_CHANGED when one of these is among them */
+  /** @throws RowsUnseen SOURCE_CHANGED when one of these is among them */
   assertNone(database: string, dumped: ReadonlySet<number>): void {
     assertRowsSeen(database, this.#rewritten ?? [], dumped);
   }
 }
+
+/** The dump can be begun anew: nothing of it is of use. */
+export class RowsUnseen extends HoldfastError {}
 
 /**
  * A transaction that truncates a table and fills it anew keeps a dump waiting for its lock; when it
@@ -38,7 +41,7 @@ export class RewrittenProof implements CompletenessProof {
  * empty table, with exit status 0.
  *
  * @param dumped object ids of the tables whose rows are in the dump.
- * @throws HoldfastError SOURCE_CHANGED
+ * @throws RowsUnseen SOURCE_CHANGED
  */
 export function assertRowsSeen(
   database: string,
@@ -48,11 +51,11 @@ export function assertRowsSeen(
   const unseen = rewritten.filter(({ oid }) => dumped.has(oid)).map(({ name }) => name);
   if (unseen.length === 0) return;
   const more = unseen.length > NAMED ? ` and ${unseen.length - NAMED} more` : '';
-  throw new HoldfastError(
+  throw new RowsUnseen(
     'SOURCE_CHANGED',
     `In database ${database} tables were truncated, rewritten or replaced while the dump began, and its snapshot shows none of their rows: ${unseen.slice(0, NAMED).join(', ')}${more}.`,
     {
-      hint: 'Nothing was published. Run the backup again, and let it begin at another time than what loads these tables anew.',
+      hint: 'Nothing was published. Run the backup again, and let it begin at another time than what loads these tables anew; tables whose rows nobody misses can be named in excludeTableData.',
     },
   );
 }
