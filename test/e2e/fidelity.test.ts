@@ -181,14 +181,18 @@ describe('in directory format', () => {
     ]);
   });
 
-  test('a table is found by its name in a database of another encoding', async () => {
-    const table = ['--table', 'Größe.Straße', '--into', 'umlauts', '--json'];
-    const { exitCode, stderr } = await cloud.holdfast(
-      ['restore', '--cluster', 'directory', '--database', 'Straße', ...table],
-      { env: { HOLDFAST_RESTORE_URI: fresh.uri } },
-    );
+  test('a table is found by its name in a database of another encoding, and rescued', async () => {
+    const args = ['--cluster', 'directory', '--database', 'Straße', '--table', 'Größe.Straße'];
+    const bring = (...more: string[]) =>
+      cloud.holdfast(['restore', ...args, '--into', 'umlauts', '--json', ...more], {
+        env: { HOLDFAST_RESTORE_URI: fresh.uri },
+      });
+    const { exitCode, stderr } = await bring();
     expect(exitCode, stderr).toBe(0);
     expect(await dataOf(fresh, 'umlauts')).toEqual(await dataOf(cloud.standby, 'Straße'));
+    const rescued = await bring('--rescue');
+    expect(rescued.exitCode, rescued.stderr).toBe(0);
+    expect(JSON.parse(rescued.stdout)).toMatchObject({ tables: [{ rows: 98 }], warnings: [] });
   });
 
   test('what it lacks is what its manifest says', async () => {

@@ -14,6 +14,8 @@ export interface SchemaCopy {
   /** The scratch database. */
   readonly from: string;
   readonly into: string;
+  /** The scratch database's, as PostgreSQL calls it. */
+  readonly encoding: string;
   readonly noOwner: boolean;
   readonly noPrivileges?: boolean | undefined;
   /** SQL for the transaction, before anything is read and after the last row. */
@@ -52,7 +54,8 @@ export async function copySchema(copy: SchemaCopy): Promise<string[]> {
     yield 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n';
     yield `SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';\n${copy.first}\n`;
     yield* dumpOf(copy, stop.signal);
-    yield `\n${copy.last}\n`;
+    // The dump's own encoding holds until somebody says another.
+    yield `\nSET LOCAL client_encoding = 'UTF8';\n${copy.last}\n`;
     stop.signal.throwIfAborted();
     signal?.removeEventListener('abort', forward);
     committing = true;
@@ -82,7 +85,7 @@ export async function copySchema(copy: SchemaCopy): Promise<string[]> {
 
 async function* dumpOf(copy: SchemaCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
   const { programs, target, schema, from, tables, onProgress } = copy;
-  const args = ['--format=plain', '--no-password', '--verbose'];
+  const args = ['--format=plain', `--encoding=${copy.encoding}`, '--no-password', '--verbose'];
   if (copy.noOwner) args.push('--no-owner');
   if (copy.noPrivileges === true) args.push('--no-privileges');
   const child = execa(programs.pgDump, [...args, `--schema=${schema}`, `--dbname=${from}`], {

@@ -119,13 +119,13 @@ async function passOn(
   const objects = await withSession(target, into, objectsOf);
   const there = new Set(objects.map(keyOf));
   await assertHeld();
-  const { moved, notRestored, money } = await withSession(
+  const { moved, notRestored, money, encoding } = await withSession(
     target,
     temporary.name,
     async (session) => {
       const result = await moveObjects(session, schema, chosen, there);
       await assertRescued(session, schema, wanted, result.moved);
-      return { ...result, money: await lcMonetary(session) };
+      return { ...result, ...(await howItWrites(session)) };
     },
   );
   const filled = moved.filter(hasRows);
@@ -138,6 +138,7 @@ async function passOn(
       schema,
       from: temporary.name,
       into,
+      encoding,
       noOwner,
       noPrivileges,
       first: `SET LOCAL lc_monetary = ${money}; ${lockOf(schema, 'xact_lock')};`,
@@ -163,12 +164,15 @@ function lockOf(schema: string, kind: 'lock' | 'xact_lock'): string {
   return `SELECT pg_advisory_${kind}(hashtextextended('holdfast rescue ${schema}', 0))`;
 }
 
-/** As a literal: it decides what an amount of `money` means when it is read. */
-async function lcMonetary(session: pg.Client): Promise<string> {
-  const { rows } = await session.query<{ value: string }>(
-    `SELECT quote_literal(current_setting('lc_monetary')) AS value`,
+/** `money`, as a literal, decides what an amount of that type means when it is read. */
+async function howItWrites(
+  session: pg.Client,
+): Promise<{ readonly money: string; readonly encoding: string }> {
+  const { rows } = await session.query<{ money: string; encoding: string }>(
+    `SELECT quote_literal(current_setting('lc_monetary')) AS money,
+            current_setting('server_encoding') AS encoding`,
   );
-  return rows[0]?.value ?? `'C'`;
+  return { money: rows[0]?.money ?? `'C'`, encoding: rows[0]?.encoding ?? 'UTF8' };
 }
 
 type Told = Pick<RescueResult, 'tables' | 'next' | 'warnings'>;
