@@ -1,9 +1,13 @@
-import type { ErrorCode } from '../../../contract/error-codes.ts';
-import { HoldfastError } from '../../../contract/errors.ts';
-import { quoteStderr } from '../process/quote-stderr.ts';
+import type { HoldfastError } from '../../../contract/errors.ts';
+import {
+  type Meaning,
+  programFailure,
+  SERVER_WENT_AWAY,
+  SPOOL_IS_FULL,
+} from '../process/program-failure.ts';
 
 /** What pg_dump's words mean; the first that fits counts. */
-const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
+const MEANINGS: readonly Meaning[] = [
   [
     /conflict with recovery/,
     'SOURCE_CONFLICT',
@@ -29,11 +33,7 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'SOURCE_BALANCED',
     'Give the URI of one server, not of a balancer or a reader endpoint. If it is one, somebody ended the session that holds the snapshot.',
   ],
-  [
-    /No space left on device/,
-    'SPOOL_UNUSABLE',
-    "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
-  ],
+  SPOOL_IS_FULL,
   [
     /lock timeout|could not obtain lock/,
     'DUMP_FAILED',
@@ -42,14 +42,8 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [
     /server closed the connection|connection to server|terminating connection/,
     'SOURCE_UNREACHABLE',
-    'The server went away or was restarted; run the backup again.',
+    SERVER_WENT_AWAY,
   ],
-];
-
-const OTHERWISE: (typeof MEANINGS)[number] = [
-  /./,
-  'DUMP_FAILED',
-  'Nothing was published. Run the backup again; the last lines of its output say what it met.',
 ];
 
 /** Why a dump failed, with the last lines that it printed. */
@@ -59,8 +53,5 @@ export function dumpFailure(
   exit: string,
   stderr: string,
 ): HoldfastError {
-  const said = quoteStderr(stderr);
-  const message = `${program} of ${what} ended with ${exit}${said === '' ? '' : `: ${said}`}`;
-  const [, code, hint] = MEANINGS.find(([words]) => words.test(said)) ?? OTHERWISE;
-  return new HoldfastError(code, message, { hint });
+  return programFailure(MEANINGS, `${program} of ${what}`, exit, stderr);
 }

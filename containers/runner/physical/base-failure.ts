@@ -1,9 +1,13 @@
-import type { ErrorCode } from '../../../contract/error-codes.ts';
-import { HoldfastError } from '../../../contract/errors.ts';
-import { quoteStderr } from '../process/quote-stderr.ts';
+import type { HoldfastError } from '../../../contract/errors.ts';
+import {
+  type Meaning,
+  programFailure,
+  SERVER_WENT_AWAY,
+  SPOOL_IS_FULL,
+} from '../process/program-failure.ts';
 
 /** What its words, and those of the server that it passes on, mean; the first that fits counts. */
-const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
+const MEANINGS: readonly Meaning[] = [
   [
     /no pg_hba\.conf entry for replication|pg_hba\.conf rejects replication/,
     'SOURCE_AUTHENTICATION',
@@ -29,28 +33,15 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode, string])[] = [
     'DUMP_FAILED',
     'Raise wal_keep_size on the server, or leave a replication slot free for the backup.',
   ],
-  [
-    /No space left on device/,
-    'SPOOL_UNUSABLE',
-    "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
-  ],
+  SPOOL_IS_FULL,
   [
     /server closed the connection|connection to server|terminating|could not (receive|read COPY) data|system is (shutting down|starting up)/,
     'SOURCE_UNREACHABLE',
-    'The server went away or was restarted; run the backup again.',
+    SERVER_WENT_AWAY,
   ],
-];
-
-const OTHERWISE: (typeof MEANINGS)[number] = [
-  /./,
-  'DUMP_FAILED',
-  'Nothing was published. Run the backup again; the last lines of its output say what it met.',
 ];
 
 /** Why a base backup failed, with the last lines that were printed. */
 export function baseFailure(exit: string, stderr: string): HoldfastError {
-  const said = quoteStderr(stderr);
-  const message = `pg_basebackup ended with ${exit}${said === '' ? '' : `: ${said}`}`;
-  const [, code, hint] = MEANINGS.find(([words]) => words.test(said)) ?? OTHERWISE;
-  return new HoldfastError(code, message, { hint });
+  return programFailure(MEANINGS, 'pg_basebackup', exit, stderr);
 }
