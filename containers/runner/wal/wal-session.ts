@@ -63,6 +63,7 @@ export class WalSession {
    */
   report(): void {
     const { durable } = this.#options.uploads;
+    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
     this.#stream.report(durable < this.#expected ? durable : this.#expected);
   }
 
