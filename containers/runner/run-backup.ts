@@ -14,7 +14,7 @@ import { PartPool } from '../../vault/part-pool.ts';
 import { BASE_PART_BUFFERS, PART_FRAMES, partBuffers } from '../../vault/part-size.ts';
 import { findPublished } from '../../vault/published-backup.ts';
 import { lockFor } from '../../vault/retention.ts';
-import { createS3Client } from '../../vault/s3-client.ts';
+import { createPatientS3Client } from '../../vault/s3-client.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
 import { type AttemptOptions, tryOnSources } from './attempts.ts';
@@ -114,7 +114,7 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
   const buffers = request.kind === 'physical' ? BASE_PART_BUFFERS : partBuffers(options.jobs);
   const parts = new PartPool(PART_FRAMES, buffers);
   return {
-    s3: createS3Client(),
+    s3: createPatientS3Client(signal),
     bucket: task.bucket,
     cluster: task.cluster,
     label: request.label,
