@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asHoldfastError, HoldfastError } from '../../../contract/errors.ts';
 import type { WalOptions } from '../../../contract/physical-options.ts';
-import type { WalRange } from '../../../contract/wal-coverage.ts';
 import { formatLsn } from '../../../contract/wal-segments.ts';
-import { readWalCatalog } from '../../../vault/wal/wal-catalog.ts';
 import { MAX_WAL_BYTES } from '../../../vault/wal/wal-message.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
 import { putHistory } from '../../../vault/wal/wal-writer.ts';
@@ -14,9 +12,11 @@ import { whereabouts } from '../source/connection-error.ts';
 import type { Access } from '../source/server.ts';
 import { findWalServer, timelinesOf, type WalServer, type WalSource } from './find-wal-server.ts';
 import { holdSlots } from './hold-slots.ts';
-import { ownFrom, planStream, type StreamPlan } from './plan-stream.ts';
+import { passGap } from './pass-gap.ts';
+import { ownFrom, type StreamPlan } from './plan-stream.ts';
 import { assertSameTimelines } from './same-timelines.ts';
-import { replaceSlot, type Slot, type StoredUpTo } from './slots.ts';
+import { planOn } from './server-plan.ts';
+import type { StoredUpTo } from './slots.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
 import type { WalProgress } from './wal-progress.ts';
@@ -259,60 +259,10 @@ class WalStreamer {
 
   /** The server has removed what the vault has not: from here on there is a hole. */
   async #gap(source: WalSource, plan: StreamPlan): Promise<StreamPlan> {
-    const { slotName } = this.#options;
-    const { server } = source;
-    if (source.inRecovery && source.refused.size > 0) throw heldElsewhere(source, plan);
-    const beyond = await this.#beyond(source, plan);
-    if (beyond !== undefined) return beyond;
-    const from = ({ restartLsn }: Slot) =>
-      planStream({ ...factsOf(source), vault: undefined, slot: restartLsn });
-    // What the slot holds is there, unless that is what was asked for.
-    const held = from(source.slot);
-    const isHeld = held !== undefined && held.start > plan.durable;
-    const fresh = isHeld ? held : from(await replaceSlot(server, slotName));
-    if (fresh === undefined) throw leftBehind(source);
-    this.#reached = { timeline: fresh.timeline, end: fresh.start };
-    this.#tellGap(source, plan.timeline, { from: plan.durable, to: fresh.start });
-    return fresh;
+    const passed = await passGap(this.#options, source, plan);
+    this.#reached = passed.reached;
+    return passed.plan ?? planOn(source, passed.reached);
   }
-
-  /** Where WAL ends that the vault has beyond the hole: who begins anew there leaves out no more than that. */
-  async #beyond(source: WalSource, plan: StreamPlan): Promise<StreamPlan | undefined> {
-    const { vault } = this.#options;
-    const { segmentBytes } = source;
-    const asked = { segmentBytes, timelines: [plan.timeline] };
-    const { timelines } = await readWalCatalog(vault, vault.cluster, asked);
-    const ranges = timelines[0]?.ranges.filter(({ from }) => from > plan.durable) ?? [];
-    const last = ranges.at(-1);
-    if (last === undefined) return undefined;
-    let from = plan.durable;
-    for (const range of ranges) {
-      this.#tellGap(source, plan.timeline, { from, to: range.from });
-      from = range.to;
-    }
-    this.#reached = { timeline: plan.timeline, end: last.to };
-    return planOn(source, this.#reached);
-  }
-
-  #tellGap({ segmentBytes }: WalSource, timeline: number, { from, to }: WalRange): void {
-    const { log, progress } = this.#options;
-    progress.gaps += 1;
-    log.error('wal gap', {
-      ...{ timeline, from: formatLsn(from), to: formatLsn(to), segmentBytes },
-      hint: 'Take a base backup now: no recovery can pass this gap, and points in time after it need a backup that begins after it. Raise max_slot_wal_keep_size, or find out why the streamer was away.',
-    });
-  }
-}
-
-function factsOf({ segmentBytes, timeline, history }: WalSource) {
-  return { segmentBytes, timeline, history };
-}
-
-function planOn(source: WalSource, reached: Reached | undefined): StreamPlan {
-  const facts = { ...factsOf(source), slot: source.slot.restartLsn, vault: reached };
-  const plan = planStream(facts);
-  if (plan === undefined) throw leftBehind(source, reached);
-  return plan;
 }
 
 /**
@@ -324,31 +274,10 @@ function isBetter(other: WalServer, source: WalSource, timeline: number): boolea
   return source.inRecovery ? other.timeline >= timeline : other.timeline > timeline;
 }
 
-/** A server that cannot be asked, the primary above all, may still hold what a standby has removed. */
-function heldElsewhere({ server }: WalSource, { durable }: StreamPlan): HoldfastError {
-  return new HoldfastError(
-    'SOURCE_CHANGED',
-    `The standby ${whereabouts(server)} has no WAL from ${formatLsn(durable)} on any more.`,
-    {
-      hint: 'Another server may have it, which could not be streamed from: it is waited for. If it is gone for good, promote the standby, or take the URI of the one that is gone out of the secret.',
-    },
-  );
-}
-
 function movedTo({ server }: WalServer): HoldfastError {
   return new HoldfastError('SOURCE_CHANGED', `${whereabouts(server)} is the primary now.`, {
     hint: 'Nothing needs to be done: the stream goes on from there.',
   });
-}
-
-function leftBehind({ server, timeline }: WalSource, reached?: Reached): HoldfastError {
-  return new HoldfastError(
-    'SOURCE_CHANGED',
-    `${whereabouts(server)} is on timeline ${timeline}, which the vault has left for ${reached?.timeline}.`,
-    {
-      hint: 'It is not streamed from. An old primary that came back has to be made a standby of the new one; a server that was put back to an older state has to be promoted onto a timeline of its own.',
-    },
-  );
 }
 
 function assertSegmentSize({ server, segmentBytes }: WalSource): void {
