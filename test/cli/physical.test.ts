@@ -32,7 +32,7 @@ beforeAll(async () => {
     ...{ lastCommitAt: '2026-11-20T05:00:07Z', lastCommitLsn: '0/6A0000' },
   });
   await putIncrement(vault, 'orders', named(7), [0, 9000], exampleSegment(named(7)), {
-    metadata: { 'complete-until': '2026-11-20T05:00:08.123456Z' },
+    metadata: { 'complete-until': '2026-11-20T05:00:09.123456Z' },
   });
   // Its parent is gone, and it is asked for as a differential.
   await put('broken', LATER, '0/280000', { type: 'differential', chain: [FULL] });

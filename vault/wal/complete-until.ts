@@ -1,3 +1,4 @@
+import { instantOf, microsecondsOf } from '../../contract/microseconds.ts';
 import { timelineAt } from '../../contract/recovery-window.ts';
 import type { PathStep } from '../../contract/wal-coverage.ts';
 import { segmentAt, segmentStart } from '../../contract/wal-segments.ts';
@@ -10,12 +11,19 @@ import { headWal } from './wal-head.ts';
 const MOST_ASKED = 16;
 /** Segments from the end on that these may be of. */
 const SEGMENTS = 4;
+/**
+ * The time of a commit is taken before its record is written, which waits for the disk; with
+ * `synchronous_commit = off` for up to three times `wal_writer_delay`, 0.6 s by default. So of the last
+ * moment something may lie beyond. Microseconds.
+ */
+const NOT_WRITTEN_YET = 1_000_000n;
 
 /**
  * Until when it is known that the server had committed nothing beyond the end of WAL.
  *
  * @param reach where WAL that hangs together ends.
- * @returns ISO 8601, by the server's clock, to the microsecond; `undefined`: not known.
+ * @returns ISO 8601, by the server's clock, to the microsecond, a second before what the objects say;
+ * `undefined`: not known.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function completeUntil(
@@ -26,7 +34,7 @@ export async function completeUntil(
   for (const object of lastObjects(path, catalog, reach).slice(0, MOST_ASKED)) {
     const { metadata } = await headWal(vault, object);
     const until = metadata['complete-until'];
-    if (until !== undefined) return until;
+    if (until !== undefined) return instantOf(microsecondsOf(until) - NOT_WRITTEN_YET);
   }
   return undefined;
 }

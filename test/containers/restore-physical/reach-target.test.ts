@@ -61,7 +61,7 @@ test('a commit whose record begins in one of the last two segments and ends in t
   await putIndexed(vault, CLUSTER, named(FIRST), index, wal.segment(0));
   const open = Number(reach - wal.start) - SEGMENT_BYTES;
   await putIncrement(vault, CLUSTER, named(FIRST + 1), [0, open], wal.segment(1), {
-    metadata: { 'complete-until': '2026-11-20T04:00:06.000000Z' },
+    metadata: { 'complete-until': '2026-11-20T04:00:07.000000Z' },
   });
 
   const catalog = await readWalCatalog(vault, CLUSTER, { segmentBytes: SEGMENT_BYTES });

@@ -63,6 +63,8 @@ beforeAll(async () => {
   segments.push(...(await archive.whole()));
   await server.query('CREATE TABLE late AS SELECT 7 AS id');
   points.quiet = await now();
+  // Of the last second before bytes were there nothing is taken for granted.
+  await server.query('SELECT pg_sleep(1)');
   // Bytes of the open segment after the last commit's: recovery to a quiet time ends with them.
   open = await archive.open(async () => {
     // Before they are in the vault; S3 says in whole seconds when that was.
