@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
-import { RUN_LABEL } from '../servers/run.ts';
+import { isRunOver, RUN_LABEL } from '../servers/run.ts';
 import { LIMITS } from './images.ts';
 
 const PODMAN = ['--runtime', 'runc'];
@@ -128,12 +128,14 @@ export async function createVolume(
   ]);
 }
 
-/** Removes volumes of runs that are over: a run's directory is gone, or its process dead. */
+/** Removes volumes of runs that are over. One of a run that lives may lie between two containers. */
 export async function sweepVolumes(): Promise<void> {
-  const volumes = await podman('volume', 'ls', '--quiet', '--filter', `label=${RUN_LABEL}`);
-  // One that a container still uses is refused without --force, and belongs to a run that lives.
-  for (const volume of volumes.split('\n').filter((line) => line !== '')) {
-    await podman('volume', 'rm', volume);
+  const format = `{{.Name}} {{index .Labels "${RUN_LABEL}"}}`;
+  const filter = `label=${RUN_LABEL}`;
+  const volumes = await podman('volume', 'ls', '--filter', filter, '--format', format);
+  for (const line of volumes.split('\n').filter((one) => one !== '')) {
+    const [name = '', run = ''] = line.split(' ');
+    if (await isRunOver(run)) await podman('volume', 'rm', name);
   }
 }
 

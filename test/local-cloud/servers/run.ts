@@ -73,6 +73,13 @@ async function tell(keeper: ChildProcess, answer: string): Promise<void> {
   await ended;
 }
 
+/** Whether a run's directory, in that for temporary files, is gone, or its process dead. */
+export async function isRunOver(id: string): Promise<boolean> {
+  const file = join(tmpdir(), `${PREFIX}${id}`, 'pid');
+  const pid = Number(await readFile(file, 'utf8').catch(() => 'NaN'));
+  return !Number.isInteger(pid) || !isAlive(pid);
+}
+
 /** Only where the keeper itself was killed, or the machine went down, is anything left to find. */
 async function sweepDeadRuns(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
