@@ -65,7 +65,8 @@ export class UploadLedger {
       const results = await Promise.all(open.map((upload) => upload.abort(reason)));
       failures.push(...results.filter((failure) => failure !== undefined));
     }
-    for (const part of this.#parts) failures.push(...(await part.abortAll(reason)));
-    return failures;
+    // At once: there is one for each database, and a task that is told to stop has seconds.
+    const ofParts = await Promise.all(this.#parts.map((part) => part.abortAll(reason)));
+    return [...failures, ...ofParts.flat()];
   }
 }

@@ -75,8 +75,7 @@ async function tell(keeper: ChildProcess, answer: string): Promise<void> {
 
 /** Whether a run's directory, in that for temporary files, is gone, or its process dead. */
 export async function isRunOver(id: string): Promise<boolean> {
-  const file = join(tmpdir(), `${PREFIX}${id}`, 'pid');
-  const pid = Number(await readFile(file, 'utf8').catch(() => 'NaN'));
+  const pid = await pidOf(join(tmpdir(), `${PREFIX}${id}`));
   return !Number.isInteger(pid) || !isAlive(pid);
 }
 
@@ -85,11 +84,16 @@ async function sweepDeadRuns(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (!name.startsWith(PREFIX)) continue;
     const directory = join(parent, name);
-    const pid = Number(await readFile(join(directory, 'pid'), 'utf8').catch(() => 'NaN'));
+    const pid = await pidOf(directory);
     // Without a pid it may be a run that another process is making right now.
     if (!Number.isInteger(pid) || isAlive(pid)) continue;
     await tell(startKeeper(name.slice(PREFIX.length), directory), 'remove');
   }
+}
+
+/** Of the process that a run belongs to; NaN while its directory does not say, or is gone. */
+async function pidOf(directory: string): Promise<number> {
+  return Number(await readFile(join(directory, 'pid'), 'utf8').catch(() => 'NaN'));
 }
 
 function isAlive(pid: number): boolean {
