@@ -17,7 +17,7 @@ const MANAGED: Readonly<Record<string, string>> = {
 
 const FACTS = `
   select quote_ident(rolname) as role, rolsuper as superuser, rolsuper or rolreplication as replication,
-         to_regproc('aurora_replica_status') is not null as aurora,
+         to_regproc('pg_catalog.aurora_replica_status') is not null as aurora,
          (select array_agg(rolname::text) from pg_roles where rolname = any($1)) as managed,
          current_setting('wal_level') as "walLevel",
          current_setting('summarize_wal', true) as "summarizeWal",

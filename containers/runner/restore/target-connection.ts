@@ -4,7 +4,7 @@ import { type ConnectionOptions, checkServerIdentity, getCACertificates } from '
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { liftTimeLimits, setAsideDefaults } from '../session-settings.ts';
+import { liftTimeLimits, setAsideDefaults, trustOwnNames } from '../session-settings.ts';
 import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
 import { connectionRefused } from './connection-refused.ts';
 
@@ -131,6 +131,7 @@ export async function connect(target: TargetServer, database: string): Promise<p
   try {
     await client.connect();
     await setAsideDefaults(client);
+    await trustOwnNames(client);
     await liftTimeLimits(client);
     return client;
   } catch (cause) {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { lagOf, type ReplayPosition } from './replay-position.ts';
 
-const IS_AURORA = `select to_regproc('aurora_replica_status') is not null as aurora`;
+const IS_AURORA = `select to_regproc('pg_catalog.aurora_replica_status') is not null as aurora`;
 
 /**
  * Aurora's servers share one storage and refuse the functions about WAL; its own say what a reader
@@ -13,8 +13,8 @@ const STATUS = `
   select pg_is_in_recovery() as reader,
          ('0/0'::pg_lsn + coalesce(current_read_lsn, durable_lsn)::numeric)::text as lsn,
          replica_lag_in_msec / 1000.0::float8 as lag
-    from aurora_replica_status()
-   where server_id = aurora_db_instance_identifier()`;
+    from pg_catalog.aurora_replica_status()
+   where server_id = pg_catalog.aurora_db_instance_identifier()`;
 
 export async function isAurora(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ aurora: boolean }>(IS_AURORA);

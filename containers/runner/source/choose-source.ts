@@ -61,8 +61,9 @@ export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource>
           (await refuseForKind(answer, choice)));
     if (refusal !== undefined) refuseCandidate(candidate, refusal);
     else if (!(answer instanceof HoldfastError)) {
-      if (answer.survey.inRecovery) return answer;
-      primary ??= answer;
+      const chosen = asUnshared(answer);
+      if (answer.survey.inRecovery) return chosen;
+      primary ??= chosen;
     }
   }
   if (primary !== undefined && options.allowPrimary) return primary;
@@ -83,7 +84,10 @@ async function ask(
         const survey = await surveyServer(pinned);
         const server = { ...pinned, serializable: survey.serializable };
         if (!options.pauseReplay || !survey.replayPaused) return { server, survey };
-        return { server, survey, ...(await takeUpReplay(server, options.maxReplayLagSeconds)) };
+        const shared = await refuseShared({ server, survey });
+        if (shared !== undefined) return shared;
+        const own = { ...server, unshared: true };
+        return { server, survey, ...(await takeUpReplay(own, options.maxReplayLagSeconds)) };
       } catch (error) {
         failure = error instanceof HoldfastError ? error : connectionError(error, { target });
         if (failure.code !== 'SOURCE_UNREACHABLE') return failure;
@@ -103,13 +107,20 @@ async function refuseShared(source: ChosenSource): Promise<HoldfastError | undef
   }
 }
 
+/** What is known once `refuseShared` has nothing against it. */
+function asUnshared(source: ChosenSource): ChosenSource {
+  return { ...source, server: { ...source.server, unshared: true } };
+}
+
 async function refuseForKind(
   source: ChosenSource,
   { options, refuse }: ChooseOptions,
 ): Promise<HoldfastError | undefined> {
   // That it is a primary says more.
   if (!source.survey.inRecovery && !options.allowPrimary) return undefined;
-  return await refuse?.(source).catch((error: unknown) => connectionError(error, source.server));
+  return await refuse?.(asUnshared(source)).catch((error: unknown) =>
+    connectionError(error, source.server),
+  );
 }
 
 function refuse(found: Survey, server: Server, options: Refusal): HoldfastError | undefined {

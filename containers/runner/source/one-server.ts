@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { withOwnNames } from '../session-settings.ts';
 import { whereabouts } from './connection-error.ts';
 import { connect, disconnect, type Server } from './server.ts';
 import type { Survey } from './survey.ts';
@@ -35,7 +36,7 @@ export async function findSharedAddress(
     for (let sessions = 0; sessions < SESSIONS; sessions += 1) {
       const client = await connect(server, server.target.database);
       clients.push(client);
-      first.push(await ask(client));
+      first.push(await withOwnNames(client, () => ask(client)));
     }
     // Sessions that live at the same time have processes of their own.
     if (new Set(first.map(({ pid, started }) => `${pid} ${started.getTime()}`)).size < SESSIONS) {
@@ -46,6 +47,7 @@ export async function findSharedAddress(
     // open at the same time make it deal them out anew.
     for (const [index, client] of clients.entries()) {
       await client.query('begin');
+      await client.query(`set local search_path = ''`);
       if ((await ask(client)).pid !== first[index]?.pid) return pooled(server);
     }
     return undefined;

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import pg from 'pg';
-import { setAsideDefaults } from '../session-settings.ts';
+import { isOwnProcess, setAsideDefaults, trustOwnNames } from '../session-settings.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 
 /** How long an answer to a question of ours may take. */
@@ -44,6 +44,11 @@ export interface Server extends Access {
    * @default false
    */
   readonly serializable?: boolean;
+  /**
+   * Whether sessions are known to be nobody else's afterwards, although a pooler may stand before them.
+   * @default false
+   */
+  readonly unshared?: boolean;
 }
 
 /** The addresses that a host's name stands for, in the resolver's order; an address stands for itself. */
@@ -66,6 +71,8 @@ export async function connect(server: Server, database: string): Promise<pg.Clie
   await client.connect();
   try {
     await setAsideDefaults(client);
+    // Behind a pooler that shares sessions it would stay behind, and others' names be found no more.
+    if (server.unshared === true || (await isOwnProcess(client))) await trustOwnNames(client);
     return client;
   } catch (error) {
     await disconnect(client);

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { withOwnNames } from '../session-settings.ts';
 import { isAurora, probeAurora } from './aurora.ts';
 import { probeReplay, type ReplayPosition } from './replay-position.ts';
 import { connect, disconnect, type Server } from './server.ts';
@@ -29,8 +30,12 @@ const SURVEY = `
          or exists (select from pg_db_role_setting, unnest(setconfig) setting
                      where setting = 'default_transaction_isolation=serializable') as serializable`;
 
-/** Asks a server who it is and how far it has come. */
+/** Asks a server who it is and how far it has come, in a transaction of its own. */
 export async function survey(client: pg.Client): Promise<Survey> {
+  return await withOwnNames(client, () => ask(client));
+}
+
+async function ask(client: pg.Client): Promise<Survey> {
   const { rows } = await client.query(SURVEY);
   const row = rows[0];
   return {

@@ -259,6 +259,23 @@ test('what cannot work is refused before anything is fetched', async () => {
   );
 });
 
+test('names that the database in use has for what PostgreSQL has, too, are not asked', async () => {
+  const calls = (what: string) =>
+    `LANGUAGE plpgsql AS $$ begin insert into public.caught values (current_user); return ${what}; end $$`;
+  await inShop(`CREATE TABLE caught (by text); GRANT INSERT ON caught TO public;
+    CREATE FUNCTION hashtextextended(text, int) RETURNS bigint ${calls('7')};
+    CREATE FUNCTION matches_not(name, name) RETURNS bool ${calls('true')};
+    CREATE OPERATOR !~ (LEFTARG = name, RIGHTARG = name, FUNCTION = matches_not)`);
+  const { schema, warnings } = await rescueTables({
+    ...request,
+    chosen: { tables: ['public.sparse'], schemas: [] },
+  });
+  expect(warnings).toEqual([]);
+  expect(await inShop('TABLE caught')).toEqual([]);
+  await inShop(`DROP SCHEMA ${schema} CASCADE; DROP TABLE caught; DROP OPERATOR !~ (name, name);
+    DROP FUNCTION matches_not; DROP FUNCTION hashtextextended(text, int)`);
+});
+
 test('lost tables come beside what is there, whole, and go back by the lines that are told', async () => {
   const { primary } = postgres;
   const before = await rest();

@@ -82,7 +82,7 @@ test.each([
 test('Aurora is known by its function', async () => {
   const source = await chosen(sources.primary);
   await sources.primary.query(
-    `create function aurora_replica_status() returns int language sql as 'select 1'`,
+    `create function pg_catalog.aurora_replica_status() returns int language sql as 'select 1'`,
   );
   try {
     expect(await refuseBase(source, { type: 'full', wal: 'stream' })).toMatchObject({
@@ -90,7 +90,7 @@ test('Aurora is known by its function', async () => {
       message: expect.stringContaining('Aurora'),
     });
   } finally {
-    await sources.primary.query('drop function aurora_replica_status()');
+    await sources.primary.query('drop function pg_catalog.aurora_replica_status()');
   }
 });
 

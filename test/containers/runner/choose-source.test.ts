@@ -1,5 +1,8 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dumpFailure } from '../../../containers/runner/logical/dump-failure.ts';
+import { takeSnapshot } from '../../../containers/runner/source/snapshot.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
 import { BACKUP_ROLE } from '../../local-cloud/seed.ts';
 import { type Balancer, startBalancer } from '../../local-cloud/servers/balancer.ts';
 import { freePort } from '../../local-cloud/servers/free-port.ts';
@@ -129,6 +132,51 @@ test('a balancer before one server is that server', async () => {
   await balancer.stop();
 });
 
+describe('names that a database has for what PostgreSQL has, too', () => {
+  /** All that questions of ours could call: zero to two arguments, and operators. */
+  const TRAP = `
+    create table caught (name text, by text);
+    grant insert on caught to public;
+    create function note(name text) returns void language plpgsql security invoker as $$
+      begin insert into public.caught values (name, current_user); exception when others then null; end $$;
+    create function has_schema_privilege(oid, text) returns bool language plpgsql as $$
+      begin perform public.note('has_schema_privilege'); return true; end $$;
+    create function current_setting(text) returns text language plpgsql as $$
+      begin perform public.note('current_setting'); return pg_catalog.current_setting($1); end $$;
+    create function pg_is_in_recovery() returns bool language plpgsql as $$
+      begin perform public.note('pg_is_in_recovery'); return true; end $$;
+    create function pg_backend_pid() returns int language plpgsql as $$
+      begin perform public.note('pg_backend_pid'); return pg_catalog.pg_backend_pid(); end $$;
+    create function aurora_db_instance_identifier() returns text language sql return 'me';
+    create function aurora_replica_status() returns table (server_id text, durable_lsn bigint,
+      current_read_lsn bigint, replica_lag_in_msec float8) language plpgsql as $$
+      begin perform public.note('aurora_replica_status'); return query select 'me', 1::int8, 1::int8, 0::float8; end $$;
+    create function matches_not(name, name) returns bool language plpgsql as $$
+      begin perform public.note('operator'); return true; end $$;
+    create operator !~ (leftarg = name, rightarg = name, function = matches_not)`;
+  const as = (database: string) =>
+    uriOf(sources.primary.port).replace('/postgres?', `/${database}?`);
+
+  test.each([
+    ['behind those of PostgreSQL', 'decoy', ''],
+    ['before them', 'trapped', 'alter database trapped set search_path = public, pg_catalog'],
+  ])('are never asked, %s', async (_, database, setting) => {
+    await sources.primary.query(`create database ${database}`);
+    await sources.primary.query(TRAP, { database });
+    if (setting !== '') await sources.primary.query(setting);
+    const { outcome } = await sources.choose([as(database)], { allowPrimary: true });
+    if (outcome instanceof HoldfastError) throw outcome;
+    expect(outcome.survey).toMatchObject({ inRecovery: false, lagProbe: 'primary' });
+    const { rows } = await sources.primary.query(
+      `select oid::int from pg_database where datname = '${database}'`,
+    );
+    const snapshot = await takeSnapshot(outcome.server, { name: database, oid: rows[0].oid });
+    expect(await snapshot.rewritten()).toEqual([]);
+    await snapshot.release();
+    expect((await sources.primary.query('table caught', { database })).rows).toEqual([]);
+  });
+});
+
 describe('a pooler', () => {
   const start = (mode: 'session' | 'transaction') =>
     startPgBouncer({ ...sources, server: sources.standby, mode, ...BACKUP_ROLE });
@@ -140,6 +188,13 @@ describe('a pooler', () => {
         code: 'SOURCE_POOLER',
         hint: expect.stringContaining("the server's direct port"),
       });
+      // Who is given the server's session next finds its own names in it.
+      const [connectionString] = uriOf(pooler.port).split('?');
+      const next = new pg.Client({ connectionString, ssl: { rejectUnauthorized: false } });
+      await next.connect();
+      const { rows } = await next.query('show search_path');
+      await next.end();
+      expect(rows).toEqual([{ search_path: '"$user", public' }]);
     } finally {
       await pooler.stop();
     }

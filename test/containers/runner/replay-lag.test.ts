@@ -66,9 +66,9 @@ describe('a replica that is fed by an archive alone', () => {
 
 describe('Aurora, by the names of its functions', () => {
   const AURORA = `
-    create function aurora_db_instance_identifier() returns text language sql as $$ select 'me' $$;
+    create function pg_catalog.aurora_db_instance_identifier() returns text language sql as $$ select 'me' $$;
     create table status (server_id text, durable_lsn bigint, current_read_lsn bigint, replica_lag_in_msec float8);
-    create function aurora_replica_status() returns setof status language sql as $$ table status $$;
+    create function pg_catalog.aurora_replica_status() returns setof status language sql as $$ table public.status $$;
     insert into status values ('writer', 5000, null, null), ('me', 5000, 4096, 1500);
     revoke execute on function pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(),
       pg_last_xact_replay_timestamp() from public`;

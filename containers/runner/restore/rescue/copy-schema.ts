@@ -52,6 +52,8 @@ export async function copySchema(copy: SchemaCopy): Promise<string[]> {
   async function* transaction(): AsyncGenerator<string | Buffer> {
     // Whatever the database sets for its sessions.
     yield 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n';
+    // As every session of ours: functions of the database's users would run with our rights.
+    yield `SET LOCAL search_path = '';\n`;
     yield `SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';\n${copy.first}\n`;
     yield* dumpOf(copy, stop.signal);
     // The dump's own encoding holds until somebody says another.
