@@ -115,12 +115,14 @@ export async function* readIndexes(
  * index lacks the segment's first record, the segment itself is read.
  *
  * @param segments from the base backup's end on.
+ * @param holds whether a segment that its index does not exclude holds the target.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function findTarget(
   reader: WalReader,
   segments: readonly PathSegment[],
   target: WalTarget,
+  holds: (segment: PathSegment) => Promise<boolean> = async () => true,
 ): Promise<TargetSearch> {
   let lastCommit: TargetSearch['lastCommit'];
   let unindexed = 0;
@@ -132,7 +134,9 @@ export async function findTarget(
       index = await indexAnew(reader, segment);
       found = index && stopsIn(index, target);
     }
-    if (found !== undefined) return { segment, lsn: found.lsn, lastCommit, unindexed, incomplete };
+    if (found !== undefined && (await holds(segment))) {
+      return { segment, lsn: found.lsn, lastCommit, unindexed, incomplete };
+    }
     if (index === undefined || index.lacksFirst) unindexed += 1;
     if (index === undefined) continue;
     if (index.moreRestorePoints > 0) incomplete += 1;

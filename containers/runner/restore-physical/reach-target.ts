@@ -1,3 +1,4 @@
+import { basename } from 'node:path/posix';
 import { microsecondsOf } from '../../../contract/microseconds.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
@@ -124,16 +125,18 @@ async function atNamed(
   const wanted: WalTarget =
     target.is === 'xid' ? { xid: BigInt(target.xid) } : { name: target.name };
   const stop = parseLsn(base.stop.lsn);
-  const segments = segmentsWithin(path, request);
-  const found = await findTarget(reader, segments, wanted);
-  if (found.segment !== undefined) {
-    // In the backup's last segment it may lie before the backup's end, and is not met any more.
-    const before =
-      found.segment.start < stop &&
-      !isIn(await readSegments(reader, [found.segment.name], request.programs), target, stop);
-    if (before) throw endsAfter(base);
-    return { goal: along, warnings: [] };
-  }
+  let isBefore = false;
+  // An index knows between which ids its transactions are, and of all of the backup's last segment.
+  const holds = async (segment: PathSegment): Promise<boolean> => {
+    if (target.is === 'name' && segment.start >= stop) return true;
+    const text = await readSegments(reader, withBefore(segment), request.programs);
+    if (isIn(text, target, stop)) return true;
+    if (isIn(text, target, 0n)) isBefore = true;
+    return false;
+  };
+  const found = await findTarget(reader, segmentsWithin(path, request), wanted, holds);
+  if (found.segment !== undefined) return { goal: along, warnings: [] };
+  if (isBefore) throw endsAfter(base);
   const tail = await readTail(reader, path, request);
   if (tail !== undefined && isIn(tail, target, stop)) return { goal: along, warnings: [] };
   if (found.unindexed === 0 && found.incomplete === 0) {
@@ -148,6 +151,11 @@ async function atNamed(
       `${found.unindexed + found.incomplete} segments of WAL do not say all of their ${what}: whether the target is in one of them is found out by trying.`,
     ],
   };
+}
+
+/** Names of a segment and of the one before it, in which its first record may begin. */
+function withBefore({ name, before }: PathSegment): string[] {
+  return before === undefined ? [name] : [basename(before.key), name];
 }
 
 function isIn(

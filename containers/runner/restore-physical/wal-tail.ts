@@ -6,7 +6,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { timelineAt } from '../../../contract/recovery-window.ts';
-import { formatLsn, parseLsn, segmentAt, segmentName } from '../../../contract/wal-segments.ts';
+import {
+  formatLsn,
+  parseLsn,
+  segmentAt,
+  segmentName,
+  segmentStart,
+} from '../../../contract/wal-segments.ts';
 import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
 import type { RecoveryPath } from './recovery-path.ts';
 import { ANYWHERE, type ServerPrograms } from './server-programs.ts';
@@ -48,16 +54,21 @@ export async function readWalTail(
 ): Promise<WalTail> {
   const { segmentBytes } = catalog;
   const last = segmentAt(reach - 1n, segmentBytes);
-  const timeline = timelineAt(path, reach);
   const numbers = Array.from({ length: SEGMENTS }, (_, at) => last - SEGMENTS + 1 + at);
   const names = numbers
     .filter((number) => number >= 0)
-    .map((number) => segmentName({ timeline, number }, segmentBytes));
+    .map((number) => {
+      // Where a timeline was left in the midst of a segment, that one is the next timeline's.
+      const end = segmentStart(number + 1, segmentBytes);
+      const timeline = timelineAt(path, number === last ? reach : end);
+      return segmentName({ timeline, number }, segmentBytes);
+    });
   return await readSegments(reader, names, programs);
 }
 
 /**
- * Reads segments with pg_waldump, all at once: a record may begin in one of them and end in the next.
+ * Reads segments with pg_waldump, all at once: a record may begin in one of them and end in the next. It
+ * knows the files of one timeline only, by their names, so that all are called as the last one's.
  *
  * @param names that follow each other; what comes before one that the vault lacks is passed over.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
@@ -69,6 +80,7 @@ export async function readSegments(
 ): Promise<WalTail> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-wal-'));
   try {
+    const timeline = names.at(-1)?.slice(0, 8) ?? '';
     let together: string[] = [];
     let missing = false;
     for (const name of names) {
@@ -76,7 +88,7 @@ export async function readSegments(
       if (missing && file !== undefined) together = [];
       missing = file === undefined;
       if (file === undefined) continue;
-      const path = join(directory, name);
+      const path = join(directory, `${timeline}${name.slice(8)}`);
       await pipeline(
         Readable.from(file.read(), { objectMode: false }),
         createWriteStream(path, { mode: 0o600 }),
