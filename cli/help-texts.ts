@@ -9,6 +9,7 @@ Example:
 export const WAL_FETCH_HELP = `
 Its own exit statuses: 0 the file is there, 1 WAL ends before it (a history: there is none), 126 it is
 missing though other WAL comes after it, or could not be looked for: PostgreSQL stops on that.
+With --until, only where recovery has a target before it: else PostgreSQL would promote at a gap.
 
 Example, in postgresql.conf, where the service's PATH is not yours:
   restore_command = 'AWS_REGION=eu-central-1 AWS_PROFILE=holdfast /usr/local/bin/holdfast wal-fetch --environment prod --cluster orders %f %p'`;

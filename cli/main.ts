@@ -21,7 +21,7 @@ import {
   assertOptionsOfRelease,
   assertTypeOf,
 } from './options-of-kind.ts';
-import { addPhysicalOptions, type PhysicalRestoreOptions } from './physical-options.ts';
+import { addPhysicalOptions, type PhysicalRestoreOptions, position } from './physical-options.ts';
 import { printError, usageError } from './print-error.ts';
 import { releaseRestored } from './release.ts';
 import { restore } from './restore.ts';
@@ -146,6 +146,11 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     .option(
       '--ahead <DIR>',
       "directory of its own, on the data directory's volume, for segments that are fetched before they are asked for",
+    )
+    .option(
+      '--until <LSN>',
+      'where recovery has a target: WAL may end here, also at a gap',
+      position,
     )
     .addHelpText('after', WAL_FETCH_HELP)
     .action(async (file, path, options) =>

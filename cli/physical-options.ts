@@ -170,8 +170,13 @@ function time(text: string): RecoveryTarget {
 }
 
 function lsn(text: string): RecoveryTarget {
+  return { is: 'lsn', lsn: formatLsn(position(text)) };
+}
+
+/** @throws InvalidArgumentError when it is no position in the WAL */
+export function position(text: string): bigint {
   try {
-    return { is: 'lsn', lsn: formatLsn(parseLsn(text)) };
+    return parseLsn(text);
   } catch {
     throw new InvalidArgumentError('It must be a position such as 0/3000028.');
   }

@@ -16,6 +16,7 @@ import { restorePhysical } from '../containers/runner/restore-physical/restore-p
 import { findServerPrograms } from '../containers/runner/restore-physical/server-programs.ts';
 import { parseLabel } from '../contract/label.ts';
 import { manifestOfKind } from '../contract/manifest.ts';
+import { formatLsn } from '../contract/wal-segments.ts';
 import { type CatalogEntry, listBackups, readManifest } from '../vault/catalog.ts';
 import type { WalReader } from '../vault/wal/fetch-wal.ts';
 import { describePhysicalRestore, describeServerUp } from './describe-restore-physical.ts';
@@ -58,7 +59,7 @@ export async function restorePhysicalBackup(
   const entry = await findKnownBackup(vault, { ...options, kind: 'physical' }, io);
   const dataKeys = await opening;
   const reader = { vault, dataKeys, cluster, signal: io.signal };
-  const { members, goal, reach, segments, warnings } = await planOf(
+  const { members, goal, reach, endsAtGap, segments, warnings } = await planOf(
     reader,
     asked,
     options,
@@ -89,6 +90,8 @@ export async function restorePhysicalBackup(
         ...io.command,
         'wal-fetch',
         ...['--environment', environment, '--cluster', cluster],
+        // Without a target it would take a gap for the end, and promote.
+        ...(endsAtGap && primary === undefined ? ['--until', formatLsn(reach)] : []),
       ],
       // The password of another server is none of the restored one's business.
       environment: { ...io.env, [RESTORE_URI_VARIABLE]: undefined },

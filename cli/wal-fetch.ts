@@ -17,6 +17,8 @@ export interface WalFetchOptions {
   readonly cluster: string;
   /** Directory of its own on the server's volume, for segments that are fetched before they are asked for. */
   readonly ahead?: string | undefined;
+  /** Recovery reaches its target before this position. @default it has none */
+  readonly until?: bigint | undefined;
 }
 
 /** As path: fetch ahead what follows on the file, and nothing else. */
@@ -44,7 +46,7 @@ export async function walFetch(
   options: WalFetchOptions,
   io: Io,
 ): Promise<ExitCode> {
-  const { environment, cluster, ahead } = options;
+  const { environment, cluster, ahead, until } = options;
   try {
     if (ahead !== undefined && path !== ONLY_AHEAD) {
       const left = await takeReady(ahead, name, path);
@@ -60,7 +62,7 @@ export async function walFetch(
       await fillAhead(reader, name, ahead);
       return ExitCode.Ok;
     }
-    const file = await answerWalRequest(reader, name);
+    const file = await answerWalRequest(reader, name, until);
     if (file === undefined) return WAL_ENDS;
     await writeWhole(file, path).catch(explain(path));
     return ExitCode.Ok;

@@ -23,23 +23,30 @@ export interface LaterWal {
  * Whether the vault has WAL that follows on a segment, on its timeline or on one that left it later:
  * then a segment that is missing is a gap, and not the end.
  *
+ * @param until what lies at or behind it is not needed. @default all is
  * @returns `undefined` when WAL ends here.
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
-export async function laterWal(reader: WalReader, segment: string): Promise<LaterWal | undefined> {
+export async function laterWal(
+  reader: WalReader,
+  segment: string,
+  until?: bigint,
+): Promise<LaterWal | undefined> {
   const segmentBytes = await segmentBytesOf(reader, segment);
   const place = parseSegmentName(segment, segmentBytes);
   if (place === undefined) return undefined;
+  const start = segmentStart(place.number, segmentBytes);
+  const most = until === undefined ? segmentBytes : Number(until - start);
+  if (most <= 0) return undefined;
   const own = await firstAfter(reader, place.timeline, segment);
   if (own !== undefined) {
-    return { key: own.key, needed: segmentBytes, storedAt: own.lastModified };
+    return { key: own.key, needed: Math.min(segmentBytes, most), storedAt: own.lastModified };
   }
-  const start = segmentStart(place.number, segmentBytes);
   for (const timeline of await timelinesAfter(reader, place.timeline)) {
     const history = (await readTimelineHistory(reader, timeline)) ?? [];
     const left = history.find((one) => one.timeline === place.timeline);
     if (left === undefined || left.switchLsn <= start) continue;
-    const needed = Math.min(segmentBytes, Number(left.switchLsn - start));
+    const needed = Math.min(segmentBytes, most, Number(left.switchLsn - start));
     return { key: walTimelinePrefix(reader.cluster, timeline), needed, storedAt: undefined };
   }
   return undefined;

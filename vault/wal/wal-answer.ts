@@ -17,12 +17,14 @@ const PAUSE_MS = 500;
  * What a server that recovers is told of a WAL file: here it is, or `undefined`: WAL ends before it. It
  * promotes then, so that is said only when nothing in the vault comes after.
  *
+ * @param until recovery has a target, which it reaches before this: there it may end, whatever comes after.
  * @throws HoldfastError WAL_GAP when it is missing, or the end of it, and something comes after;
  * VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
 export async function answerWalRequest(
   reader: WalReader,
   name: string,
+  until?: bigint,
 ): Promise<WalFile | undefined> {
   const asked = parseWalFileName(name);
   // Labels of backups are not archived by streaming, and not needed to recover.
@@ -30,7 +32,7 @@ export async function answerWalRequest(
   for (let looks = 1; ; looks += 1) {
     const found = await findWalFile(reader, name);
     if (asked?.is !== 'segment' || found?.from === 'object') return found;
-    const later = await laterWal(reader, name);
+    const later = await laterWal(reader, name, until);
     const reach = found?.reach ?? 0;
     if (later === undefined || reach >= later.needed) return found;
     if (looks === LOOKS || !isJustStored(later)) throw gap(name, reach, later);

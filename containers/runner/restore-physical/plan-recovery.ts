@@ -8,7 +8,7 @@ import { type ReachedTarget, reachTarget } from './reach-target.ts';
 import { type RecoveryPath, readRecoveryPath } from './recovery-path.ts';
 import type { RecoveryGoal } from './recovery-target.ts';
 import type { ServerPrograms } from './server-programs.ts';
-import { BaseTooLate, unreachable } from './target-unreachable.ts';
+import { BaseTooLate, hasGapAfter, unreachable } from './target-unreachable.ts';
 
 /** From which backup, and how, a target is reached. */
 export interface RecoveryPlan extends ReachedTarget {
@@ -16,6 +16,8 @@ export interface RecoveryPlan extends ReachedTarget {
   readonly members: readonly PhysicalManifest[];
   /** Where WAL that hangs together ends. */
   readonly reach: bigint;
+  /** Whether WAL goes on behind it: then the target is one that recovery stops at before. */
+  readonly endsAtGap: boolean;
   /** Names of the whole segments that the server will ask for, in order. */
   readonly segments: readonly string[];
 }
@@ -44,7 +46,8 @@ export async function planRecovery(
     try {
       const reached = await reachTarget(reader, path, { base, reach, goal, programs });
       const segments = segmentsFrom(path, base, reach);
-      return { ...reached, members: membersOf(base, path), reach, segments };
+      const endsAtGap = reached.goal.target.is !== 'latest' && hasGapAfter(path, reach);
+      return { ...reached, members: membersOf(base, path), reach, endsAtGap, segments };
     } catch (error) {
       if (!(error instanceof BaseTooLate)) throw error;
       tooLate = error;

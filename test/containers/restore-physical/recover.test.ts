@@ -31,6 +31,8 @@ let newer: PhysicalManifest;
 const segments: string[] = [];
 /** Name of the one that is not whole. */
 let open: string;
+/** Of a whole one of which the beginning, with the drop in it, is also there by itself. */
+let begun: string;
 /** What the story was at its turns. */
 const points: Record<'dropped' | 'quiet' | 'unseen', { at: string; lsn: string; xid: string }> =
   {} as never;
@@ -58,6 +60,7 @@ beforeAll(async () => {
     .query('DROP TABLE invoice; SELECT 1', {})
     .then(() => server.query('SELECT (txid_current() - 1)::text AS xid'));
   points.dropped.xid = (rows[0] as { xid: string }).xid;
+  begun = await archive.open();
   segments.push(...(await archive.whole()));
   newer = await takeBase(server, vault, { label: '20261120T050000Z-physical-full-8a4b0e' });
   segments.push(...(await archive.whole()));
@@ -156,6 +159,18 @@ describe('recovery', () => {
     const released = await host.holdfast(['restore', '--release', `${HOME}/paused`]);
     expect(released.exitCode).toBe(ExitCode.RestoreRefused);
     expect(released.stderr).toContain('is still in recovery');
+  });
+
+  test('reaches what there is of the segment before a gap', async () => {
+    const hidden = { key: `/00000001/${begun}`, from: 'everyone' } as const;
+    const target = ['--target-xid', points.dropped.xid];
+    const { exitCode, stdout, stderr } = await restore('cut', target, { access: { hidden } });
+    expect(stderr).not.toContain('WAL_GAP');
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ label: older.label, state: 'promoted' },
+      stoppedAt: expect.stringContaining(`after commit of transaction ${points.dropped.xid}`),
+    });
+    expect(exitCode).toBe(0);
   });
 
   test('stops where a segment is missing, and does not promote', async () => {
