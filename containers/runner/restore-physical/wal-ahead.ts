@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -87,6 +88,8 @@ export class WalAhead {
 
 /**
  * Fetches a WAL file into a directory, where it is whole once it has its name; nothing if it is not there.
+ * Until then it has one that nobody else writes under: what another began, and is still writing, would
+ * get its name with a hole in it, which PostgreSQL takes for the end of WAL.
  *
  * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
  */
@@ -97,10 +100,15 @@ export async function fetchAside(
 ): Promise<void> {
   const file = await findWalFile(reader, name);
   if (file === undefined) return;
-  const aside = join(directory, `.${name}`);
-  await pipeline(
-    Readable.from(file.read(), { objectMode: false }),
-    createWriteStream(aside, { mode: 0o600 }),
-  );
-  await rename(aside, join(directory, name));
+  const aside = join(directory, `.${name}.${randomUUID()}`);
+  try {
+    await pipeline(
+      Readable.from(file.read(), { objectMode: false }),
+      createWriteStream(aside, { flags: 'wx', mode: 0o600, flush: true }),
+    );
+    await rename(aside, join(directory, name));
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }
