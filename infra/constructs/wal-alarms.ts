@@ -27,6 +27,11 @@ const PROBE_PERIOD = 2 * PROBE_MINUTES;
 /** For so many periods in a row: a server that is restarted is no reason yet. */
 const PERIODS = 2;
 
+/** So much later than it was written WAL may come into the vault, S3's bad minutes included. Seconds. */
+const LAG_SECONDS = 300;
+/** Where increments are rare, so many of them. */
+const LAG_INCREMENTS = 10;
+
 export interface WalAlarmsProps {
   readonly environment: string;
   readonly cluster: string;
@@ -41,7 +46,7 @@ export class WalAlarms extends Construct {
   constructor(scope: Construct, id: string, props: WalAlarmsProps) {
     super(scope, id);
     this.props = props;
-    const { retainedAlarmMiB } = props.wal;
+    const { retainedAlarmMiB, incrementSeconds } = props.wal;
     const is = `WAL of ${props.cluster} (${props.environment}):`;
     const usingMetrics = {
       bytes: this.metric(Metric.WalRetainedBytes, PROBE_PERIOD),
@@ -71,6 +76,14 @@ export class WalAlarms extends Construct {
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       evaluationPeriods: PERIODS,
       treatMissingData: TreatMissingData.BREACHING,
+    });
+    const lag = Math.max(LAG_SECONDS, LAG_INCREMENTS * incrementSeconds);
+    this.add('Behind', 'wal-behind', {
+      alarmDescription: `${is} for ${PERIODS * STREAMER_PERIOD} minutes the vault has lacked what the server wrote ${lag} seconds before. Its log says what the vault refuses; else the streamer is too slow (docs/notifications.md).`,
+      // A server that writes nothing has none, however long it does so.
+      metric: this.metric(Metric.WalLagSeconds, STREAMER_PERIOD),
+      threshold: lag,
+      evaluationPeriods: PERIODS,
     });
     this.add('Unseen', 'wal-unseen', {
       alarmDescription: `${is} for ${PERIODS * PROBE_PERIOD} minutes it has not been known how much a server holds back: it did not answer, or the probe did not run (docs/notifications.md).`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readProbeConfiguration } from '../../containers/runner/probe-wal/probe-configuration.ts';
 import { METRIC_NAMESPACE, Metric } from '../../contract/metrics.ts';
+import type { WalEnvironment } from '../../infra/physical-environment.ts';
 import { walOptions } from '../fixtures/physical-options.ts';
 import { type Properties, resource, resources } from './deployed-values.ts';
 import { BILLING, ENVIRONMENT, ORDERS } from './example-environment.ts';
@@ -106,7 +107,10 @@ describe('an alarm is raised', () => {
   ];
 
   it('when a slot holds back what the owner does not want, or half of what the server keeps', () => {
-    const { Metrics, ...rest } = alarm('wal-retained', withAlarmAt(100)) as Properties & {
+    const { Metrics, ...rest } = alarm(
+      'wal-retained',
+      withWal({ retainedAlarmMiB: 100 }),
+    ) as Properties & {
       Metrics: { Expression?: string; MetricStat?: { Metric: object; Stat: string } }[];
     };
     expect(Metrics.flatMap(({ Expression }) => Expression ?? [])).toEqual([
@@ -143,6 +147,18 @@ describe('an alarm is raised', () => {
     });
   });
 
+  it('when the streamer lives, and what the server wrote does not get into the vault', () => {
+    const behind = {
+      ...{ MetricName: Metric.WalLagSeconds, Dimensions: DIMENSIONS, Statistic: 'Maximum' },
+      ...{ Period: 300, Threshold: 300, EvaluationPeriods: 2 },
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      TreatMissingData: 'notBreaching',
+    };
+    expect(alarm('wal-behind')).toMatchObject(behind);
+    const rare = withWal({ incrementSeconds: 60 });
+    expect(alarm('wal-behind', rare)).toMatchObject({ ...behind, Threshold: 600 });
+  });
+
   it('when a server is not seen, or the probe says nothing', () => {
     expect(alarm('wal-unseen')).toMatchObject({
       ...{ MetricName: Metric.WalServersUnseen, Dimensions: DIMENSIONS, Period: 600 },
@@ -153,7 +169,7 @@ describe('an alarm is raised', () => {
   it('to whom backups that failed are told', () => {
     const alarms = resources(synthesized().backup, 'AWS::CloudWatch::Alarm');
     const ofWal = alarms.filter(({ AlarmName }) => String(AlarmName).includes('_wal-'));
-    expect(ofWal).toHaveLength(5);
+    expect(ofWal).toHaveLength(6);
     const others = alarms.filter((one) => !ofWal.includes(one));
     for (const { AlarmActions, AlarmDescription } of ofWal) {
       expect(AlarmActions).toEqual(others[0]?.AlarmActions);
@@ -167,6 +183,6 @@ it('a cluster without wal has neither probe nor alarm', () => {
   expect(JSON.stringify(backup.toJSON())).not.toMatch(/probe-wal|wal-silent/);
 });
 
-function withAlarmAt(retainedAlarmMiB: number): Synthesized {
-  return synthesize({ ...ENVIRONMENT, clusters: [{ ...ORDERS, wal: { retainedAlarmMiB } }] });
+function withWal(wal: WalEnvironment): Synthesized {
+  return synthesize({ ...ENVIRONMENT, clusters: [{ ...ORDERS, wal }] });
 }

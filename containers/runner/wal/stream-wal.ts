@@ -104,7 +104,7 @@ class WalStreamer {
 
   /** From finding a server to losing it. */
   async once(): Promise<void> {
-    const { slotName, wal, log, progress, signal } = this.#options;
+    const { slotName, wal, log, signal } = this.#options;
     const { candidates, access } = await this.#options.servers();
     let plan: StreamPlan | undefined;
     const source = await findWalServer({
@@ -135,7 +135,6 @@ class WalStreamer {
       let next: Onward | undefined = plan && { source, plan };
       while (next !== undefined) next = await this.#stream(next, either);
     } finally {
-      progress.streaming = false;
       release();
       await source.connection.close();
     }
@@ -209,10 +208,13 @@ class WalStreamer {
     const { timeline } = plan;
     const [start, durable] = [formatLsn(plan.start), formatLsn(plan.durable)];
     log.info('streaming', { server: whereabouts(server), timeline, start, durable });
-    progress.stored(plan.durable);
+    progress.begin(plan);
     progress.streaming = true;
     try {
-      const end = await session.run();
+      // What is left to do then may wait for the vault, while nothing comes.
+      const end = await session.run().finally(() => {
+        progress.streaming = false;
+      });
       if (end === undefined) return undefined;
       await uploads.finish();
       const switchLsn = formatLsn(end.switchLsn);

@@ -1,6 +1,7 @@
 import { Metric, metricFields, WAL_METRIC_DIMENSIONS } from '../../../contract/metrics.ts';
 import { formatLsn } from '../../../contract/wal-segments.ts';
 import type { Log } from '../log.ts';
+import type { StreamPlan } from './plan-stream.ts';
 
 /** Moments that are remembered, a second apart at least: the lag in time is as exact. */
 const MOMENT_MS = 1_000;
@@ -14,6 +15,7 @@ export class WalProgress {
   readonly #now: () => number;
   /** Where the server was at what time, of what the vault has not. */
   #moments: { readonly lsn: bigint; readonly at: number }[] = [];
+  #timeline = 0;
   #server = 0n;
   #durable = 0n;
   #durableAt: number | undefined;
@@ -24,6 +26,22 @@ export class WalProgress {
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
+  }
+
+  /**
+   * A stream begins. Of a timeline that was left, what its server had beyond the vault is no lag: it may be gone
+   * for good. On the same one it is, however often the stream breaks.
+   *
+   * @param start the first byte that will come.
+   * @param durable up to where the vault has all.
+   */
+  begin({ timeline, start, durable }: Pick<StreamPlan, 'timeline' | 'start' | 'durable'>): void {
+    if (timeline !== this.#timeline) {
+      this.#timeline = timeline;
+      this.#server = start;
+      this.#moments = [];
+    }
+    this.stored(durable);
   }
 
   serverAt(lsn: bigint): void {

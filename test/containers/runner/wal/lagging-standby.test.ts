@@ -84,6 +84,8 @@ test('of a timeline that begins before the end of the vault nothing counts as st
     ...{ what: 'the new timeline to be in the vault', ...explain },
   });
   expect(await differences(vault, CLUSTER, standby, { timeline: 2, from, to })).toEqual([]);
+  // What was lost with the primary is waited for no more.
+  await waitUntil(() => here.progress.lagBytes === 0, { what: 'the lag to end', ...explain });
   // By the word of a primary, which it has become.
   const catalog = await readWalCatalog(vault, CLUSTER);
   const end = catalog.timelines.at(-1)?.ranges.at(-1)?.to ?? 0n;

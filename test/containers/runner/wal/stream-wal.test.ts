@@ -191,8 +191,14 @@ test('while S3 is away nothing is acknowledged, and the connection lives; then i
     expect(said).toBeLessThanOrEqual(await archivedUpTo(vault, cluster, 1, before));
     expect(await walSender()).toBe(pid);
     expect(streaming.progress.received).toBeLessThan(to);
+    expect(streaming.progress.streaming).toBe(true);
+    expect(streaming.progress.lagSeconds).toBeGreaterThan(5);
     proxy.clear();
     await archived();
+    await waitUntil(() => streaming.progress.lagSeconds === 0, {
+      what: 'the lag to end',
+      timeoutMs: 60_000,
+    });
     expect(await walSender()).toBe(pid);
     expect(await differences(vault, cluster, server, { timeline: 1, from: before, to })).toEqual(
       [],

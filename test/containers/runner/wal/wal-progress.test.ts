@@ -45,6 +45,32 @@ test('a server that writes for hours without a vault is remembered from the firs
   expect(progress.lagSeconds).toBe(5_000);
 });
 
+test('what a server had that is gone does not lag on the timeline after it', () => {
+  const { clock, progress } = clocked();
+  progress.begin({ timeline: 1, start: 0n, durable: 100n });
+  progress.serverAt(300n);
+  clock.now += 60_000;
+  progress.begin({ timeline: 2, start: 100n, durable: 150n });
+  expect([progress.lagBytes, progress.lagSeconds]).toEqual([0, 0]);
+  progress.serverAt(200n);
+  clock.now += 2_000;
+  expect([progress.lagBytes, progress.lagSeconds]).toEqual([50, 2]);
+  progress.stored(200n);
+  expect([progress.lagBytes, progress.lagSeconds]).toEqual([0, 0]);
+});
+
+test('a stream that breaks again and again before anything is stored lags from the first time on', () => {
+  const { clock, progress } = clocked();
+  for (let again = 0; again < 10; again += 1) {
+    progress.begin({ timeline: 1, start: 0n, durable: 100n });
+    progress.serverAt(200n);
+    clock.now += 60_000;
+  }
+  expect(progress.lagSeconds).toBe(600);
+  progress.begin({ timeline: 1, start: 0n, durable: 200n });
+  expect([progress.lagBytes, progress.lagSeconds]).toEqual([0, 0]);
+});
+
 test('it tells in one line that CloudWatch reads', () => {
   const { progress } = clocked();
   const lines: string[] = [];
