@@ -1,4 +1,5 @@
 import { asHoldfastError } from '../../../contract/errors.ts';
+import type { WalOptions } from '../../../contract/physical-options.ts';
 import type { Log } from '../log.ts';
 import type { Candidate } from '../source/choose-source.ts';
 import { whereabouts } from '../source/connection-error.ts';
@@ -14,6 +15,7 @@ export interface HoldOptions {
   readonly others: readonly Candidate[];
   readonly access: Access;
   readonly slotName: string;
+  readonly options: WalOptions;
   /** Whose WAL is streamed. */
   readonly system: string;
   /** Up to where the vault has all of the timeline that is streamed. */
@@ -39,7 +41,7 @@ export function holdSlots(options: HoldOptions): () => void {
       // On another one a slot would hold back WAL that nobody ever fetches.
       assertSystem(found, system);
       seen(found);
-      await holdOn(found.server, slotName, stored());
+      await holdOn(found.server, slotName, stored(), options.options);
       said.delete(candidate);
     } catch (thrown) {
       const { code, message: reason, hint } = asHoldfastError(thrown);

@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import type { WalOptions } from '../../../contract/physical-options.ts';
 import { parseLsn } from '../../../contract/wal-segments.ts';
 import { whereabouts } from '../source/connection-error.ts';
 import { inSession } from '../source/in-session.ts';
 import type { Server } from '../source/server.ts';
+import { checkRetention } from './wal-preflight.ts';
 
 /** A physical slot of ours on one server. */
 export interface Slot {
@@ -81,11 +83,21 @@ export async function replaceSlot(server: Server, name: string): Promise<Slot> {
 /**
  * Lets a server that nothing is streamed from hold just the WAL that the vault has not: the slot is made
  * where it is missing, and moved on to the vault's position, but never past what the server has
- * replayed. So WAL is there when this server becomes the primary. On one that has become it the same
+ * replayed. So WAL is there when this server becomes the primary. None is made where it would hold back WAL
+ * without a limit that nobody has accepted. On one that has become it the same
  * positions are those of a later timeline, of which the vault has nothing: its slot stays where it is.
+ *
+ * @throws HoldfastError SOURCE_RIGHTS, SOURCE_SETTINGS
  */
-export async function holdOn(server: Server, name: string, vault: StoredUpTo): Promise<void> {
+export async function holdOn(
+  server: Server,
+  name: string,
+  vault: StoredUpTo,
+  options: Pick<WalOptions, 'acceptUnlimitedRetention'>,
+): Promise<void> {
   await inSession(server, async (client) => {
+    const { rows } = await client.query(SLOT, [name]);
+    if (rows.length === 0) await checkRetention(client, server, options);
     await haveSlot(client, server, name);
     await client.query(ADVANCE, [name, vault.lsn.toString(), vault.timeline]);
   });

@@ -129,7 +129,9 @@ class WalStreamer {
       lsn: this.#uploads?.durable ?? 0n,
       timeline: this.#uploads?.timeline ?? 0,
     });
-    const release = holdSlots({ others, access, slotName, system, stored, seen, log });
+    const release = holdSlots({
+      ...{ others, access, slotName, options: wal, system, stored, seen, log },
+    });
     try {
       const either = AbortSignal.any([signal, elsewhere.signal]);
       let next: Onward | undefined = plan && { source, plan };

@@ -143,6 +143,7 @@ test('a primary that must not be streamed from does not keep a standby from it',
   const { primary } = postgres;
   await streamer.stop();
   await setKeep(`SET max_slot_wal_keep_size = '-1'`);
+  await primary.query(`SELECT pg_drop_replication_slot('${SLOT}')`);
   try {
     streamer = start();
     await write(primary, 1);
@@ -151,6 +152,13 @@ test('a primary that must not be streamed from does not keep a standby from it',
       ...{ what: 'the WAL to come from the standby', timeoutMs: 120_000, explain: lines },
     });
     expect(streamer.said('source refused')).toBe(true);
+    // Nor does it get a slot, which would hold back WAL without a limit.
+    const notHeld = () =>
+      streamer.lines.some(
+        ({ event, code }) => event === 'slot not held' && code === 'SOURCE_SETTINGS',
+      );
+    await waitUntil(notHeld, { what: 'the slot', timeoutMs: 120_000, explain: lines });
+    expect(await slotOn(primary)).toBe(0n);
   } finally {
     await setKeep('RESET max_slot_wal_keep_size');
   }

@@ -18,7 +18,7 @@ import {
   SEGMENT_BYTES,
   waitForVault,
 } from './archived-wal.ts';
-import { SLOT, type Streamer, startStreamer } from './streamer-fixture.ts';
+import { SLOT, type Streamer, startStreamer, WAL_OPTIONS } from './streamer-fixture.ts';
 
 const CLUSTER = 'orders';
 
@@ -106,11 +106,11 @@ test('the slot of a standby that was promoted is not moved to where the timeline
   };
   // As far as anything may be stored.
   const lsn = 1n << 62n;
-  await holdOn(server, 'held', { lsn, timeline: 1 });
+  await holdOn(server, 'held', { lsn, timeline: 1 }, WAL_OPTIONS);
   const before = await position();
   await standby.query('CREATE TABLE of_the_new_timeline ()');
-  await holdOn(server, 'held', { lsn, timeline: 1 });
+  await holdOn(server, 'held', { lsn, timeline: 1 }, WAL_OPTIONS);
   expect(await position()).toEqual(before);
-  await holdOn(server, 'held', { lsn, timeline: 2 });
+  await holdOn(server, 'held', { lsn, timeline: 2 }, WAL_OPTIONS);
   expect(await position()).not.toEqual(before);
 });
