@@ -1,4 +1,4 @@
-import { parseWalKey, walFileKey, walPrefix, walTimelinePrefix } from '../../contract/wal-keys.ts';
+import { parseWalKey, walFileKey, walTimelinePrefix } from '../../contract/wal-keys.ts';
 import {
   DEFAULT_SEGMENT_BYTES,
   parseSegmentName,
@@ -7,6 +7,7 @@ import {
 import { type ListedObject, listObjects } from '../listed-objects.ts';
 import type { WalReader } from './fetch-wal.ts';
 import { readTimelineHistory } from './read-history.ts';
+import { listWalTimelines } from './wal-catalog.ts';
 import { headWal } from './wal-head.ts';
 
 /** WAL that comes after a segment. */
@@ -52,13 +53,22 @@ export async function laterWal(
   return undefined;
 }
 
-/** By the timeline's first whole segment; PostgreSQL's default where it has none. */
+/** By a whole segment: the timeline's first, else that of another; PostgreSQL's default where there is none. */
 async function segmentBytesOf({ vault, cluster }: WalReader, segment: string): Promise<number> {
-  const timeline = Number.parseInt(segment.slice(0, 8), 16);
-  const prefix = walTimelinePrefix(cluster, timeline);
-  for await (const object of listObjects(vault, prefix, [], { onFolder: () => {} })) {
-    if (parseWalKey(object.key)?.is !== 'segment') continue;
-    return (await headWal(vault, object)).metadata.bytes;
+  const bytesOf = async (timeline: number): Promise<number | undefined> => {
+    const prefix = walTimelinePrefix(cluster, timeline);
+    for await (const object of listObjects(vault, prefix, [], { onFolder: () => {} })) {
+      if (parseWalKey(object.key)?.is !== 'segment') continue;
+      return (await headWal(vault, object)).metadata.bytes;
+    }
+    return undefined;
+  };
+  const own = await bytesOf(Number.parseInt(segment.slice(0, 8), 16));
+  if (own !== undefined) return own;
+  // A timeline that has just begun has none yet.
+  for (const timeline of await listWalTimelines(vault, cluster)) {
+    const bytes = await bytesOf(timeline);
+    if (bytes !== undefined) return bytes;
   }
   return DEFAULT_SEGMENT_BYTES;
 }
@@ -80,14 +90,5 @@ async function firstAfter(
 }
 
 async function timelinesAfter({ vault, cluster }: WalReader, timeline: number): Promise<number[]> {
-  const prefix = walPrefix(cluster);
-  const found: number[] = [];
-  const onFolder = (folder: string): void => {
-    const number = Number.parseInt(folder.slice(prefix.length, -1), 16);
-    if (number > timeline) found.push(number);
-  };
-  for await (const _ of listObjects(vault, prefix, [], { onFolder })) {
-    // Only folders count.
-  }
-  return found.sort((a, b) => a - b);
+  return (await listWalTimelines(vault, cluster)).filter((one) => one > timeline);
 }

@@ -174,6 +174,17 @@ test("reads a timeline's history", async () => {
   expect(await readTimelineHistory(reader('lines'), 3)).toBeUndefined();
 });
 
+test('a segment that is missing on a timeline without whole ones is a gap, whatever the size of segments', async () => {
+  // Of 1 MB: by the default it would be no segment's name.
+  const [before, missing] = ['000000010000000000000104', '000000020000000000000105'] as const;
+  await putWal(vault, 'sized', before, exampleSegment(before));
+  const history = '1\t0/10480000\tpromoted\n2\t0/10580000\tpromoted\n';
+  await putWal(vault, 'sized', '00000003.history', Buffer.from(history));
+  await expect(answerWalRequest(reader('sized'), missing)).rejects.toMatchObject({
+    code: 'WAL_GAP',
+  });
+});
+
 test('what is stored while it is looked for, after what follows on it, is no gap', async () => {
   const cluster = 'overtaken';
   const next = segmentName({ timeline: 1, number: 4 }, SEGMENT_BYTES);
