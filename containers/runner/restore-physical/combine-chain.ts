@@ -26,14 +26,21 @@ interface StagedMember {
  *
  * @param members the full one first.
  * @param staging directory for the members, which are gone afterwards.
- * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE, RESTORE_FAILED
+ * @throws HoldfastError RESTORE_REFUSED before anything is fetched; VAULT_INTEGRITY, VAULT_DENIED,
+ * VAULT_UNAVAILABLE, RESTORE_FAILED
  */
 export async function combineChain(
   work: LayOut,
   members: readonly PhysicalManifest[],
   staging: string,
 ): Promise<{ fetch: number; combine: number; verify: number }> {
-  const parent = await mkdtemp(join(staging, 'holdfast-chain-'));
+  const parent = await mkdtemp(join(staging, 'holdfast-chain-')).catch((cause: Error) => {
+    throw new HoldfastError(
+      'RESTORE_REFUSED',
+      `The staging directory ${staging} cannot be used: ${cause.message}.`,
+      { hint: 'Nothing was changed. Name a directory that you may write to: --staging DIR', cause },
+    );
+  });
   try {
     const { seconds, timed } = layOutSeconds();
     const staged = members.map((manifest, at) => place(parent, at, manifest));

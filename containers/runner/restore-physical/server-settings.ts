@@ -6,6 +6,18 @@ import { chooseLibraries } from './preload-libraries.ts';
 import { readKept } from './quarantine.ts';
 import type { ServerPrograms } from './server-programs.ts';
 
+const MIB = 1024 * 1024;
+/**
+ * PostgreSQL's defaults, which are as many of its segments of 16 MB. With larger ones initdb writes more into
+ * the configuration, and with less than two of them the server does not start.
+ *
+ * @see https://github.com/postgres/postgres/blob/REL_17_STABLE/src/include/access/xlog_internal.h
+ */
+const WAL_SIZES = [
+  { name: 'min_wal_size', mib: 80, segments: 5 },
+  { name: 'max_wal_size', mib: 1024, segments: 64 },
+] as const;
+
 export interface ServerSettings {
   readonly settings: Record<string, string>;
   readonly warnings: readonly string[];
@@ -32,9 +44,16 @@ export async function settingsFor(
       String(value),
     ]),
   );
+  const walSizes = Object.fromEntries(
+    WAL_SIZES.map(({ name, mib, segments }) => [
+      name,
+      `${Math.max(mib, (segments * control.walSegmentBytes) / MIB)}MB`,
+    ]),
+  );
   return {
     settings: {
       ...limits,
+      ...walSizes,
       wal_level: control.walLevel === 'minimal' ? 'replica' : control.walLevel,
       track_commit_timestamp: control.trackCommitTimestamp ? 'on' : 'off',
       shared_preload_libraries: loaded.join(','),

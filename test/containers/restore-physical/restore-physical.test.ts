@@ -3,6 +3,7 @@ import { assertDiskRoom } from '../../../containers/runner/restore-physical/disk
 import { QUARANTINE } from '../../../containers/runner/restore-physical/quarantine.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
+import { examplePhysicalManifest } from '../../fixtures/example-physical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { freePort } from '../../local-cloud/servers/free-port.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
@@ -285,6 +286,13 @@ describe('a chain with two tablespaces, on the machine of its source', () => {
     expect(exitCode).toBe(ExitCode.RestoreRefused);
     expect(full).toBeDefined();
   });
+
+  test('is not begun with where its members cannot be put', async () => {
+    const { exitCode, stderr } = await restore('never', ['--staging', '/not/there']);
+    expect(stderr).toContain('error RESTORE_REFUSED: The staging directory /not/there cannot be');
+    expect(exitCode).toBe(ExitCode.RestoreRefused);
+    expect((await host.run(['ls', HOME])).stdout).not.toContain('never');
+  });
 });
 
 /** A server that was shut down, started as a standby that nobody feeds: WAL ends with its checkpoint. */
@@ -304,7 +312,7 @@ external_pid_file = '/tmp/idle.pid'`;
   await run_([
     ...['sh', '-euc'],
     `export PATH=/usr/lib/postgresql/17/bin:$PATH
-     initdb --no-sync --no-instructions -D ${data} -U postgres --auth=trust >/dev/null
+     initdb --no-sync --no-instructions --wal-segsize=64 -D ${data} -U postgres --auth=trust >/dev/null
      printf "${settings}\n" >>${data}/postgresql.conf
      echo "data_directory = '${data}'" >/tmp/idle.conf
      ${start}
@@ -325,7 +333,12 @@ test('a base backup of a standby after which nothing was written is restored to 
   const data = `${HOME}/idle`;
   const idle = await startIdleStandby(data);
   const label = '20261120T050000Z-physical-full-0d1e00';
-  await takeBase(idle, vault, { label });
+  const { server: example } = examplePhysicalManifest();
+  // Of a size for which PostgreSQL's own settings are too small.
+  const walSegmentBytes = 64 * 1024 * 1024;
+  await takeBase(idle, vault, {
+    ...{ label, change: { server: { ...example, sharedPreloadLibraries: [], walSegmentBytes } } },
+  });
   await host.run(['sh', '-c', `/usr/lib/postgresql/17/bin/pg_ctl -D ${data} -w -m fast stop`]);
   // To wait there is to stay in recovery, until somebody says otherwise.
   const paused = await host.lookAt(
