@@ -104,8 +104,9 @@ export async function verify(
     ...(hasWal ? [] : ['--no-parse-wal']),
     ...more,
   ];
-  await runServerProgram(programs, 'pg_verifybackup', [...args, directory], {
-    signal,
+  // It gives the path to a shell, which would read "$" and quotes in it.
+  await runServerProgram(programs, 'pg_verifybackup', [...args, '.'], {
+    ...{ signal, cwd: directory },
     hint: VERIFY_HINT,
   });
   report?.({ stage: 'verify', done: 1, total: 1, unit: 'backups' });

@@ -8,6 +8,8 @@ const GRACE_MS = 10_000;
 
 export interface ServerProgramRun {
   readonly signal?: AbortSignal | undefined;
+  /** Working directory. @default one that everybody may enter */
+  readonly cwd?: string;
   /** What to do when it fails. */
   readonly hint: string;
 }
@@ -22,10 +24,10 @@ export async function runServerProgram(
   { directory }: ServerPrograms,
   name: string,
   args: readonly string[],
-  { signal, hint }: ServerProgramRun,
+  { signal, cwd = ANYWHERE, hint }: ServerProgramRun,
 ): Promise<string> {
   const result = await execa(join(directory, name), args, {
-    cwd: ANYWHERE,
+    cwd,
     env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
     extendEnv: false,
     stdin: 'ignore',
