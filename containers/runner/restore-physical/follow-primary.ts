@@ -2,7 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { configurationText } from './configuration-text.ts';
-import { settingsElsewhere } from './own-settings.ts';
+import { leftoverTargets, settingsElsewhere } from './own-settings.ts';
 import { type Primary, writePrimaryAccess } from './primary.ts';
 import {
   endQuarantine,
@@ -59,9 +59,19 @@ export async function followPrimary(request: ServerToFollow): Promise<Streaming>
     await server.stop();
   }
   const elsewhere = await settingsElsewhere(directory);
+  const targets = await leftoverTargets(directory);
   const changed = await endQuarantine(directory, programs);
-  await appendFile(join(directory, 'postgresql.auto.conf'), configurationText(access));
-  return { ...streaming, warnings: [...changed, ...elsewhere] };
+  const own = configurationText({ ...access, ...targets });
+  await appendFile(join(directory, 'postgresql.auto.conf'), own);
+  return { ...streaming, warnings: [...changed, ...describeTargets(targets), ...elsewhere] };
+}
+
+function describeTargets(targets: Readonly<Record<string, string>>): string[] {
+  const names = Object.keys(targets).join(', ');
+  if (names === '') return [];
+  return [
+    `Its own configuration sets ${names}, at which a standby would stop: postgresql.auto.conf takes that back.`,
+  ];
 }
 
 async function untilStreaming(

@@ -49,6 +49,24 @@ export async function settingsElsewhere(directory: string): Promise<string[]> {
   ];
 }
 
+/** Settings at which a server that recovers stops, and what a standby, which never should, has instead. */
+const TARGETS = {
+  recovery_target: '',
+  recovery_target_lsn: '',
+  recovery_target_name: '',
+  recovery_target_time: '',
+  recovery_target_xid: '',
+  recovery_target_timeline: 'latest',
+} as const;
+
+/** What has to be set anew for a standby, because the source was once restored to some point itself. */
+export async function leftoverTargets(directory: string): Promise<Record<string, string>> {
+  const text = await keptText(directory);
+  return Object.fromEntries(
+    Object.entries(TARGETS).filter(([name, none]) => (settingIn(text, name) ?? none) !== none),
+  );
+}
+
 async function keptText(directory: string): Promise<string> {
   const texts = [
     await readKept(directory, 'postgresql.conf'),

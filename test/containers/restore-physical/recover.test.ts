@@ -44,6 +44,8 @@ beforeAll(async () => {
   host = await startRestoreHost(run, vault);
   await host.run(['sh', '-c', `echo "$1" >${CA}`, 'sh', certificates.caPem]);
   await server.query('CREATE TABLE invoice (id int)');
+  // As other tools leave it in the configuration of a server that they restored.
+  await server.query(`ALTER SYSTEM SET recovery_target_time = '2020-01-01 00:00:00+00'`);
   // As in the directory of a standby, which backups are taken from.
   await server.exec(['touch', `${DATA}/standby.signal`]);
   older = await takeBase(server, vault, { label: '20261120T040000Z-physical-full-8a4b0d' });
@@ -135,7 +137,7 @@ describe('recovery', () => {
   });
 
   test('to right before a transaction may shut the server down there', async () => {
-    const { stdout } = await restore('xid', [
+    const { stdout } = await restore(`it's "$HOME" in \\ ü`, [
       ...['--target-xid', points.dropped.xid, '--target-exclusive'],
       ...['--target-action', 'shutdown'],
     ]);
@@ -235,6 +237,7 @@ test('a new standby takes from the vault what its primary no longer has, and str
   expect(answer.stderr).not.toContain('error');
   expect(answer.exitCode).toBe(0);
   expect(answer.stdout).toContain('streams timeline 1 from 0/');
+  expect(answer.stdout).toContain('Its own configuration sets recovery_target_time, at which a');
   await server.query('INSERT INTO late VALUES (8)');
   // Until it has what was committed while it was down.
   const script = `until psql -XAtc "SELECT 'there' FROM late WHERE id = 8" postgres | grep there; do sleep 0.1; done
