@@ -3,6 +3,7 @@ import type { BackupType } from '../../../contract/names.ts';
 import type { BackupVault } from '../../../vault/backup-vault.ts';
 import type { ChosenSource } from '../source/choose-source.ts';
 import { inSession } from '../source/in-session.ts';
+import { surveyServerFacts } from '../source/server-facts.ts';
 import type { Spool } from '../spool.ts';
 import { timelinesOf } from '../wal/find-wal-server.ts';
 import { ReplicationConnection } from '../wal/replication-connection.ts';
@@ -70,10 +71,5 @@ async function timelines({
 }
 
 async function dataChecksums({ server }: ChosenSource): Promise<boolean> {
-  return await inSession(server, async (client) => {
-    const { rows } = await client.query<{ on: boolean }>(
-      `select current_setting('data_checksums') = 'on' as "on"`,
-    );
-    return rows[0]?.on === true;
-  });
+  return (await inSession(server, surveyServerFacts)).facts.dataChecksums;
 }
