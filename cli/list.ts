@@ -103,43 +103,44 @@ function summaryOf(
   return { ...summary, warnings: [...summary.warnings, ...found] };
 }
 
+/** The wide ones last: a terminal that folds lines folds those. */
 const HEAD = [
   'LABEL',
   'CLUSTER',
   'KIND',
   'TYPE',
-  'RESTS ON',
   'AGE',
   'DATA AS OF',
   'SOURCE',
-  'DATABASES',
   'SIZE',
   'STORED',
   'LOCKED UNTIL',
   'WARNINGS',
+  'RESTS ON',
+  'DATABASES',
 ];
 
 function row(backup: BackupSummary, configured: ReadonlyMap<string, ClusterState>): string[] {
   const cluster = describeCluster(backup.cluster, standingOf(backup.cluster, configured));
   const warnings = backup.warnings.length === 0 ? '-' : String(backup.warnings.length);
   if (backup.ageSeconds === null) {
-    const unread = Array.from({ length: 8 }, () => '?');
-    return [backup.label, cluster, backup.kind, backup.type, ...unread, warnings];
+    const unread = Array.from({ length: 6 }, () => '?');
+    return [backup.label, cluster, backup.kind, backup.type, ...unread, warnings, '?', '?'];
   }
   return [
     backup.label,
     cluster,
     backup.kind,
     backup.damaged ? `${backup.type} (damaged)` : backup.type,
-    backup.chain.at(-1) ?? '-',
     formatSeconds(backup.ageSeconds),
     formatInstant(backup.dataAsOf),
     backup.source ?? '?',
-    names(backup.databases),
     formatBytes(backup.sourceBytes),
     formatBytes(backup.storedBytes),
     formatInstant(backup.lockedUntil),
     warnings,
+    backup.chain.at(-1) ?? '-',
+    names(backup.databases),
   ];
 }
 

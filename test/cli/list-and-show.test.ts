@@ -13,10 +13,10 @@ test('lists backups as a table, and as JSON', async () => {
   expect(status).toBe(0);
   const [head, row] = out.split('\n');
   expect(head).toMatch(
-    /^LABEL +CLUSTER +KIND +TYPE +RESTS ON +AGE +DATA AS OF +SOURCE +DATABASES +SIZE +STORED +LOCKED/,
+    /^LABEL +CLUSTER +KIND +TYPE +AGE +DATA AS OF +SOURCE +SIZE +STORED +LOCKED UNTIL +WARNINGS +RESTS ON +DATABASES$/,
   );
   expect(row).toMatch(
-    /^20261120T030000Z-logical-full-7f3a9c {2}orders +logical +full +- +1 h +2026-11-20 03:00:00Z +replica +shop +9\.5 MiB/,
+    /^20261120T030000Z-logical-full-7f3a9c {2}orders +logical +full +1 h +2026-11-20 03:00:00Z +replica +9\.5 MiB .* - +- +shop$/,
   );
   expect(err).toBe('');
   const json = JSON.parse((await cli.run('list', '--cluster', 'orders', '--json')).out);
