@@ -9,7 +9,7 @@ const TERMINAL_PAUSE_MS = 100;
 const LOG_PAUSE_MS = 5_000;
 const STAGE_NAMES = {
   ...{ fetch: 'fetch', restore: 'load', analyze: 'analyze', copy: 'copy' },
-  ...{ verify: 'verify', combine: 'combine', recover: 'recover' },
+  ...{ members: 'verify members', combine: 'combine', verify: 'verify', recover: 'recover' },
   ...{ check: 'check', read: 'read' },
 } as const;
 

@@ -1,12 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { ECSClient } from '@aws-sdk/client-ecs';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Manifest } from '../../contract/manifest.ts';
-import type { BackupKind } from '../../contract/names.ts';
 import { walSlotName } from '../../contract/wal-slot.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
-import { assertLabelFree, completeArtifacts, writeManifest } from '../../vault/commit.ts';
+import { completeArtifacts, writeManifest } from '../../vault/commit.ts';
 import { kmsDataKeySource } from '../../vault/encryption/data-key.ts';
 import { EncryptionThreads } from '../../vault/encryption/encryption-threads.ts';
 import { abortBackup, abortDoubtful } from '../../vault/open-uploads.ts';
@@ -15,27 +12,21 @@ import { BASE_PART_BUFFERS, PART_FRAMES, partBuffers } from '../../vault/part-si
 import { findPublished } from '../../vault/published-backup.ts';
 import { lockFor } from '../../vault/retention.ts';
 import { createPatientS3Client } from '../../vault/s3-client.ts';
-import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import { UploadLedger } from '../../vault/upload-ledger.ts';
-import { type AttemptOptions, tryOnSources } from './attempts.ts';
+import { tryOnSources } from './attempts.ts';
 import type { BackupKindWork, BackupRun, Reach, TakenBackup } from './backup-run.ts';
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
-import { preparePhysical } from './physical/prepare-physical.ts';
 import { UnchangedSince } from './physical/unchanged-since.ts';
-import { prepareLogical } from './prepare-logical.ts';
+import { type PreparedRun, prepareRun } from './prepare-run.ts';
+import { reportLeftOpen } from './report-left-open.ts';
 import { settleWithin } from './settle-within.ts';
 import { abandonedSlot } from './source/abandoned-slot.ts';
-import { type Candidate, type ChosenSource, chooseSource } from './source/choose-source.ts';
-import { parseConnectionUri } from './source/connection-uri.ts';
-import { readSecret } from './source/read-secret.ts';
-import type { Access } from './source/server.ts';
-import { trustFor } from './source/trust.ts';
+import type { ChosenSource } from './source/choose-source.ts';
 import { verifyUnchanged } from './source/verify-unchanged.ts';
 import { openSpool } from './spool.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { TaskConfiguration } from './task-configuration.ts';
-import { findTaskStates } from './task-states.ts';
 import { watch } from './watchdog.ts';
 
 /**
@@ -44,21 +35,9 @@ import { watch } from './watchdog.ts';
  */
 const END_GRACE_MS = 10_000;
 
-/** Where ECS cannot be reached, the backup goes on without it. */
-const IMPATIENT = {
-  maxAttempts: 2,
-  requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 },
-} as const;
-
 /** What it means that the spool's file system punches no holes. */
 const NO_HOLES =
   'A file is freed once it is uploaded whole: half the cap must hold the largest table.';
-
-/** How each kind is taken. */
-const KINDS: Readonly<Record<BackupKind, (run: BackupRun) => Promise<BackupKindWork>>> = {
-  logical: prepareLogical,
-  physical: preparePhysical,
-};
 
 /**
  * Takes one backup: chooses the source, dumps, uploads, proves, commits. It either writes a manifest
@@ -76,9 +55,10 @@ export async function runBackup(
 ): Promise<Manifest> {
   const startedAt = new Date();
   const { maxDurationMinutes, stallMinutes } = task.options;
+  const vault = openVault(task, startedAt, abort.signal);
+  const published = begun(findPublished(vault));
   const spool = await openSpool(task.spoolDirectory, spoolOptions(task));
   if (!spool.punchHole) log.warn('spool cannot free the start of a file', { effect: NO_HOLES });
-  const vault = openVault(task, startedAt, abort.signal);
   const stopWatching = watch({
     maxDurationMinutes,
     stallMinutes,
@@ -87,7 +67,7 @@ export async function runBackup(
     abort: (reason) => abort.abort(reason),
   });
   try {
-    const work = backUpOnce({ task, spool, vault, log, startedAt });
+    const work = backUpOnce({ task, spool, vault, log, startedAt }, published);
     const manifest = await settleWithin(work, abort.signal, END_GRACE_MS);
     reportLeftOpen(await abortDoubtful(vault), log);
     return manifest;
@@ -128,14 +108,24 @@ function openVault(task: TaskConfiguration, startedAt: Date, signal: AbortSignal
   };
 }
 
+/** Work that goes on meanwhile: its failure is for whoever waits for it later, if anybody does. */
+function begun<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
+}
+
 /** Takes the backup unless it is there, or another task has been faster. */
-async function backUpOnce(run: BackupRun): Promise<Manifest> {
+async function backUpOnce(
+  run: BackupRun,
+  published: Promise<Manifest | undefined>,
+): Promise<Manifest> {
   const { vault, log } = run;
-  // Ahead of all else: whatever has become of the source since is no failure of this backup.
-  const before = await findPublished(vault);
+  const preparing = begun(prepareRun(run));
+  // Ahead of all that may fail: whatever has become of the source since is no failure of this backup.
+  const before = await published;
   if (before !== undefined) return alreadyThere(before, log);
   try {
-    const { manifest, afterwards } = await backUp(run);
+    const { manifest, afterwards } = await backUp(run, await preparing);
     log.info('backup published', {
       artifacts: manifest.artifacts.length,
       seconds: manifest.durations.total,
@@ -166,15 +156,9 @@ function unchanged({ parent }: UnchangedSince, log: Log): Manifest {
 
 async function backUp(
   run: BackupRun,
+  { work, candidates, access, choose }: PreparedRun,
 ): Promise<{ manifest: Manifest; afterwards: HoldfastError | undefined }> {
   const { task, spool, vault, log, startedAt } = run;
-  // At once: each of them mostly waits.
-  const [work, { candidates, access, choose }] = await Promise.all([
-    KINDS[task.request.kind](run),
-    findCandidates(run),
-    assertLabelFree(vault),
-    abortStale(run),
-  ]);
   for (const warning of work.warnings) log.warn('preflight warning', { warning });
   const { source, result, attempts, tried } = await tryOnSources({
     candidates,
@@ -232,56 +216,4 @@ async function attempt(
     reportLeftOpen(await abortBackup(attemptVault, error), log);
     throw error;
   }
-}
-
-async function findCandidates({ task, spool, log }: BackupRun): Promise<{
-  candidates: Candidate[];
-  access: Access;
-  choose: (
-    ...among: [...Parameters<AttemptOptions<unknown>['choose']>, BackupKindWork['refuse']]
-  ) => Promise<ChosenSource>;
-}> {
-  const secret = await readSecret(new SecretsManagerClient(), task.secretId);
-  for (const uri of secret.uris) log.hide(uri);
-  const candidates = secret.uris.flatMap((uri, uriIndex) =>
-    parseConnectionUri(uri, uriIndex).map((target) => ({ target, uriIndex })),
-  );
-  for (const { target } of candidates) log.hide(target.password);
-  const access = {
-    ...(await trustFor(secret.ca, spool.directory)),
-    applicationName: `holdfast ${task.request.label}`,
-  };
-  return {
-    candidates,
-    access,
-    choose: async (among, refused, refuse) => {
-      const source = await chooseSource({
-        ...{ candidates: among, access, options: task.options, refused },
-        ...(refuse === undefined ? {} : { refuse }),
-      });
-      const { server, survey } = source;
-      log.info('source chosen', {
-        server: `${server.target.host}:${server.target.port}`,
-        role: survey.inRecovery ? 'replica' : 'primary',
-        lsn: survey.lsn,
-        replayLagSeconds: survey.replayLagSeconds ?? null,
-      });
-      return source;
-    },
-  };
-}
-
-/** What a killed run left open costs money and is visible to nobody. */
-async function abortStale({ task, vault, log }: BackupRun): Promise<void> {
-  const { aborted, failures } = await abortStaleUploads(vault, {
-    kind: task.request.kind,
-    maxDurationMinutes: task.options.maxDurationMinutes,
-    taskStates: () => findTaskStates(new ECSClient(IMPATIENT), task),
-  });
-  if (aborted > 0) log.info('stale uploads aborted', { uploads: aborted });
-  reportLeftOpen(failures, log);
-}
-
-function reportLeftOpen(failures: readonly HoldfastError[], log: Log): void {
-  for (const { code, message } of failures) log.warn('upload left open', { code, reason: message });
 }

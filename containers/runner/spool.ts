@@ -30,13 +30,16 @@ export async function openSpool(
     const directory = await mkdtemp(`${await realpath(parent)}/run-`);
     const capBytes = spoolCapMiB * MIB;
     const maxBytesPerSecond = maxRateMiBPerSecond * MIB || undefined;
-    const guard = await SpoolGuard.start(directory, { capBytes, maxBytesPerSecond });
+    const [guard, punchHole] = await Promise.all([
+      SpoolGuard.start(directory, { capBytes, maxBytesPerSecond }),
+      canPunchHoles(directory),
+    ]);
     return {
       directory,
       capBytes,
       maxBytesPerSecond,
       guard,
-      punchHole: await canPunchHoles(directory),
+      punchHole,
       remove: async () => {
         await guard.stop();
         await rm(directory, { recursive: true, force: true });

@@ -45,8 +45,9 @@ export async function combineChain(
     const { seconds, timed } = layOutSeconds();
     const staged = members.map((manifest, at) => place(parent, at, manifest));
     await timed('fetch', () => stage(work, staged));
-    for (const { directory } of staged) {
-      await timed('verify', () => verify(work, directory, false, ['--skip-checksums']));
+    for (const [at, { directory }] of staged.entries()) {
+      const progress = { stage: 'members', at, of: staged.length } as const;
+      await timed('verify', () => verify(work, directory, false, ['--skip-checksums'], progress));
     }
     await timed('combine', () => combine(work, staged));
     await allowStart(work.directory);

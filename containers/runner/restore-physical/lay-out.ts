@@ -84,20 +84,30 @@ export async function fetchInto(
   await fetchMembers({ ...reader, signal, onFetched }, placed);
 }
 
+/** Which of how many backups is verified: members of a chain, or what comes of them. */
+interface VerifyStage {
+  readonly stage: 'verify' | 'members';
+  readonly at: number;
+  readonly of: number;
+}
+
 /**
  * PostgreSQL's own check: every file that its manifest lists is there, with its size and SHA-256, and no
  * other, and the WAL that makes it consistent can be read. The map of tablespaces was left out.
  *
  * @param hasWal whether that WAL lies in pg_wal.
  * @param more options.
+ * @param progress what it is told as.
  */
 export async function verify(
   { programs, signal, report }: LayOut,
   directory: string,
   hasWal: boolean,
   more: readonly string[] = [],
+  progress: VerifyStage = { stage: 'verify', at: 0, of: 1 },
 ): Promise<void> {
-  report?.({ stage: 'verify', done: 0, total: 1, unit: 'backups' });
+  const { stage, at, of } = progress;
+  report?.({ stage, done: at, total: of, unit: 'backups' });
   const args = [
     '--quiet',
     `--ignore=${TABLESPACE_MAP}`,
@@ -109,5 +119,5 @@ export async function verify(
     ...{ signal, cwd: directory },
     hint: VERIFY_HINT,
   });
-  report?.({ stage: 'verify', done: 1, total: 1, unit: 'backups' });
+  report?.({ stage, done: at + 1, total: of, unit: 'backups' });
 }

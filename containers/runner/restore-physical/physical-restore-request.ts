@@ -5,7 +5,7 @@ import type { RecoveryGoal } from './recovery-target.ts';
 
 /** How far a physical restore is. */
 export interface PhysicalProgress {
-  readonly stage: 'fetch' | 'verify' | 'combine' | 'recover';
+  readonly stage: 'fetch' | 'members' | 'combine' | 'verify' | 'recover';
   readonly done: number;
   readonly total: number;
   readonly unit: 'bytes' | 'backups';
