@@ -76,7 +76,12 @@ export async function findBackup(
     label === undefined
       ? `The vault holds no ${kind} backup of a cluster "${cluster}".`
       : `The vault holds no backup ${label} of the cluster "${cluster}".`,
-    { hint: 'See what there is: holdfast list' },
+    {
+      hint:
+        label === undefined || parseLabel(label) !== undefined
+          ? 'See what there is: holdfast list'
+          : 'See the labels that there are: holdfast list. A restore without --label takes the latest',
+    },
   );
 }
 

@@ -87,3 +87,17 @@ test.each([
   const physical = more.includes('physical') ? ' --kind physical' : '';
   expect(fresh.err()).toContain(`hint: Take one: holdfast backup --cluster fresh${physical}\n`);
 });
+
+test('what is no label is told from one that the vault does not hold', async () => {
+  const { status, err } = await cli.run('show', 'latest', '--cluster', 'orders');
+  expect(status).toBe(ExitCode.Usage);
+  expect(err).toContain('The vault holds no backup latest of the cluster "orders".');
+  expect(err).toContain('hint: See the labels that there are: holdfast list.');
+  const other = await cli.run(
+    'show',
+    '20251120T030000Z-logical-full-7f3a9c',
+    '--cluster',
+    'orders',
+  );
+  expect(other.err).toContain('hint: See what there is: holdfast list\n');
+});
