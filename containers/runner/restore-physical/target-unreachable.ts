@@ -13,7 +13,7 @@ export function unreachable(
   path: RecoveryPath,
   goal: RecoveryGoal,
   why: string,
-  hint = 'Give a target in that range, or --target latest.',
+  hint = 'Give a target in that range (`holdfast list` tells its end as a time), or --target latest.',
 ): HoldfastError {
   return new HoldfastError(
     'TARGET_UNREACHABLE',
