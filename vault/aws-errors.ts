@@ -52,6 +52,11 @@ export function isConflict(thrown: unknown): boolean {
   return status === 409 || status === 412;
 }
 
+/** Whether a write was refused because S3 is still busy with another one of the same key. */
+export function isUnderWay(thrown: unknown): boolean {
+  return failureOf(thrown).status === 409;
+}
+
 /** Whether the call was refused for lack of a permission. */
 export function isDenied(thrown: unknown): boolean {
   const { name, status, message } = failureOf(thrown);

@@ -5,13 +5,14 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import type { Artifact } from '../contract/artifacts.ts';
-import { HoldfastError } from '../contract/errors.ts';
 import { buildManifest, type Manifest } from '../contract/manifest.ts';
 import { artifactKey, manifestKey } from '../contract/vault-keys.ts';
 import type { PendingArtifact } from './artifact-upload.ts';
-import { awsError, isConflict, isDeniedOutright } from './aws-errors.ts';
+import { awsError } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
+import { eachAtOnce } from './each-at-once.ts';
 import { listVersions, oldestVersion } from './object-versions.ts';
+import { labelTaken, writeOnce } from './write-once.ts';
 
 /** How many uploads are completed at a time. */
 const COMPLETIONS_AT_ONCE = 8;
@@ -43,21 +44,15 @@ export async function completeArtifacts(
   pending: readonly PendingArtifact[],
 ): Promise<Artifact[]> {
   const completed: Artifact[] = new Array(pending.length);
-  const queue = [...pending.entries()];
-  const completeNext = async (): Promise<boolean> => {
-    const [index, artifact] = queue.shift() ?? [];
-    if (index === undefined || artifact === undefined) return false;
+  const completeOne = async ([index, artifact]: [number, PendingArtifact]): Promise<void> => {
     vault.signal.throwIfAborted();
     completed[index] = await completeArtifact(vault, artifact);
     vault.ledger.completed(artifact.uploadId);
-    return true;
   };
+  const [first, ...others] = pending.entries();
   // One alone: of two tasks under one label, exactly one gets past it.
-  await completeNext();
-  const worker = async (): Promise<void> => {
-    while (await completeNext());
-  };
-  await Promise.all(Array.from({ length: COMPLETIONS_AT_ONCE }, worker));
+  if (first !== undefined) await completeOne(first);
+  await eachAtOnce(others, COMPLETIONS_AT_ONCE, completeOne);
   return completed;
 }
 
@@ -70,26 +65,24 @@ export async function completeArtifacts(
 export async function writeManifest(vault: BackupVault, manifest: Manifest): Promise<void> {
   const key = manifestKey(vault.cluster, vault.label);
   const body = Buffer.from(buildManifest(manifest), 'utf8');
-  try {
-    await vault.s3.send(
-      new PutObjectCommand({
-        Bucket: vault.bucket,
-        Key: key,
-        Body: body,
-        ContentType: 'application/json',
-        ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
-        IfNoneMatch: '*',
-        ObjectLockMode: vault.lock.mode,
-        ObjectLockRetainUntilDate: vault.lock.retainUntil,
-      }),
-    );
-  } catch (error) {
-    if (isDeniedOutright(error)) throw awsError(error, 's3:PutObject', key);
-    const found = await readOldest(vault, key);
-    if (found?.equals(body)) return;
-    if (found !== undefined || isConflict(error)) throw labelTaken(vault.label, key, error);
-    throw awsError(error, 's3:PutObject', key);
-  }
+  const command = new PutObjectCommand({
+    Bucket: vault.bucket,
+    Key: key,
+    Body: body,
+    ContentType: 'application/json',
+    ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
+    IfNoneMatch: '*',
+    ObjectLockMode: vault.lock.mode,
+    ObjectLockRetainUntilDate: vault.lock.retainUntil,
+  });
+  await writeOnce(vault, {
+    key,
+    write: async () => (await vault.s3.send(command)) && true,
+    lookUp: async () => {
+      const found = await readOldest(vault, key);
+      return found === undefined ? undefined : found.equals(body) || 'other';
+    },
+  });
 }
 
 async function completeArtifact(vault: BackupVault, pending: PendingArtifact): Promise<Artifact> {
@@ -106,42 +99,35 @@ async function completeArtifact(vault: BackupVault, pending: PendingArtifact): P
 
 /** @returns the id of the version that is now visible. */
 async function complete(vault: BackupVault, pending: PendingArtifact): Promise<string> {
-  let failure: unknown;
-  try {
-    const { VersionId } = await vault.s3.send(
-      new CompleteMultipartUploadCommand({
-        Bucket: vault.bucket,
-        Key: pending.key,
-        UploadId: pending.uploadId,
-        IfNoneMatch: '*',
-        MultipartUpload: { Parts: [...pending.parts] },
-      }),
-    );
-    if (VersionId !== undefined) return VersionId;
-    failure = new Error('the completion was answered without a version id');
-  } catch (error) {
-    if (isDeniedOutright(error)) throw awsError(error, 's3:PutObject', pending.key);
-    failure = error;
-  }
-  // The answer may have been lost after S3 had done it; then the oldest version is ours.
-  const found = await lookUp(vault, pending);
-  if (found === 'other' || (found === undefined && isConflict(failure))) {
-    throw labelTaken(vault.label, pending.key, failure);
-  }
-  if (found === undefined) throw awsError(failure, 's3:PutObject', pending.key);
-  return found.versionId;
+  const command = new CompleteMultipartUploadCommand({
+    Bucket: vault.bucket,
+    Key: pending.key,
+    UploadId: pending.uploadId,
+    IfNoneMatch: '*',
+    MultipartUpload: { Parts: [...pending.parts] },
+  });
+  return await writeOnce(vault, {
+    key: pending.key,
+    write: async () => {
+      const { VersionId } = await vault.s3.send(command);
+      if (VersionId !== undefined) return VersionId;
+      throw new Error('the completion was answered without a version id');
+    },
+    lookUp: () => lookUp(vault, pending),
+  });
 }
 
+/** The id of the oldest version, if it is what was uploaded. */
 async function lookUp(
   vault: BackupVault,
   pending: PendingArtifact,
-): Promise<{ versionId: string } | 'other' | undefined> {
+): Promise<string | 'other' | undefined> {
   const oldest = await oldestVersion(vault, pending.key);
   if (oldest === undefined) return undefined;
   const ours =
     unquote(oldest.etag) === unquote(multipartEtag(pending)) &&
     oldest.bytes === pending.cipher.bytes;
-  return ours ? { versionId: oldest.versionId } : 'other';
+  return ours ? oldest.versionId : 'other';
 }
 
 /** S3's ETag of an object uploaded in parts: MD5 over the parts' MD5s, and their number. */
@@ -166,11 +152,4 @@ async function readOldest(vault: BackupVault, key: string): Promise<Buffer | und
 
 function unquote(etag: string | undefined): string | undefined {
   return etag?.replaceAll('"', '');
-}
-
-function labelTaken(label: string, key: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('LABEL_TAKEN', `Something is already written under ${label}: ${key}.`, {
-    hint: 'Another task is taking this backup, or a run of it died after its first completion. Run it again: a new request gets a new label.',
-    cause,
-  });
 }

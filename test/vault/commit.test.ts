@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CompleteMultipartUploadCommand,
   GetObjectCommand,
@@ -51,6 +52,21 @@ const HUNG_UP = { name: 'TimeoutError', message: 'socket hang up' };
 /** The second try, when the credentials have ended. */
 const DENIED_THEN = { name: 'AccessDenied', $metadata: { httpStatusCode: 403, attempts: 2 } };
 
+const CONFLICT = { name: 'ConditionalRequestConflict', $metadata: { httpStatusCode: 409 } };
+
+/** Refuses the first write of a backup that would make something visible. */
+function refusingOnce(failure: object): Pick<S3Client, 'send'> {
+  let refused = false;
+  const send = async (command: Command): Promise<unknown> => {
+    const visible =
+      command instanceof CompleteMultipartUploadCommand || command instanceof PutObjectCommand;
+    if (refused || !visible) return await vault.s3.send(command);
+    refused = true;
+    throw Object.assign(new Error(), failure);
+  };
+  return { send: send as S3Client['send'] };
+}
+
 /** Does what it is told, and loses the answer of the first command of a kind. */
 function losingAnswer(
   s3: S3Client,
@@ -89,6 +105,52 @@ describe('completion', () => {
       new GetObjectCommand({ Bucket: vault.bucket, Key: artifact?.key }),
     );
     expect(artifact).toMatchObject({ versionId: VersionId, etag: ETag });
+  });
+
+  test('that S3 is still busy with is waited for', async () => {
+    const done: Promise<unknown>[] = [];
+    const busy = {
+      send: (async (command: Command): Promise<unknown> => {
+        if (!(command instanceof CompleteMultipartUploadCommand) || done.length > 0) {
+          return await vault.s3.send(command);
+        }
+        // The first try, whose answer is lost, is done a little after the second is refused for it.
+        done.push(sleep(200).then(() => vault.s3.send(command)));
+        throw Object.assign(new Error('under way'), CONFLICT);
+      }) as S3Client['send'],
+    };
+    const backup = vault.backup(nextLabel(), busy);
+    const [artifact] = await completeArtifacts(backup, await pending(backup));
+    const [first] = await Promise.all(done);
+    expect(artifact?.versionId).toBe((first as { VersionId?: string }).VersionId);
+  });
+
+  test('that was refused for what came to nothing is made again', async () => {
+    const backup = vault.backup(nextLabel(), refusingOnce(CONFLICT));
+    const [artifact] = await completeArtifacts(backup, await pending(backup));
+    expect(artifact?.versionId).toBeTypeOf('string');
+  });
+
+  test('ends with the first that fails: no more are begun', async () => {
+    const begun: (string | undefined)[] = [];
+    const failing = {
+      send: (async (command: Command): Promise<unknown> => {
+        if (!(command instanceof CompleteMultipartUploadCommand)) return vault.s3.send(command);
+        begun.push(command.input.Key);
+        if (begun.length === 2) throw new Error('InternalError');
+        return await vault.s3.send(command);
+      }) as S3Client['send'],
+    };
+    const backup = vault.backup(nextLabel(), failing);
+    const names = Array.from({ length: 30 }, (_, at) => `n${at}`);
+    const artifacts = await pending(backup, names);
+    await expect(completeArtifacts(backup, artifacts)).rejects.toMatchObject({
+      code: 'VAULT_UNAVAILABLE',
+    });
+    const until = begun.length;
+    await backup.ledger.abortAll(new Error('failed'));
+    expect(begun).toHaveLength(until);
+    expect(until).toBeLessThan(names.length);
   });
 
   test('over somebody else’s object is a conflict, and theirs stays', async () => {
@@ -145,6 +207,15 @@ describe('the manifest', () => {
     );
     expect(JSON.parse((await Body?.transformToString()) ?? '')).toMatchObject({ label });
   });
+});
+
+test('a manifest that was refused for a write that came to nothing is written', async () => {
+  const label = nextLabel();
+  await writeManifest(vault.backup(label, refusingOnce(CONFLICT)), manifestFor(label));
+  const { Body } = await vault.s3.send(
+    new GetObjectCommand({ Bucket: vault.bucket, Key: manifestKey(CLUSTER, label) }),
+  );
+  expect(JSON.parse((await Body?.transformToString()) ?? '')).toMatchObject({ label });
 });
 
 describe('a label', () => {
