@@ -10,6 +10,12 @@ import { RateLimit } from './rate-limit.ts';
  */
 export const MAX_PAUSE_SECONDS = 300;
 
+/**
+ * What has to be uploaded at most before a dump goes on, bytes: a share of a spool of hundreds of
+ * gigabytes could not be uploaded within one pause, however steadily S3 takes it in.
+ */
+const MOST_TO_DRAIN = 1024 * 1024 * 1024;
+
 /** What should stay free for what is written between two looks, bytes. */
 const ROOM = 64 * 1024 * 1024;
 
@@ -49,7 +55,7 @@ export class Throttle {
     // Half the cap; of a small one less, because what a dump writes between two looks on a busy
     // machine does not depend on the cap.
     this.#high = Math.max(capBytes / 4, Math.min(capBytes / 2, capBytes - ROOM));
-    this.#low = this.#high / 2;
+    this.#low = Math.max(this.#high / 2, this.#high - MOST_TO_DRAIN);
     this.#maxPauseMs = maxPauseSeconds * 1000;
     this.#rate = maxBytesPerSecond === undefined ? undefined : new RateLimit(maxBytesPerSecond);
   }
@@ -116,11 +122,12 @@ export class Throttle {
 
   #stalled(usedBytes: number): HoldfastError {
     const held = Math.round(usedBytes / 1024 / 1024);
+    const rate = (this.#high - this.#low) / 1024 / 1024 / (this.#maxPauseMs / 1000);
     return new HoldfastError(
       'SPOOL_STALLED',
       `The spool has held ${held} MiB for ${this.#maxPauseMs / 1000} s: uploads do not keep up.`,
       {
-        hint: 'Look at the path to S3; a larger spool or fewer jobs help where S3 is merely slow.',
+        hint: `Look at the path to S3: it takes in less than ${rate.toFixed(1)} MiB/s.`,
       },
     );
   }

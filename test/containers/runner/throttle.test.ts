@@ -50,6 +50,18 @@ test.each<[Writers, string[]]>([
   await comesTo(['S', 'S']);
 });
 
+test('of a large spool, a gibibyte that was uploaded lets the dump go on', async () => {
+  const throttle = new Throttle({ capBytes: 200 * 1024 * MIB, maxPauseSeconds: 0 });
+  throttle.watch(group);
+  throttle.update(100 * 1024 * MIB, 0);
+  await comesTo(['S', 'T']);
+  throttle.update(99 * 1024 * MIB, 0);
+  await comesTo(['S', 'S']);
+  throttle.update(100 * 1024 * MIB, 0);
+  await comesTo(['S', 'T']);
+  expect(() => throttle.update(100 * 1024 * MIB - 1, 0)).toThrow('uploads do not keep up');
+});
+
 test('what no stop makes less stops nobody, and is part of what the spool held', async () => {
   const throttle = new Throttle({ capBytes: 32 * MIB });
   throttle.watch(group, 'leader');
