@@ -13,6 +13,12 @@ import { sum } from './summarize.ts';
 
 /** Between two looks at the task, milliseconds. */
 const POLL_MS = 3_000;
+/**
+ * How long ECS may not know a task that it has just started, ms: it is consistent in the end only.
+ *
+ * @see https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+ */
+const KNOWN_WITHIN_MS = 60_000;
 /** How often a failed task's log is looked into before it counts as silent. */
 const LOG_LOOKS = 3;
 
@@ -80,14 +86,16 @@ async function untilStopped(
   const started = io.now().getTime();
   const { isTTY } = io.stderr;
   let shown = '';
+  let seen = false;
   for (;;) {
     const state = await io.services.describeTask(taskArn);
-    const status = state?.status ?? 'no more known to ECS';
+    seen ||= state !== undefined || io.now().getTime() - started > KNOWN_WITHIN_MS;
+    const status = state?.status ?? `${seen ? 'no more' : 'not yet'} known to ECS`;
     const since = formatSeconds(Math.round((io.now().getTime() - started) / 1000));
     if (isTTY) io.stderr.write(`\r\x1b[2Ktask ${status}, ${since}`);
     else if (status !== shown) io.stderr.write(`task ${status}\n`);
     shown = status;
-    if (state === undefined || state.status === 'STOPPED') {
+    if ((state === undefined && seen) || state?.status === 'STOPPED') {
       if (isTTY) io.stderr.write('\n');
       return state ?? { status };
     }

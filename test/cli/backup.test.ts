@@ -73,6 +73,13 @@ test('a backup is watched to its end, and described out of its manifest', async 
   });
 });
 
+test('a task that ECS does not know yet is waited for', async () => {
+  await putExampleBackup(fake, rawDataKeys(), { files: { 'toc.dat': Buffer.from('x') } });
+  const io = surroundings([undefined, undefined, RUNNING, { status: 'STOPPED', exitCode: 0 }]);
+  await backup(options(), io, 1);
+  expect(io.err()).toContain('task not yet known to ECS\ntask RUNNING\ntask STOPPED\n');
+});
+
 test.each([
   { exitCode: 11, status: ExitCode.SourceRefused },
   { exitCode: 20, status: ExitCode.VaultDenied },
