@@ -17,6 +17,8 @@ export interface BackupRun {
   readonly vault: BackupVault;
   readonly log: Log;
   readonly startedAt: Date;
+  /** To be called now and then while the run waits for its source as it should: it does not stand still. */
+  readonly waits: () => void;
 }
 
 /** Where the cluster's servers are found. */

@@ -59,15 +59,20 @@ export async function runBackup(
   const published = begun(findPublished(vault));
   const spool = await openSpool(task.spoolDirectory, spoolOptions(task));
   if (!spool.punchHole) log.warn('spool cannot free the start of a file', { effect: NO_HOLES });
+  let waited = 0;
+  const waits = () => {
+    waited += 1;
+  };
   const stopWatching = watch({
     maxDurationMinutes,
     stallMinutes,
-    progress: () => vault.parts.released,
+    parts: () => vault.parts.released,
+    waited: () => waited,
     log,
     abort: (reason) => abort.abort(reason),
   });
   try {
-    const work = backUpOnce({ task, spool, vault, log, startedAt }, published);
+    const work = backUpOnce({ task, spool, vault, log, startedAt, waits }, published);
     const manifest = await settleWithin(work, abort.signal, END_GRACE_MS);
     reportLeftOpen(await abortDoubtful(vault), log);
     return manifest;

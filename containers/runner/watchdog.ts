@@ -8,8 +8,10 @@ const REPORT_EVERY_MS = 30_000;
 export interface WatchdogOptions {
   readonly maxDurationMinutes: number;
   readonly stallMinutes: number;
-  /** Parts uploaded so far; anything that rises while the run moves. */
-  readonly progress: () => number;
+  /** Parts uploaded so far. */
+  readonly parts: () => number;
+  /** Rises while the run rightly waits for its source. */
+  readonly waited: () => number;
   readonly log: Log;
   /** Ends the run. */
   readonly abort: (reason: HoldfastError) => void;
@@ -21,19 +23,23 @@ export interface WatchdogOptions {
  * @returns what stops the watch.
  */
 export function watch(options: WatchdogOptions): () => void {
-  const { maxDurationMinutes, stallMinutes, progress, log, abort } = options;
+  const { maxDurationMinutes, stallMinutes, log, abort } = options;
+  const moved = () => options.parts() + options.waited();
   const started = performance.now();
-  let seen = progress();
+  let seen = moved();
   let movedAt = started;
   let reportedAt = started;
   const timer = setInterval(
     () => {
       const now = performance.now();
-      const parts = progress();
-      if (parts !== seen) [seen, movedAt] = [parts, now];
+      const soFar = moved();
+      if (soFar !== seen) [seen, movedAt] = [soFar, now];
       if (now - reportedAt >= REPORT_EVERY_MS) {
         reportedAt = now;
-        log.info('progress', { parts, seconds: Math.round((now - started) / 1000) });
+        log.info('progress', {
+          parts: options.parts(),
+          seconds: Math.round((now - started) / 1000),
+        });
       }
       if (now - started > maxDurationMinutes * MINUTE_MS) abort(tooLong(maxDurationMinutes));
       else if (now - movedAt > stallMinutes * MINUTE_MS) abort(stalled(stallMinutes));

@@ -7,6 +7,9 @@ import { inSession } from '../source/in-session.ts';
 const TELL_EVERY_MS = 30_000;
 const ASK_EVERY_MS = 2_000;
 
+/** While the server makes the checkpoint that a backup begins with, which takes minutes where it is spread. */
+const CHECKPOINT = 'waiting for checkpoint to finish';
+
 /**
  * Of the session of ours that sends; pg_basebackup has the server estimate the total. A role sees its own.
  *
@@ -22,6 +25,8 @@ export interface TellProgressOptions {
   readonly log: Log;
   /** Of an incremental backup the server estimates what a full one would be: no part of it can be told. */
   readonly full: boolean;
+  /** Called now and then while the server makes a checkpoint, before which it sends nothing. */
+  readonly waits?: () => void;
   /** @default 30 seconds */
   readonly everyMs?: number;
 }
@@ -53,6 +58,7 @@ export function tellProgress(options: TellProgressOptions): () => void {
       // None before it has begun, and between two tries.
       const found = await askProgress(options);
       if (found !== undefined && !ended) tell(found);
+      if (found?.phase === CHECKPOINT) options.waits?.();
     } catch (error) {
       const { code, message: reason } = asHoldfastError(error);
       if (!ended) log.warn('base backup progress not known', { code, reason });

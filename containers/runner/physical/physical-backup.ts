@@ -33,6 +33,8 @@ export interface PhysicalBackupOptions {
   readonly spool: Spool;
   readonly vault: BackupVault;
   readonly log: Log;
+  /** Called now and then while the source makes the checkpoint that the backup begins with. */
+  readonly waits: () => void;
   readonly verifyChecksums: boolean;
   /** Path of the parent's `backup_manifest`, and what `comesTo` says of it; `undefined`: a full backup. */
   readonly parent: { readonly path: string; readonly stop: string | undefined } | undefined;
@@ -50,7 +52,7 @@ export type PhysicalBackup = Awaited<ReturnType<typeof takeBase>>;
  * @throws TooEarly when the standby has not come as far as the parent
  */
 export async function takeBase(options: PhysicalBackupOptions) {
-  const { source, physical, spool, vault, log } = options;
+  const { source, physical, spool, vault, log, waits } = options;
   const survey = await surveyBase(source);
   for (const warning of survey.warnings) log.warn('preflight warning', { warning });
   // A name of its own for each try: what is left of one before must not reach into this one.
@@ -58,7 +60,7 @@ export async function takeBase(options: PhysicalBackupOptions) {
   const lap = stopwatch();
   const child = await start(options, { directory, slot: survey.slot });
   log.info('base backup started', { label: vault.label });
-  const stopTelling = tellProgress({ source, log, full: options.parent === undefined });
+  const stopTelling = tellProgress({ source, log, waits, full: options.parent === undefined });
   try {
     const { stderr } = child;
     const streamed = await new BaseStream({

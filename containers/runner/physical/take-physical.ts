@@ -75,7 +75,7 @@ async function takeOn(
   chosen: Chosen,
 ): Promise<Omit<TakenPhysical, 'archived'>> {
   const { run, source, vault, program } = options;
-  const { task, spool, log } = run;
+  const { task, spool, log, waits } = run;
   const { physical, maxRateMiBPerSecond } = task.options;
   if (chosen.why !== undefined) {
     log.warn('full backup instead', { type: task.request.type, reason: chosen.why });
@@ -85,7 +85,7 @@ async function takeOn(
     throw new UnchangedSince(parent.manifest);
   }
   const base: Omit<PhysicalBackupOptions, 'vault'> = {
-    ...{ source, program, physical, maxRateMiBPerSecond, spool, log, verifyChecksums: true },
+    ...{ source, program, physical, maxRateMiBPerSecond, spool, log, waits, verifyChecksums: true },
     parent: parent && { path: parent.path, stop: comesTo(source.survey, parent.manifest.stop) },
   };
   try {
@@ -115,7 +115,7 @@ function isUnchanged(
  * checkpoint is made on the primary, or waited for.
  */
 async function takeWhenReached(
-  { vault, source, run: { log }, reach }: TakePhysicalOptions,
+  { vault, source, run: { log, waits }, reach }: TakePhysicalOptions,
   base: Omit<PhysicalBackupOptions, 'vault'>,
   parent: Chosen['parent'],
 ): Promise<PhysicalBackup> {
@@ -140,6 +140,7 @@ async function takeWhenReached(
     if (next === 'unchanged') throw new UnchangedSince(parent.manifest);
     if (next === 'full')
       throw new ParentRefused(`no checkpoint has come since its end, at ${stop}`);
+    waits();
     await sleep(pause, undefined, { signal });
   }
 }

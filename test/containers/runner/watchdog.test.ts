@@ -10,13 +10,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function start(progress: () => number) {
+function start(parts: () => number, waited = () => 0) {
   const aborted: HoldfastError[] = [];
   const lines: string[] = [];
   const stop = watch({
     maxDurationMinutes: 10,
     stallMinutes: 2,
-    progress,
+    parts,
+    waited,
     log: createLog((line) => lines.push(line)),
     abort: (reason) => aborted.push(reason),
   });
@@ -29,6 +30,17 @@ test('a run that moves is left alone, and its progress is logged', () => {
   vi.advanceTimersByTime(9 * 60_000);
   expect(aborted).toEqual([]);
   expect(lines.length).toBeGreaterThanOrEqual(17);
+  stop();
+});
+
+test('a run that waits for its source is left alone', () => {
+  let waited = 0;
+  const { aborted, stop } = start(
+    () => 7,
+    () => waited++,
+  );
+  vi.advanceTimersByTime(9 * 60_000);
+  expect(aborted).toEqual([]);
   stop();
 });
 
