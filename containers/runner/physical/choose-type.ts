@@ -43,6 +43,7 @@ export async function chooseType(choice: ChooseType): Promise<Chosen> {
     systemIdentifier: source.survey.systemIdentifier,
     ...(await timelines(source)),
     dataChecksums: await dataChecksums(source),
+    lockMode: vault.lock.mode,
   });
   if ('why' in parent) return { ...FULL, why: parent.why };
   const why = await summariesLack(source, parent.manifest.start);

@@ -1,6 +1,6 @@
 import { asHoldfastError } from '../../../contract/errors.ts';
 import { parseLabel } from '../../../contract/label.ts';
-import type { BackupType } from '../../../contract/names.ts';
+import type { BackupType, LockMode } from '../../../contract/names.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import type { TimelineSwitch } from '../../../contract/timeline-history.ts';
 import { artifactKey } from '../../../contract/vault-keys.ts';
@@ -35,6 +35,8 @@ export interface ParentWanted {
   readonly history: readonly TimelineSwitch[];
   /** Whether the source's pages have checksums. */
   readonly dataChecksums: boolean;
+  /** Of what is about to be taken. */
+  readonly lockMode: LockMode;
   readonly maxChainLength: number;
   readonly now: Date;
 }
@@ -88,7 +90,7 @@ async function readMember(
 
 /** Why a backup cannot be the parent; `undefined` if it can. */
 function unfitness(manifest: PhysicalManifest, wanted: ParentWanted): string | undefined {
-  const { label, type, damage, source, stop, server } = manifest;
+  const { label, type, damage, source, stop, server, lock } = manifest;
   if (damage.length > 0) return `${label} is damaged`;
   if (source.systemIdentifier !== wanted.systemIdentifier) {
     return `${label} is of another database system, ${source.systemIdentifier}`;
@@ -114,6 +116,10 @@ function unfitness(manifest: PhysicalManifest, wanted: ParentWanted): string | u
       on ? 'on' : 'off',
     );
     return `${label} was taken with data checksums ${then}, and they are ${now}`;
+  }
+  // Its lock has to be made longer, and no lock can be set in another mode than it has.
+  if (lock.mode !== wanted.lockMode) {
+    return `${label} is locked in ${lock.mode} mode, and new backups are in ${wanted.lockMode} mode`;
   }
   if (wanted.type === 'differential' && type !== 'full') return `${label} is no full backup`;
   return undefined;

@@ -38,6 +38,7 @@ async function choose(backups: readonly Change[], more: Partial<ParentWanted> = 
     timeline: source.timeline,
     history: [],
     dataChecksums: server.dataChecksums,
+    lockMode: 'COMPLIANCE',
     maxChainLength: 3,
     now: NOW,
     ...more,
@@ -121,6 +122,10 @@ describe('an incremental backup rests', () => {
     });
     expect(enabled.why).toBe(
       `${enabled.labels[0]} was taken with data checksums off, and they are on`,
+    );
+    const governed = await choose([{}], { lockMode: 'GOVERNANCE' });
+    expect(governed.why).toBe(
+      `${governed.labels[0]} is locked in COMPLIANCE mode, and new backups are in GOVERNANCE mode`,
     );
   });
 
