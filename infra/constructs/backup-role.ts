@@ -148,16 +148,11 @@ function streamWal({ bucketArn, cluster }: BackupRoleProps, leases: LeaseTable):
       ['s3:GetObject', 's3:GetObjectVersion'],
       `${bucketArn}/${walPrefix(cluster)}*`,
     ),
-    allow(
-      'KeepItsLease',
-      ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
-      leases.table.tableArn,
-      {
-        // Of all keys of a call, and of none it would hold too.
-        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': cluster },
-        Null: { 'dynamodb:LeadingKeys': 'false' },
-      },
-    ),
+    allow('KeepItsLease', ['dynamodb:UpdateItem', 'dynamodb:DeleteItem'], leases.table.tableArn, {
+      // Of all keys of a call, and of none it would hold too.
+      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': cluster },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    }),
   ];
 }
 

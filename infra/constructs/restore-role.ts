@@ -65,7 +65,7 @@ export class RestoreRole extends Construct {
             }),
             allow(
               'FindTheVault',
-              ['ssm:GetParameter', 'ssm:GetParameters', 'ssm:GetParametersByPath'],
+              ['ssm:GetParameter', 'ssm:GetParametersByPath'],
               [parameters, `${parameters}/*`],
             ),
           ],

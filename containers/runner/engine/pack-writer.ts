@@ -24,7 +24,6 @@ export class PackWriter {
   readonly #uploaded: Promise<void>;
   #draining: Promise<void> | undefined;
   #failure: unknown;
-  #queuedBytes = 0;
 
   constructor(options: PackOptions) {
     this.#options = options;
@@ -32,15 +31,9 @@ export class PackWriter {
     this.#uploaded.catch((error) => this.#fail(error));
   }
 
-  /** Bytes of files that wait to be packed. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
-  }
-
   /** Queues a closed file. */
   add(name: string, size: number): void {
     this.#queue.push({ name, size });
-    this.#queuedBytes += size;
     this.#draining ??= this.#drain().catch((error) => this.#fail(error));
   }
 
@@ -73,7 +66,6 @@ export class PackWriter {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       if (this.#failure !== undefined) return;
       await this.#packFile(next.name, next.size);
-      this.#queuedBytes -= next.size;
     }
     this.#draining = undefined;
   }

@@ -18,8 +18,8 @@ const FASTEST_WRITER = 1_000_000;
 /** A look may take a tenth of the time, however many files there are. */
 const PAUSE_PER_LOOK = 9;
 
-const { directory, limits, totals } = workerData as GuardSettings;
-const report = new Float64Array(totals);
+const { directory, limits, peak } = workerData as GuardSettings;
+const report = new Float64Array(peak);
 const throttle = new Throttle(limits);
 const use = new SpoolUse(directory);
 const watched = new Map<number, string | undefined>();
@@ -46,7 +46,7 @@ function look(): number {
   const { usedBytes, apartBytes, writtenBytes } = use.look(apart);
   throttle.update(usedBytes, writtenBytes, apartBytes);
   if (apart !== undefined) assertRoom(directory, apartBytes);
-  report.set([throttle.peakBytes, throttle.pausedSeconds]);
+  report.set([throttle.peakBytes]);
   const untilFull = throttle.room(usedBytes) / 2 / FASTEST_WRITER;
   return Math.max(
     Math.min(Math.max(untilFull, LOOK_AT_LEAST_MS), LOOK_AT_MOST_MS),

@@ -8,8 +8,8 @@ export interface GuardSettings {
   /** The run's own, with a directory for each dump. */
   readonly directory: string;
   readonly limits: SpoolLimits;
-  /** Two numbers that the thread keeps up to date: the most that the spool held, bytes, and seconds of pause. */
-  readonly totals: SharedArrayBuffer;
+  /** A number that the thread keeps up to date: the most that the spool held, bytes. */
+  readonly peak: SharedArrayBuffer;
 }
 
 /** What the thread is told. */
@@ -45,13 +45,13 @@ const THREAD = new URL(
 /** Keeps a run's dumps from filling their spool, from a thread of its own. */
 export class SpoolGuard {
   readonly #thread: Worker;
-  readonly #totals = new Float64Array(new SharedArrayBuffer(16));
+  readonly #peak = new Float64Array(new SharedArrayBuffer(8));
   #failure: unknown;
 
   private constructor(directory: string, limits: SpoolLimits) {
-    const totals = this.#totals.buffer as SharedArrayBuffer;
+    const peak = this.#peak.buffer as SharedArrayBuffer;
     this.#thread = new Worker(THREAD, {
-      workerData: { directory, limits, totals } satisfies GuardSettings,
+      workerData: { directory, limits, peak } satisfies GuardSettings,
       execArgv: [],
       env: {},
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
@@ -76,12 +76,7 @@ export class SpoolGuard {
 
   /** The most that the spool has held, bytes. */
   get peakBytes(): number {
-    return this.#totals[0] ?? 0;
-  }
-
-  /** How long dumps have been held back, seconds. */
-  get pausedSeconds(): number {
-    return this.#totals[1] ?? 0;
+    return this.#peak[0] ?? 0;
   }
 
   /**

@@ -46,9 +46,8 @@ export class Throttle {
   readonly #rate: RateLimit | undefined;
   #fullSince: number | undefined;
   #tooFast = false;
-  #stoppedAt: number | undefined;
+  #stopped = false;
   #peak = 0;
-  #pausedMs = 0;
 
   constructor(limits: SpoolLimits) {
     const { capBytes, maxPauseSeconds = MAX_PAUSE_SECONDS, maxBytesPerSecond } = limits;
@@ -65,11 +64,6 @@ export class Throttle {
     return this.#peak;
   }
 
-  /** How long dumps have been held back, seconds. */
-  get pausedSeconds(): number {
-    return this.#pausedMs / 1000;
-  }
-
   /** Bytes that may still be written before the dumps are stopped. */
   room(usedBytes: number): number {
     return Math.max(0, this.#high - usedBytes);
@@ -83,7 +77,7 @@ export class Throttle {
   /** Lets a dump go on, whatever the spool holds, and watches it no more. */
   release(group: number): void {
     this.#groups.delete(group);
-    if (this.#stoppedAt !== undefined) signalGroup(group, 'SIGCONT');
+    if (this.#stopped) signalGroup(group, 'SIGCONT');
   }
 
   /**
@@ -107,16 +101,15 @@ export class Throttle {
       this.resume();
       return;
     }
-    this.#stoppedAt ??= now;
+    this.#stopped = true;
     // Each time anew: a worker that was between two files when the others were stopped has opened one.
     for (const [group, writers] of this.#groups) stopWriters(group, writers);
   }
 
   /** Lets all dumps go on, whatever the spool holds. */
   resume(): void {
-    if (this.#stoppedAt === undefined) return;
-    this.#pausedMs += performance.now() - this.#stoppedAt;
-    this.#stoppedAt = undefined;
+    if (!this.#stopped) return;
+    this.#stopped = false;
     for (const group of this.#groups.keys()) signalGroup(group, 'SIGCONT');
   }
 
