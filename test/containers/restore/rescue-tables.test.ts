@@ -259,6 +259,46 @@ test('what cannot work is refused before anything is fetched', async () => {
   );
 });
 
+test('what the database in use would grant on new tables is not granted on rescued ones', async () => {
+  const rights = () =>
+    inShop(
+      `SELECT defaclobjtype AS kind, defaclacl::text AS acl FROM pg_default_acl ORDER BY 1, 2`,
+    );
+  const own = ({ rows }: { rows: { acl: unknown }[] }) => rows.map(({ acl }) => acl);
+  await inShop(`ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "Odd ""Reader" WITH GRANT OPTION;
+    ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO public;
+    ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO deputy;
+    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM public;
+    DROP FUNCTION "only functions".one()`);
+  const before = await rights();
+  expect(before).toHaveLength(4);
+  const { schema, warnings } = await rescueTables({
+    ...request,
+    chosen: { tables: ['sparse', '"Mixed Case"'], schemas: ['only functions'] },
+  });
+  expect(warnings).toEqual([]);
+  expect(await rights()).toEqual(before);
+  const { primary } = postgres;
+  const there = (catalog: string, acl: string, of: string) =>
+    primary
+      .query(
+        `SELECT DISTINCT ${acl}::text AS acl FROM ${catalog} WHERE ${of} = '${schema}'::regnamespace`,
+        {
+          database: SHOP,
+        },
+      )
+      .then(own);
+  expect(await there('pg_class', 'relacl', 'relnamespace')).toEqual([null]);
+  expect(await there('pg_proc', 'proacl', 'pronamespace')).toEqual([null]);
+  expect(await there('pg_namespace', 'nspacl', 'oid')).toEqual([null]);
+  await inShop(`DROP SCHEMA ${schema} CASCADE;
+    ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM "Odd ""Reader";
+    ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SCHEMAS FROM public;
+    ALTER DEFAULT PRIVILEGES REVOKE SELECT ON SEQUENCES FROM deputy;
+    ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO public;
+    CREATE FUNCTION "only functions".one() RETURNS int LANGUAGE sql AS 'select 1'`);
+});
+
 test('names that the database in use has for what PostgreSQL has, too, are not asked', async () => {
   const calls = (what: string) =>
     `LANGUAGE plpgsql AS $$ begin insert into public.caught values (current_user); return ${what}; end $$`;

@@ -13,6 +13,7 @@ import { withAuthorities, withSession } from '../target-connection.ts';
 import { assertRescued } from './assert-rescued.ts';
 import { copySchema } from './copy-schema.ts';
 import { keyOf, objectsOf } from './database-objects.ts';
+import { defaultPrivileges } from './default-privileges.ts';
 import { type MovedObject, moveObjects } from './move-objects.ts';
 import { nextStatements } from './next-statements.ts';
 import type { RescuedTable, RescueRequest, RescueResult } from './rescue-request.ts';
@@ -116,7 +117,10 @@ async function passOn(
 ): Promise<Awaited<ReturnType<typeof moveObjects>> & { readonly warnings: string[] }> {
   const { target, into, chosen, staging, noOwner, noPrivileges, signal, onProgress } = request;
   signal?.throwIfAborted();
-  const objects = await withSession(target, into, objectsOf);
+  const { objects, privileges } = await withSession(target, into, async (inUse) => ({
+    objects: await objectsOf(inUse),
+    privileges: await defaultPrivileges(inUse),
+  }));
   const there = new Set(objects.map(keyOf));
   await assertHeld();
   const { moved, notRestored, money, encoding } = await withSession(
@@ -141,8 +145,8 @@ async function passOn(
       encoding,
       noOwner,
       noPrivileges,
-      first: `SET LOCAL lc_monetary = ${money}; ${lockOf(schema, 'xact_lock')};`,
-      last: names.length === 0 ? '' : `ANALYZE ${names.join(', ')};`,
+      first: `SET LOCAL lc_monetary = ${money}; ${lockOf(schema, 'xact_lock')};\n${privileges.setAside}`,
+      last: `${privileges.putBack}\n${names.length === 0 ? '' : `ANALYZE ${names.join(', ')};`}`,
       tables: names.length,
       signal,
       onProgress,
