@@ -59,23 +59,28 @@ export async function* fetchObject(
 }
 
 /**
- * A small object's text.
+ * A small object's text. A body that breaks off is asked for again: the SDK tries again only until it has
+ * the answer's head.
  *
- * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED, VAULT_UNAVAILABLE
+ * @throws HoldfastError VAULT_INTEGRITY, VAULT_DENIED; VAULT_UNAVAILABLE after five tries
  */
 export async function fetchVersion(
   vault: VaultReader,
   key: string,
   versionId: string,
+  firstPauseMs = FIRST_PAUSE_MS,
 ): Promise<string> {
-  const chunks: Buffer[] = [];
-  const body = await openBody(vault, key, versionId, 0, undefined);
-  try {
-    for await (const chunk of body) chunks.push(chunk as Buffer);
-  } catch (error) {
-    throw awsError(error, 's3:GetObjectVersion', key);
+  for (let tries = 1; ; tries += 1) {
+    const body = await openBody(vault, key, versionId, 0, undefined);
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of body) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    } catch (error) {
+      if (tries === FRUITLESS_TRIES) throw awsError(error, 's3:GetObjectVersion', key);
+    }
+    await sleep(firstPauseMs * 2 ** (tries - 1));
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 async function openBody(

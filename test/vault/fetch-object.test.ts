@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fetchObject } from '../../vault/fetch-object.ts';
+import { fetchObject, fetchVersion } from '../../vault/fetch-object.ts';
 import { collect } from './example-message.ts';
 import { type FakeS3, put, startFakeS3 } from './fake-s3.ts';
 
@@ -33,6 +33,18 @@ test('gives up after five connections that brought nothing', async () => {
     code: 'VAULT_UNAVAILABLE',
   });
   expect(fake.requests).toHaveLength(5);
+});
+
+test('asks again for the whole of a small object whose body breaks off', async () => {
+  const versionId = put(fake, 'a.json', '{"label": "é"}');
+  fake.breakAfter = (request) => (request <= 4 ? 12 : undefined);
+  expect(await fetchVersion(fake, 'a.json', versionId, 1)).toBe('{"label": "é"}');
+  expect(fake.requests).toHaveLength(5);
+  fake.breakAfter = () => 12;
+  await expect(fetchVersion(fake, 'a.json', versionId, 1)).rejects.toMatchObject({
+    code: 'VAULT_UNAVAILABLE',
+  });
+  expect(fake.requests).toHaveLength(10);
 });
 
 test('reads the pinned version, and says when it is gone or refused', async () => {
