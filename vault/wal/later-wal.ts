@@ -1,14 +1,15 @@
-import { parseWalKey, walFileKey, walTimelinePrefix } from '../../contract/wal-keys.ts';
 import {
-  DEFAULT_SEGMENT_BYTES,
-  parseSegmentName,
-  segmentStart,
-} from '../../contract/wal-segments.ts';
+  parseWalKey,
+  walFileKey,
+  walIncrementsPrefix,
+  walTimelinePrefix,
+} from '../../contract/wal-keys.ts';
+import { parseSegmentName, segmentStart } from '../../contract/wal-segments.ts';
 import { type ListedObject, listObjects } from '../listed-objects.ts';
 import type { WalReader } from './fetch-wal.ts';
 import { readTimelineHistory } from './read-history.ts';
+import { readSegmentBytes } from './segment-bytes.ts';
 import { listWalTimelines } from './wal-catalog.ts';
-import { headWal } from './wal-head.ts';
 
 /** WAL that comes after a segment. */
 export interface LaterWal {
@@ -33,7 +34,8 @@ export async function laterWal(
   segment: string,
   until?: bigint,
 ): Promise<LaterWal | undefined> {
-  const segmentBytes = await segmentBytesOf(reader, segment);
+  const ownTimeline = Number.parseInt(segment.slice(0, 8), 16);
+  const segmentBytes = await readSegmentBytes(reader, ownTimeline);
   const place = parseSegmentName(segment, segmentBytes);
   if (place === undefined) return undefined;
   const start = segmentStart(place.number, segmentBytes);
@@ -43,7 +45,8 @@ export async function laterWal(
   if (own !== undefined) {
     return { key: own.key, needed: Math.min(segmentBytes, most), storedAt: own.lastModified };
   }
-  for (const timeline of await timelinesAfter(reader, place.timeline)) {
+  const timelines = await listWalTimelines(reader.vault, reader.cluster);
+  for (const timeline of timelines.filter((one) => one > place.timeline)) {
     const history = (await readTimelineHistory(reader, timeline)) ?? [];
     const left = history.find((one) => one.timeline === place.timeline);
     if (left === undefined || left.switchLsn <= start) continue;
@@ -53,42 +56,29 @@ export async function laterWal(
   return undefined;
 }
 
-/** By a whole segment: the timeline's first, else that of another; PostgreSQL's default where there is none. */
-async function segmentBytesOf({ vault, cluster }: WalReader, segment: string): Promise<number> {
-  const bytesOf = async (timeline: number): Promise<number | undefined> => {
-    const prefix = walTimelinePrefix(cluster, timeline);
-    for await (const object of listObjects(vault, prefix, [], { onFolder: () => {} })) {
-      if (parseWalKey(object.key)?.is !== 'segment') continue;
-      return (await headWal(vault, object)).metadata.bytes;
-    }
-    return undefined;
-  };
-  const own = await bytesOf(Number.parseInt(segment.slice(0, 8), 16));
-  if (own !== undefined) return own;
-  // A timeline that has just begun has none yet.
-  for (const timeline of await listWalTimelines(vault, cluster)) {
-    const bytes = await bytesOf(timeline);
-    if (bytes !== undefined) return bytes;
-  }
-  return DEFAULT_SEGMENT_BYTES;
-}
-
-/** A timeline's folder has segments first, in order, and the increments after them. */
+/**
+ * Whole segments first, and then increments of those that follow: of a segment that is whole its increments
+ * stay, and to list those of a year takes minutes.
+ */
 async function firstAfter(
   { vault, cluster }: WalReader,
   timeline: number,
   segment: string,
 ): Promise<ListedObject | undefined> {
-  const after = walFileKey(cluster, segment);
-  const objects = listObjects(vault, walTimelinePrefix(cluster, timeline), [], { after });
-  for await (const object of objects) {
+  const whole = listObjects(vault, walTimelinePrefix(cluster, timeline), [], {
+    after: walFileKey(cluster, segment),
+    onFolder: () => {},
+  });
+  for await (const object of whole) {
     const found = parseWalKey(object.key);
-    if (found === undefined || found.is === 'history' || found.is === 'partial') continue;
+    if (found?.is !== 'segment' && found?.is !== 'backup') continue;
     if (found.segment > segment) return object;
   }
+  const prefix = walIncrementsPrefix(cluster, timeline);
+  // Sorts after everything below the segment's own folder.
+  const open = listObjects(vault, prefix, [], { after: `${prefix}${segment}0` });
+  for await (const object of open) {
+    if (parseWalKey(object.key)?.is === 'increment') return object;
+  }
   return undefined;
-}
-
-async function timelinesAfter({ vault, cluster }: WalReader, timeline: number): Promise<number[]> {
-  return (await listWalTimelines(vault, cluster)).filter((one) => one > timeline);
 }

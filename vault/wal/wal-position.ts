@@ -66,8 +66,7 @@ export async function findWalPosition(
   const { timeline, segmentBytes, from } = options;
   const first = from === undefined ? undefined : segmentAt(from, segmentBytes);
   const { whole, sample } = await wholeSegments(vault, cluster, options, first);
-  const opened = await openSegments(vault, cluster, options);
-  const lowest = first ?? whole[0] ?? opened[0];
+  const lowest = first ?? whole[0] ?? (await openSegments(vault, cluster, options))[0];
   if (lowest === undefined) return undefined;
   let missing = lowest;
   const there = new Set(whole);

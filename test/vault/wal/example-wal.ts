@@ -19,25 +19,28 @@ export interface ExamplePages {
   /** From this page on nothing but zeros, as after `pg_switch_wal()`. */
   readonly blankFromPage?: number;
   readonly system?: string;
+  /** @default SEGMENT_BYTES */
+  readonly segmentBytes?: number;
 }
 
 /** A segment whose pages have true headers and noise between them. */
 export function exampleSegment(name: string, options: ExamplePages = {}): Buffer {
-  const place = parseSegmentName(name, SEGMENT_BYTES);
+  const { segmentBytes = SEGMENT_BYTES, system = SYSTEM } = options;
+  const place = parseSegmentName(name, segmentBytes);
   if (place === undefined) throw new Error(`${name} is no segment`);
-  const { switchAtPage = 0, blankFromPage = Number.POSITIVE_INFINITY, system = SYSTEM } = options;
+  const { switchAtPage = 0, blankFromPage = Number.POSITIVE_INFINITY } = options;
   const noise = randomBytes(PAGE_BYTES);
-  const bytes = Buffer.alloc(SEGMENT_BYTES);
-  for (let page = 0; page * PAGE_BYTES < SEGMENT_BYTES && page < blankFromPage; page += 1) {
+  const bytes = Buffer.alloc(segmentBytes);
+  for (let page = 0; page * PAGE_BYTES < segmentBytes && page < blankFromPage; page += 1) {
     const at = page * PAGE_BYTES;
     noise.copy(bytes, at);
     bytes.writeUInt16LE(0xd116, at);
     bytes.writeUInt16LE(page === 0 ? 0x0002 : 0, at + 2);
     bytes.writeUInt32LE(page < switchAtPage ? place.timeline - 1 : place.timeline, at + 4);
-    bytes.writeBigUInt64LE(segmentStart(place.number, SEGMENT_BYTES) + BigInt(at), at + 8);
+    bytes.writeBigUInt64LE(segmentStart(place.number, segmentBytes) + BigInt(at), at + 8);
     if (page > 0) continue;
     bytes.writeBigUInt64LE(BigInt(system), 24);
-    bytes.writeUInt32LE(SEGMENT_BYTES, 32);
+    bytes.writeUInt32LE(segmentBytes, 32);
   }
   return bytes;
 }

@@ -1,6 +1,8 @@
+import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { segmentName } from '../../../contract/wal-segments.ts';
 import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
+import { laterWal } from '../../../vault/wal/later-wal.ts';
 import { readTimelineHistory } from '../../../vault/wal/read-history.ts';
 import { answerWalRequest } from '../../../vault/wal/wal-answer.ts';
 import { collect } from '../example-message.ts';
@@ -199,4 +201,56 @@ test('what is stored while it is looked for, after what follows on it, is no gap
   };
   const slow = { ...reader(cluster), vault: { ...vault, s3: { send } as typeof vault.s3 } };
   expect(await answerWalRequest(slow, NAME)).toMatchObject({ from: 'object' });
+});
+
+test.each([
+  // In no segment's name of PostgreSQL's default length is the last number so great.
+  ['shorter', 1, '000000010000000000000110', '000000010000000000000111'],
+  ['longer', 64, '000000010000000000000003', '000000010000000000000004'],
+] as const)(
+  'where no segment is whole, the first page says that they are %s than usual',
+  async (cluster, mebibytes, name, next) => {
+    const segmentBytes = mebibytes * 1024 * 1024;
+    for (const one of [name, next]) {
+      const bytes = exampleSegment(one, { segmentBytes });
+      await putIncrement(vault, cluster, one, [0, 20], bytes);
+      await putIncrement(vault, cluster, one, [20, 9000], bytes);
+    }
+    expect(await laterWal(reader(cluster), name)).toMatchObject({
+      ...{ key: expect.stringContaining(`${next}/`), needed: segmentBytes },
+    });
+    expect(await laterWal(reader(cluster), next)).toBeUndefined();
+  },
+);
+
+test('that WAL ends is found out without listing increments of segments that are whole', async () => {
+  const cluster = 'year-old';
+  const names = [3, 4, 5, 6].map((number) => segmentName({ timeline: 1, number }, SEGMENT_BYTES));
+  const [last = '', asked = ''] = names.slice(-2);
+  let listings = 0;
+  const send: typeof vault.s3.send = async (...args: [never]) => {
+    const command: unknown = args[0];
+    if (!(command instanceof ListObjectVersionsCommand)) return await vault.s3.send(...args);
+    listings += 1;
+    return await vault.s3.send(new ListObjectVersionsCommand({ ...command.input, MaxKeys: 4 }));
+  };
+  const counted = { ...reader(cluster), vault: { ...vault, s3: { send } as typeof vault.s3 } };
+  const answer = async (name: string) => {
+    listings = 0;
+    const found = await answerWalRequest(counted, name);
+    return { reach: found?.reach, listings };
+  };
+  const history = async (bytes: number): Promise<void> => {
+    for (const name of names.slice(0, -1)) {
+      await putIncrement(vault, cluster, name, [0, bytes], exampleSegment(name));
+    }
+  };
+  for (const name of names.slice(0, -1)) await putWal(vault, cluster, name, exampleSegment(name));
+  const fresh = await answer(asked);
+  expect(fresh.reach).toBeUndefined();
+  for (let bytes = 9000; bytes < 12_000; bytes += 1000) await history(bytes);
+  expect(await answer(asked)).toEqual(fresh);
+  await putIncrement(vault, cluster, asked, [0, 9000], exampleSegment(asked));
+  expect(await answer(asked)).toEqual({ ...fresh, reach: 9000 });
+  expect((await answer(last)).reach).toBeUndefined();
 });
