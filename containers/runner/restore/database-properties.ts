@@ -59,14 +59,29 @@ const HINDERING = new Set([
 /**
  * Replays the database's settings before its rows are loaded, for they may decide what a value means
  * (`lc_monetary`) and what a materialized view shows (`TimeZone`). What fails is told, not fatal.
+ *
+ * And whom its grants keep out, they keep out while it is loaded, too; but where sessions take on
+ * another role, which owns it then, whoever connects may be one of those.
  */
 export async function replaySettings(
   session: pg.Client,
   temporary: string,
   selection: Selection,
   toc: DumpToc,
+  { role }: { readonly role?: string | undefined },
 ): Promise<NotRestored[]> {
+  if (role === undefined) {
+    // They come again with the grants, and are told then if they fail.
+    for (const statement of statementsOf(selection, temporary, 'after').filter(isFromPublic)) {
+      await session.query(statement).catch(() => undefined);
+    }
+  }
   return await replay(session, statementsOf(selection, temporary, 'before'), temporary, toc);
+}
+
+/** `REVOKE CONNECT ON DATABASE x FROM PUBLIC` */
+function isFromPublic(statement: string): boolean {
+  return /^REVOKE\s/i.test(statement) && /\sFROM\s+PUBLIC$/i.test(statement);
 }
 
 /** Replays owner, grants, comment and the other settings of the database. What fails is told, not fatal. */

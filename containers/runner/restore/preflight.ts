@@ -15,6 +15,8 @@ export interface TargetFacts {
   readonly extensions: ReadonlySet<string>;
   readonly mayCreateDatabases: boolean;
   readonly inRecovery: boolean;
+  /** Whether sessions may write nothing unless they say otherwise. */
+  readonly readOnly: boolean;
 }
 
 /** Asks the target everything that a refusal may rest on. */
@@ -26,6 +28,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     confined: string | null;
     createdb: boolean;
     recovery: boolean;
+    read_only: boolean;
     databases: string[];
     roles: string[];
     tablespaces: string[];
@@ -34,6 +37,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     SELECT current_setting('server_version_num')::int AS number,
            current_setting('server_version') AS version,
            pg_is_in_recovery() AS recovery,
+           current_setting('default_transaction_read_only')::bool AS read_only,
            r.rolsuper AS superuser,
            (SELECT rolname::text FROM pg_roles WHERE rolname = session_user AND NOT rolsuper) AS confined,
            r.rolsuper OR r.rolcreatedb AS createdb,
@@ -51,6 +55,7 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     confinedTo: row.confined ?? undefined,
     mayCreateDatabases: row.createdb,
     inRecovery: row.recovery,
+    readOnly: row.read_only,
     databases: new Set(row.databases),
     roles: new Set(row.roles),
     tablespaces: new Set(row.tablespaces),
@@ -81,6 +86,12 @@ export function checkServer(target: TargetFacts, manifest: LogicalManifest): voi
   }
   if (target.inRecovery) {
     throw refused('The target is a standby.', 'Give the URI of a primary.');
+  }
+  if (target.readOnly) {
+    throw refused(
+      'Sessions on the target may only read (default_transaction_read_only is on).',
+      'A provider sets that when the disk is nearly full: make room first. Else lift it for the user: ALTER ROLE … SET default_transaction_read_only = off',
+    );
   }
   if (!target.mayCreateDatabases) {
     throw refused(

@@ -132,7 +132,7 @@ async function restoreThrough(directory: string, run: Run): Promise<BuiltDatabas
       for (const statement of room.statements) await session.query(statement);
     });
     const notSet = await withSession(target, home, (session) =>
-      replaySettings(session, temporary, selection, toc),
+      replaySettings(session, temporary, selection, toc, target),
     );
     const { warnings, notRestored: notLoaded } = await staged.load(temporary, loaded, options);
     const notGranted =

@@ -7,6 +7,9 @@ const TRIES = 5;
 /** `object_in_use`: somebody is still, or again, connected. */
 const IN_USE = '55006';
 
+const END_SESSIONS =
+  'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
+
 /** A temporary database of this run. Another restore may make one of the same name, not of the same id. */
 export interface Temporary {
   readonly name: string;
@@ -37,7 +40,7 @@ export class CommitUnanswered extends Error {
  * Gives finished databases their names, and the replaced ones others, in one transaction: all or none,
  * there is no moment without a database of such a name, and no connection lands in the wrong one.
  *
- * Sessions on the replaced databases are ended. They may reconnect before a rename has its lock, so
+ * Sessions on all these databases are ended. They may reconnect before a rename has its lock, so
  * that is tried a few times; once it has, new connections wait for the end of the transaction.
  *
  * @throws CommitUnanswered
@@ -48,12 +51,10 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
       await session.query('BEGIN');
       for (const { temporary, name, aside } of swaps) {
         if (aside !== undefined) {
-          await session.query(
-            'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
-            [name],
-          );
+          await session.query(END_SESSIONS, [name]);
           await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
         }
+        await endWhatCanBeEnded(session, temporary);
         await session.query(
           `ALTER DATABASE ${quoteName(temporary.name)} RENAME TO ${quoteName(name)}`,
         );
@@ -68,10 +69,45 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
     } catch (error) {
       if (error instanceof CommitUnanswered) throw error;
       await session.query('ROLLBACK').catch(() => {});
-      if ((error as { code?: string }).code !== IN_USE || attempt === TRIES) throw error;
+      if ((error as { code?: string }).code !== IN_USE) throw error;
+      if (attempt === TRIES) {
+        const names = swaps.flatMap(({ temporary, name }) => [temporary.name, name]);
+        throw await inUse(session, names, error);
+      }
       await sleep(200 * attempt);
     }
   }
+}
+
+/**
+ * Whatever watches all databases of a server has come to look at the new one, too. Whoever may not end its
+ * sessions can still hope that they go.
+ */
+async function endWhatCanBeEnded(session: pg.Client, { name, oid }: Temporary): Promise<void> {
+  // Another restore's own are none of our business: that is refused below.
+  if ((await oidOf(session, name)) !== oid) return;
+  await session.query('SAVEPOINT ending');
+  await session
+    .query(END_SESSIONS, [name])
+    .catch(() => session.query('ROLLBACK TO SAVEPOINT ending'));
+}
+
+/** Names who is in what was built, and would lose it by staying there. */
+async function inUse(session: pg.Client, names: readonly string[], cause: unknown): Promise<Error> {
+  const { rows } = await session.query<{ who: string }>(
+    `SELECT DISTINCT format('%s (%s)', coalesce(usename, '?'), application_name) AS who
+       FROM pg_stat_activity WHERE datname = ANY ($1) AND pid <> pg_backend_pid() ORDER BY 1`,
+    [names],
+  );
+  const who = rows.map((one) => one.who).join(', ') || 'sessions that are gone by now';
+  return new HoldfastError(
+    'RESTORE_FAILED',
+    `Everything was restored, but could not get its name: ${(cause as Error).message}, by ${who}.`,
+    {
+      hint: 'Keep them out of databases whose names begin with holdfast_restore_, or restore as a user that may end their sessions (a superuser, or GRANT pg_signal_backend); then run it again.',
+      cause,
+    },
+  );
 }
 
 async function assertOurs(session: pg.Client, name: string, temporary: Temporary): Promise<void> {

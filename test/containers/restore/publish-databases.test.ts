@@ -108,6 +108,52 @@ test('one that has lost its lock publishes nothing, and drops what it had built'
   expect(await databases()).toEqual({ final: old });
 });
 
+/** Somebody who looks into every database that there is. */
+async function watch(database: string): Promise<pg.Client> {
+  const watcher = new pg.Client({
+    connectionString: new URL(`/${database}`, server.uri.split('?')[0]).href,
+    ssl: { rejectUnauthorized: false },
+    application_name: 'watcher',
+  });
+  watcher.on('error', () => {});
+  await watcher.connect();
+  return watcher;
+}
+
+test('somebody who looks into what was built does not keep it from its name', async () => {
+  const built = await build();
+  const watcher = await watch(TEMPORARY);
+  expect(await publish([built])).toMatchObject([{ name: 'final', keptAs: undefined }]);
+  expect(await databases()).toEqual({ final: built.temporary.oid });
+  await expect(watcher.query('SELECT 1')).rejects.toThrow();
+});
+
+test('where nobody may end such a session, it is named', async () => {
+  const built = await build();
+  const watcher = await watch(TEMPORARY);
+  const query = pg.Client.prototype.query as (...args: unknown[]) => Promise<unknown>;
+  vi.spyOn(pg.Client.prototype, 'query').mockImplementation(async function (
+    this: pg.Client,
+    ...args: unknown[]
+  ) {
+    // As a server answers whoever is no superuser; it takes five seconds for each refusal.
+    const refused = (message: string, code: string) => Object.assign(new Error(message), { code });
+    if (/pg_terminate_backend/.test(String(args[0]))) {
+      throw refused('permission denied to terminate process', '42501');
+    }
+    if (/ RENAME TO /.test(String(args[0]))) throw refused(`"${TEMPORARY}" is in use`, '55006');
+    return await query.apply(this, args);
+  } as never);
+  await expect(publish([built])).rejects.toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: expect.stringContaining('is in use, by postgres (watcher)'),
+    hint: expect.stringContaining('pg_signal_backend'),
+  });
+  vi.restoreAllMocks();
+  await watcher.end().catch(() => {});
+  expect(await databases()).toEqual({});
+});
+
 test("another restore's database of the same temporary name is neither published nor dropped", async () => {
   const old = await make('final');
   const ours = await build();

@@ -64,6 +64,7 @@ beforeAll(async () => {
   await primary.query(`COMMENT ON DATABASE "${SOURCE}" IS 'It''s DATABASE x; y';
     ALTER DATABASE "${SOURCE}" SET work_mem = '7MB';
     ALTER ROLE "Odd ""Reader" IN DATABASE "${SOURCE}" SET "app.secret" = 'geheim';
+    REVOKE CONNECT ON DATABASE "${SOURCE}" FROM PUBLIC;
     GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`);
   await primary.query(FILL, { database: SOURCE });
   const files = await dumpDatabase(primary, SOURCE, run.directory, '-j2 -Z zstd:1');
@@ -117,6 +118,15 @@ async function databases(): Promise<string[]> {
   return rows.map((row: { datname: string }) => row.datname);
 }
 
+/** Databases that are being built, and into which anybody is let. */
+async function openToAll(): Promise<unknown[]> {
+  const { rows } = await postgres.primary.query(
+    `SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+      WHERE datname ~ 'holdfast' AND grantee = 0 AND privilege_type = 'CONNECT'`,
+  );
+  return rows;
+}
+
 async function describeDatabase(name: string): Promise<unknown> {
   const about = await postgres.primary.query(`
     SELECT pg_get_userbyid(datdba) AS owner, datcollate, encoding, datlocprovider,
@@ -137,7 +147,14 @@ async function describeDatabase(name: string): Promise<unknown> {
 
 test('a database comes back whole: rows, owners, grants, comment, settings, locale', async () => {
   const seen: Progress[] = [];
-  const result = await restore(good, 'copy', { onProgress: (progress) => seen.push(progress) });
+  const open: Promise<unknown>[] = [];
+  const onProgress = (progress: Progress) => {
+    seen.push(progress);
+    if (progress.stage === 'restore') open.push(openToAll());
+  };
+  const result = await restore(good, 'copy', { onProgress });
+  expect(new Set((await Promise.all(open)).flat())).toEqual(new Set());
+  expect(open.length).toBeGreaterThan(0);
   expect(result).toMatchObject({ name: 'copy', tables: 2, notRestored: [], warnings: [] });
   expect(await describeDatabase('copy')).toEqual(await describeDatabase(SOURCE));
   expect(new Set(seen.map(({ stage }) => stage))).toEqual(new Set(['fetch', 'restore', 'analyze']));
@@ -370,6 +387,17 @@ test('what cannot work is refused before anything is fetched', async () => {
   });
   const standby = parseTargetUri(postgres.standby.uri, request.target.caFile);
   await expect(restore(good, 'copy', { target: standby })).rejects.toThrow('is a standby');
+  await postgres.primary.query(
+    `CREATE ROLE guarded LOGIN CREATEDB PASSWORD 'x'; ALTER ROLE guarded SET default_transaction_read_only = on`,
+  );
+  const guarded = parseTargetUri(
+    postgres.primary.uriFor({ user: 'guarded', password: 'x' }),
+    request.target.caFile,
+  );
+  await expect(restore(good, 'copy', { target: guarded })).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    message: expect.stringContaining('may only read'),
+  });
   const stranger = parseTargetUri(postgres.primary.uri);
   await expect(restore(good, 'copy', { target: stranger })).rejects.toMatchObject({
     code: 'RESTORE_REFUSED',
