@@ -108,6 +108,32 @@ describe.each(['postgres-15', 'postgres-18'])('out of a dump by %s', (name) => {
     );
   });
 
+  test('large objects that a table names are told, as they are no part of it', async () => {
+    const dump = await toc(name);
+    const named = 'large objects that TABLE public.customer names';
+    const told = (column: string, desc = 'BLOBS') => {
+      const others = dump.entries.filter((entry) => !entry.desc.startsWith('BLOB'));
+      const entries = others.map((entry) =>
+        entry.desc === 'TABLE' && entry.tag === 'customer'
+          ? { ...entry, definition: entry.definition.replace('(', `(\n    ${column},`) }
+          : entry,
+      );
+      const [some] = entries;
+      if (some === undefined) throw new Error('The dump is empty.');
+      const blobs = { ...some, dumpId: 99_999, desc, tag: desc, dependencies: [] };
+      const all = { ...dump, entries: [...entries, blobs] };
+      return choose(all, ['customer']).notRestored.filter(({ what }) => what === named).length;
+    };
+    for (const column of ['photo oid', '"a ""b" public.lo NOT NULL', 'été "Ext x".lo']) {
+      expect(told(column), column).toBe(1);
+    }
+    expect(told('photo oid', 'BLOB METADATA')).toBe(1);
+    for (const column of ['oid integer', 'loan loan', 'lo public.lo_like', 'n text']) {
+      expect(told(column), column).toBe(0);
+    }
+    expect(told('photo oid', 'TABLE')).toBe(0);
+  });
+
   test('a table that is not there is refused with names that are near', async () => {
     const from = await toc(name);
     expect(() => choose(from, ['order'])).toThrow('The backup holds no table order.');

@@ -1,6 +1,7 @@
 import type { DumpToc, TocEntry } from '../dump-toc.ts';
 import type { NotRestored } from '../not-restored.ts';
 import { nameOfEntry } from '../select-entries.ts';
+import { largeObjectsLeftOut } from './large-objects-left-out.ts';
 import { type ChosenNames, findRelations, isRelation } from './table-names.ts';
 import { indexesOf, TocGraph } from './toc-graph.ts';
 import { viewsLeftOut } from './views-left-out.ts';
@@ -83,6 +84,7 @@ class Choice {
       else if (SAID_OF_IT.has(entry.desc) && this.#isSaidOfTaken(entry)) this.#taken.add(entry);
     }
     this.#tellOfEmptyOnes();
+    this.#notRestored.push(...largeObjectsLeftOut(this.#toc, this.#chosen));
     this.#notRestored.push(...viewsLeftOut(this.#graph, this.#chosen, this.#taken));
     return {
       toc: { ...this.#toc, entries: this.#toc.entries.filter((entry) => this.#taken.has(entry)) },
