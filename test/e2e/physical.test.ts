@@ -33,6 +33,9 @@ beforeAll(async () => {
     await query('alter system set summarize_wal = on');
     await query('select pg_reload_conf()');
   }
+  // Whenever it comes, it writes pages that nobody has changed: incremental backups hold them.
+  await cloud.primary.query('alter system set autovacuum = off');
+  await cloud.primary.query('select pg_reload_conf()');
   await createShop(cloud.primary);
   // More than the spool holds.
   await createBulk(cloud.primary, 16);
@@ -47,7 +50,10 @@ beforeAll(async () => {
       { database: 'shop' },
     );
   }
+  await cloud.primary.query('checkpoint');
   await cloud.standby.waitForReplay();
+  // What the standby has not written by then would be in the WAL of the first backup alone.
+  await cloud.standby.query('checkpoint');
   await cloud.connectSource('by-server', cloud);
   const uris = [cloud.primary.uriFor(BACKUP_ROLE)];
   await cloud.putSecret('short-chain', JSON.stringify({ uris, ca: cloud.certificates.caPem }));
