@@ -1,5 +1,5 @@
 import type { LogicalOptions } from '../../../contract/logical-options.ts';
-import { conninfo } from '../source/server.ts';
+import { conninfo } from '../keep-alive.ts';
 import { compressArgument } from './compress-argument.ts';
 
 /** What every `pg_dump` of one database has in common. */

@@ -1,5 +1,5 @@
 import type { PhysicalOptions } from '../../../contract/physical-options.ts';
-import { KEEP_ALIVES } from '../source/server.ts';
+import { KEEP_ALIVES } from '../keep-alive.ts';
 
 /** What pg_basebackup takes for `--max-rate`, KiB a second. */
 const RATE_KIB = { least: 32, most: 1024 * 1024 } as const;

@@ -1,3 +1,4 @@
+import { conninfo } from '../keep-alive.ts';
 import { hideQuoted } from './hide-values.ts';
 import type { LoadOptions } from './load-dump.ts';
 import { runProgram } from './run-program.ts';
@@ -21,7 +22,7 @@ const ANALYZABLE = `
  */
 export async function analyze(temporary: string, options: LoadOptions): Promise<string[]> {
   const { programs, target, jobs, signal } = options;
-  const args = ['--analyze-only', '--quiet', `--jobs=${jobs}`, `--dbname=${temporary}`];
+  const args = ['--analyze-only', '--quiet', `--jobs=${jobs}`, `--dbname=${conninfo(temporary)}`];
   const warnings: string[] = [];
   const program = runProgram(programs.vacuumdb, args, { target, signal });
   const failure = await whyFailed(program.then((said) => warnings.push(...said)));

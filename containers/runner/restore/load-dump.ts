@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { conninfo } from '../keep-alive.ts';
 import type { ClientPrograms } from './client-programs.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 import { type LoadPlan, planLoad, type TableStream } from './load-plan.ts';
@@ -64,7 +65,7 @@ export async function loadDump(
   options: LoadOptions,
 ): Promise<Loaded> {
   const { toc, streams } = staged;
-  const common = ['--exit-on-error', '--verbose', `--dbname=${temporary}`];
+  const common = ['--exit-on-error', '--verbose', `--dbname=${conninfo(temporary)}`];
   if (options.noOwner) common.push('--no-owner');
   if (noTablespaces) common.push('--no-tablespaces');
   const loader = new DumpLoader(staged, common, dumpIds, options);

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { conninfo } from '../keep-alive.ts';
 import type { LoadOptions } from './load-dump.ts';
 import type { ReportProgress } from './restore-progress.ts';
 import { runProgram } from './run-program.ts';
@@ -32,7 +33,7 @@ export async function loadSql(
     // Whole or gone: no statement's commit has to wait for the disk.
     '--command=SET synchronous_commit = off',
     '--file=-',
-    `--dbname=${temporary}`,
+    `--dbname=${conninfo(temporary)}`,
   ];
   const decompressor = createDecompressor(compression);
   const file = Readable.from(counted(path, (await stat(path)).size, onProgress), {

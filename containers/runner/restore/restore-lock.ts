@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { disconnect } from '../keep-alive.ts';
 import { refused } from './preflight.ts';
 import { connect, type TargetServer } from './target-connection.ts';
 
@@ -80,7 +81,7 @@ async function withLocks<T>(
     return await work(session, () => assertHeld(session, names));
   } finally {
     clearInterval(ping);
-    await session.end().catch(() => {});
+    await disconnect(session);
   }
 }
 

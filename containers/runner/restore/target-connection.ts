@@ -4,6 +4,7 @@ import { type ConnectionOptions, checkServerIdentity, getCACertificates } from '
 import pg from 'pg';
 import { parse } from 'pg-connection-string';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { disconnect, KEEP_ALIVE } from '../keep-alive.ts';
 import { liftTimeLimits, setAsideDefaults, trustOwnNames } from '../session-settings.ts';
 import { isSslMode, SSL_MODES, type SslMode } from '../ssl-mode.ts';
 import { connectionRefused } from './connection-refused.ts';
@@ -124,7 +125,7 @@ export async function connect(target: TargetServer, database: string): Promise<p
     application_name: 'holdfast restore',
     ...(target.role === undefined ? {} : { options: roleOption(target.role) }),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
+    ...KEEP_ALIVE,
   });
   // A connection that breaks between two queries must not end the process; the next query fails.
   client.on('error', () => {});
@@ -135,7 +136,7 @@ export async function connect(target: TargetServer, database: string): Promise<p
     await liftTimeLimits(client);
     return client;
   } catch (cause) {
-    await client.end().catch(() => {});
+    await disconnect(client);
     throw connectionRefused(`${whereabouts(target)}, database "${database}"`, cause);
   }
 }
@@ -166,7 +167,7 @@ export async function withSession<T>(
   try {
     return await work(session);
   } finally {
-    await session.end().catch(() => {});
+    await disconnect(session);
   }
 }
 

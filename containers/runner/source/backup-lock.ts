@@ -1,6 +1,7 @@
 import type pg from 'pg';
+import { disconnect } from '../keep-alive.ts';
 import { connectionError } from './connection-error.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 
 /** "hold", "fast": the advisory lock that every backup of ours takes on its source. */
 const [CLASS, OBJECT] = [0x686f6c64, 0x66617374];

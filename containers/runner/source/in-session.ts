@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { disconnect } from '../keep-alive.ts';
 import { connectionError } from './connection-error.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 
 /**
  * Asks a server in a session of its own, in the database that its URI names.

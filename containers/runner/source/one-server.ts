@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { disconnect } from '../keep-alive.ts';
 import { withOwnNames } from '../session-settings.ts';
 import { whereabouts } from './connection-error.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 import type { Survey } from './survey.ts';
 
 /** Sessions that are held at once: as many as a dump with two workers has. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { disconnect } from '../keep-alive.ts';
+import { connect, type Server } from './server.ts';
 
 /** What a replica says of queries that it cancelled for the sake of replay. */
 export interface ConflictCount {

@@ -1,5 +1,6 @@
+import { disconnect } from '../keep-alive.ts';
 import { connectionError } from './connection-error.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 
 /** A table that a snapshot shows, and which is another by now. */
 export interface RewrittenTable {

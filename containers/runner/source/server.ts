@@ -2,19 +2,14 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import pg from 'pg';
+import { disconnect, KEEP_ALIVE } from '../keep-alive.ts';
 import { isOwnProcess, setAsideDefaults, trustOwnNames } from '../session-settings.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 
 /** How long an answer to a question of ours may take. */
 const QUERY_TIMEOUT_MS = 60_000;
-/** How long a server may take to say goodbye. */
-const GOODBYE_MS = 2_000;
-
 /** How long a connection attempt may take. */
 const CONNECT_TIMEOUT_MS = 15_000;
-
-/** When an idle connection is first asked whether it lives: NAT on AWS forgets it after 350 seconds. */
-const KEEP_ALIVE_AFTER_SECONDS = 30;
 
 /** Which authorities may sign a server's certificate. */
 export interface Trust {
@@ -92,16 +87,8 @@ export function clientConfig(server: Server): pg.ClientConfig {
     // And no other parameter: poolers refuse those that they do not know.
     application_name: server.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_SECONDS * 1000,
+    ...KEEP_ALIVE,
   };
-}
-
-/** Ends a session, if need be without the server's consent: one that hangs never answers. Never throws. */
-export async function disconnect(client: pg.Client): Promise<void> {
-  const timer = setTimeout(() => client.connection.stream.destroy(), GOODBYE_MS);
-  await client.end().catch(() => undefined);
-  clearTimeout(timer);
 }
 
 function tlsOptions({ target, ca }: Server): false | ConnectionOptions {
@@ -147,13 +134,4 @@ export function libpqEnvironment(server: Server): Record<string, string> {
       ? { PGOPTIONS: '-c default_transaction_isolation=read\\ committed' }
       : {}),
   };
-}
-
-/** Parameters of a conninfo string that hold a connection open while a dump stands still. */
-export const KEEP_ALIVES = `keepalives_idle=${KEEP_ALIVE_AFTER_SECONDS} keepalives_interval=10 keepalives_count=6`;
-
-/** The conninfo string for `--dbname`: the database, and keep-alives. Holds nothing secret. */
-export function conninfo(database: string): string {
-  const quoted = database.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
-  return `dbname='${quoted}' ${KEEP_ALIVES}`;
 }

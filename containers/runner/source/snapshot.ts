@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import { HoldfastError } from '../../../contract/errors.ts';
+import { disconnect } from '../keep-alive.ts';
 import type { SourceDatabase } from './databases.ts';
 import { countHiddenUserMappings, findMissingRights } from './missing-rights.ts';
 import { findRewrittenTables, type RewrittenTable } from './rewritten-tables.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 import { type Survey, survey } from './survey.ts';
 
 /** A snapshot held open for a dump, and what it shows. */

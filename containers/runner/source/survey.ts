@@ -1,8 +1,9 @@
 import type pg from 'pg';
+import { disconnect } from '../keep-alive.ts';
 import { withOwnNames } from '../session-settings.ts';
 import { isAurora, probeAurora } from './aurora.ts';
 import { probeReplay, type ReplayPosition } from './replay-position.ts';
-import { connect, disconnect, type Server } from './server.ts';
+import { connect, type Server } from './server.ts';
 
 /** What a server says of itself. */
 export interface Survey extends ReplayPosition {

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { parseLsn } from '../../../contract/wal-segments.ts';
+import { disconnect } from '../keep-alive.ts';
 import { connectionError } from '../source/connection-error.ts';
-import { clientConfig, disconnect, type Server } from '../source/server.ts';
+import { clientConfig, type Server } from '../source/server.ts';
 
 /** What a server says of itself to whoever replicates it. */
 export interface ServerIdentity {

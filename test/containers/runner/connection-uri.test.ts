@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { conninfo } from '../../../containers/runner/keep-alive.ts';
 import { parseConnectionUri } from '../../../containers/runner/source/connection-uri.ts';
-import { conninfo } from '../../../containers/runner/source/server.ts';
 
 describe('parseConnectionUri', () => {
   test('decodes every part, and verifies the host unless told otherwise', () => {

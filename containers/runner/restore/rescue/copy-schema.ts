@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { HoldfastError } from '../../../../contract/errors.ts';
+import { conninfo } from '../../keep-alive.ts';
 import type { ClientPrograms } from '../client-programs.ts';
 import { hideInLine } from '../hide-values.ts';
 import type { ReportProgress } from '../restore-progress.ts';
@@ -65,8 +66,7 @@ export async function copySchema(copy: SchemaCopy): Promise<string[]> {
   }
   const args = [
     ...['--no-psqlrc', '--quiet', '--no-password', '--set=ON_ERROR_STOP=1', '--file=-'],
-    // A name that is taken for a connection string leads elsewhere.
-    `--dbname=dbname='${into.replaceAll(/[\\']/g, '\\$&')}'`,
+    `--dbname=${conninfo(into)}`,
   ];
   try {
     signal?.throwIfAborted();
@@ -90,15 +90,19 @@ async function* dumpOf(copy: SchemaCopy, signal: AbortSignal): AsyncGenerator<Bu
   const args = ['--format=plain', `--encoding=${copy.encoding}`, '--no-password', '--verbose'];
   if (copy.noOwner) args.push('--no-owner');
   if (copy.noPrivileges === true) args.push('--no-privileges');
-  const child = execa(programs.pgDump, [...args, `--schema=${schema}`, `--dbname=${from}`], {
-    env: clientEnvironment(target),
-    extendEnv: false,
-    stdin: 'ignore',
-    buffer: false,
-    reject: false,
-    forceKillAfterDelay: GRACE_MS,
-    cancelSignal: signal,
-  });
+  const child = execa(
+    programs.pgDump,
+    [...args, `--schema=${schema}`, `--dbname=${conninfo(from)}`],
+    {
+      env: clientEnvironment(target),
+      extendEnv: false,
+      stdin: 'ignore',
+      buffer: false,
+      reject: false,
+      forceKillAfterDelay: GRACE_MS,
+      cancelSignal: signal,
+    },
+  );
   const said: string[] = [];
   const listening = (async () => {
     let done = 0;
