@@ -81,8 +81,9 @@ async function push(vault: PushVault, path: string, bytes: Buffer, io: Io): Prom
   // The server may have removed it by now.
   const before = async () =>
     await readFile(join(dirname(path), previousSegment(name, bytes.length))).catch(() => undefined);
-  // A standby has what its primary wrote earlier.
-  const complete = vault.isPrimary ? await writtenAt(path) : undefined;
+  // A standby has what its primary wrote earlier, and once it is promoted, so has what it received before.
+  const isOwn = vault.isPrimary && !(await wasLeft(path));
+  const complete = isOwn ? await writtenAt(path) : undefined;
   if ((await pushWalFile(vault, name, bytes, before, complete)) !== 'other') return;
   io.stderr.write(
     `warning: the vault has another ${name} already; two servers may differ in it, and the first stays\n`,
@@ -132,6 +133,13 @@ async function readWal(path: string): Promise<Buffer> {
       cause,
     });
   });
+}
+
+/** Whether the server has gone on to a later timeline than a file's. */
+async function wasLeft(path: string): Promise<boolean> {
+  const timeline = basename(path).slice(0, 8);
+  const names = await readdir(dirname(path)).catch(() => []);
+  return names.some((name) => /^[0-9A-F]{8}\.history$/.test(name) && name.slice(0, 8) > timeline);
 }
 
 /** A segment's last byte is written before the next one's first: by then there was nothing beyond it. */

@@ -117,14 +117,17 @@ test('pushes what is ready with what is asked for, and remembers it', async () =
   expect((await timelineInVault())?.segments.size).toBe(3);
 });
 
-test('what a standby pushes says nothing of what its primary had written by then', async () => {
+test.each([
+  // DB_IN_ARCHIVE_RECOVERY.
+  ['pushes', `printf '\\005' | dd of=global/pg_control bs=1 seek=16 conv=notrunc status=none`],
+  ['received, and pushes once it is promoted,', 'touch pg_wal/00000002.history'],
+])('what a standby %s says nothing of what its primary had written by then', async (_, makeOne) => {
   await sql("select pg_logical_emit_message(false, 'x', 'x'); select pg_switch_wal()");
   const [, ...later] = await ready();
   const name = later.at(-1) ?? '';
-  // DB_IN_ARCHIVE_RECOVERY.
-  await shell(`mkdir -p ${OTHER}-standby/pg_wal ${OTHER}-standby/global; cd ${OTHER}-standby
+  await shell(`rm -rf ${OTHER}-standby; mkdir -p ${OTHER}-standby/pg_wal ${OTHER}-standby/global; cd ${OTHER}-standby
 cp ${DATA}/pg_wal/${name} pg_wal; cp ${DATA}/global/pg_control global
-printf '\\005' | dd of=global/pg_control bs=1 seek=16 conv=notrunc status=none`);
+${makeOne}`);
   const directory = `${OTHER}-standby`;
   const pushed = await push(`pg_wal/${name}`, ['--batch', '0'], { directory });
   expect([pushed.exitCode, pushed.stderr]).toEqual([0, '']);
