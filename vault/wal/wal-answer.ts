@@ -10,8 +10,8 @@ import { type LaterWal, laterWal } from './later-wal.ts';
  */
 const JUST_STORED_MS = 60_000;
 /** How often, and after which pause, such a gap is looked at again. Milliseconds. */
-const LOOKS = 6;
-const PAUSE_MS = 500;
+export const LOOKS = 6;
+export const PAUSE_MS = 500;
 
 /**
  * What a server that recovers is told of a WAL file: here it is, or `undefined`: WAL ends before it. It
@@ -35,12 +35,13 @@ export async function answerWalRequest(
     const later = await laterWal(reader, name, until);
     const reach = found?.reach ?? 0;
     if (later === undefined || reach >= later.needed) return found;
-    if (looks === LOOKS || !isJustStored(later)) throw gap(name, reach, later);
+    if (looks === LOOKS || !isJustStored(later.storedAt)) throw gap(name, reach, later);
     await sleep(PAUSE_MS, undefined, { signal: reader.signal });
   }
 }
 
-function isJustStored({ storedAt }: LaterWal): boolean {
+/** Whether what comes before it may still be on its way. */
+export function isJustStored(storedAt: Date | undefined): boolean {
   return storedAt !== undefined && Date.now() - storedAt.getTime() < JUST_STORED_MS;
 }
 

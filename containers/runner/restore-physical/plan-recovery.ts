@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HoldfastError } from '../../../contract/errors.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
 import { reachFrom } from '../../../contract/wal-coverage.ts';
-import { parseLsn } from '../../../contract/wal-segments.ts';
+import { parseLsn, segmentAt } from '../../../contract/wal-segments.ts';
 import type { WalReader } from '../../../vault/wal/fetch-wal.ts';
 import { segmentsAlong } from '../../../vault/wal/segment-index.ts';
+import { isJustStored, LOOKS, PAUSE_MS } from '../../../vault/wal/wal-answer.ts';
 import { type ReachedTarget, reachTarget } from './reach-target.ts';
 import { type RecoveryPath, readRecoveryPath } from './recovery-path.ts';
 import type { RecoveryGoal } from './recovery-target.ts';
@@ -24,7 +26,8 @@ export interface RecoveryPlan extends ReachedTarget {
 
 /**
  * Chooses the newest backup from which the target can be reached, and makes sure, before anything is
- * fetched, that WAL leads from there to it without a gap.
+ * fetched, that WAL leads from there to it without a gap. What follows on a gap and was stored just now may
+ * have overtaken what is missing: then it is looked again.
  *
  * @param all the cluster's physical backups.
  * @param named the one to begin with, where somebody has said so.
@@ -38,7 +41,40 @@ export async function planRecovery(
   named: PhysicalManifest | undefined,
   programs: ServerPrograms,
 ): Promise<RecoveryPlan> {
-  const path = await readRecoveryPath(reader, all, goal, named);
+  for (let looks = 1; ; looks += 1) {
+    const path = await readRecoveryPath(reader, all, goal, named);
+    try {
+      return await planAlong(reader, path, { goal, named, programs });
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code !== 'TARGET_UNREACHABLE' || looks === LOOKS || !mayBeFilled(path)) throw error;
+    }
+    const { signal } = reader;
+    await sleep(PAUSE_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+  }
+}
+
+/** Whether the last gap may be no more than what is on its way. */
+function mayBeFilled({ window, catalog }: RecoveryPath): boolean {
+  const gap = window.gaps.at(-1);
+  if (gap === undefined) return false;
+  const number = segmentAt(gap.to, catalog.segmentBytes);
+  const behind = catalog.timelines.find(({ timeline }) => timeline === gap.timeline);
+  const [first] = behind?.increments.get(number) ?? [];
+  return isJustStored((behind?.segments.get(number) ?? first)?.lastModified);
+}
+
+interface PlanOptions {
+  readonly goal: RecoveryGoal;
+  readonly named: PhysicalManifest | undefined;
+  readonly programs: ServerPrograms;
+}
+
+async function planAlong(
+  reader: WalReader,
+  path: RecoveryPath,
+  { goal, named, programs }: PlanOptions,
+): Promise<RecoveryPlan> {
   const candidates = path.bases.filter(({ label }) => named === undefined || label === named.label);
   let tooLate: BaseTooLate | undefined;
   for (const base of candidates.toReversed()) {

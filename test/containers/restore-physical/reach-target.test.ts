@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { planRecovery } from '../../../containers/runner/restore-physical/plan-recovery.ts';
 import { reachTarget } from '../../../containers/runner/restore-physical/reach-target.ts';
 import type { RecoveryPath } from '../../../containers/runner/restore-physical/recovery-path.ts';
 import { readWalTail } from '../../../containers/runner/restore-physical/wal-tail.ts';
@@ -107,6 +108,33 @@ test.each([
     expect(await to('2026-11-20T04:00:05.000901Z', false)).toEqual(atLast);
   },
 );
+
+test('a segment that is overtaken on its way into the vault is looked for again', async () => {
+  const cluster = 'overtaken';
+  const names = [0, 1, 2].map((more) => named(FIRST + more));
+  const [first = '', late = '', last = ''] = names;
+  for (const name of [first, last]) await putIndexed(vault, cluster, name);
+  let listings = 0;
+  const send = async (command: { input: { Prefix?: string } }) => {
+    const { Prefix = '' } = command.input;
+    if (Prefix.endsWith('/wal/')) listings += 1;
+    if (listings === 2 && Prefix.endsWith('/wal/')) await putIndexed(vault, cluster, late);
+    return await vault.s3.send(command as never);
+  };
+  const reader = { vault: { ...vault, s3: { send } as never }, dataKeys: vault.dataKeys, cluster };
+  const at = { lsn: formatLsn(BigInt(FIRST * SEGMENT_BYTES)), timeline: 1, at: 'then' };
+  const example = examplePhysicalManifest({ start: at, stop: at, chain: [], damage: [] });
+  const server = { ...example.server, walSegmentBytes: SEGMENT_BYTES };
+  const goal = {
+    target: { is: 'latest' as const },
+    ...{ inclusive: true, timeline: 'latest' as const, action: 'promote' as const },
+  };
+  const programs = { directory: bin, major: 17, version: '17' };
+  const all = [{ ...example, server }];
+  const plan = await planRecovery(reader, all, goal, undefined, programs);
+  expect(plan.segments).toEqual(names);
+  expect(listings).toBe(2);
+});
 
 test('of a transaction an index says no more than between which ids it is: the segment itself is read', async () => {
   const cluster = 'between';
