@@ -152,6 +152,11 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
       'where recovery has a target: WAL may end here, also at a gap',
       position,
     )
+    .addOption(
+      new Option('--patience <SECONDS>', 'how long AWS is waited for where it is away, 0 to 3600')
+        .argParser(wholeUpTo(3600))
+        .default(120),
+    )
     .addHelpText('after', WAL_FETCH_HELP)
     .action(async (file, path, options) =>
       onStatus?.(await walFetch(file, path, { ...options, ...environmentOf(options, io) }, io)),
@@ -162,7 +167,7 @@ export function buildProgram(io: Io, onStatus?: (status: ExitCode) => void): Com
     .requiredOption('--cluster <NAME>', 'the cluster; required', checkedBy(ClusterName))
     .addOption(
       new Option('--batch <N>', 'files that are ready and pushed with it, 0 to 256')
-        .argParser(batchSize)
+        .argParser(wholeUpTo(256))
         .default(32),
     )
     .option(
@@ -219,10 +224,12 @@ function environmentOf(
   );
 }
 
-function batchSize(text: string): number {
-  const size = Number(text);
-  if (/^\d+$/.test(text) && size <= 256) return size;
-  throw new InvalidArgumentError('It must be a whole number from 0 to 256.');
+function wholeUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number <= most) return number;
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${most}.`);
+  };
 }
 
 /** For commands that leave nothing behind: a signal ends them without waiting for S3's answer. */

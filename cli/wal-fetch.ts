@@ -4,9 +4,11 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fillAhead, takeReady } from '../containers/runner/restore-physical/fill-ahead.ts';
 import { asHoldfastError, HoldfastError } from '../contract/errors.ts';
 import { ExitCode } from '../contract/exit-codes.ts';
+import { mayPass } from '../vault/aws-errors.ts';
 import type { WalFile } from '../vault/wal/fetch-wal.ts';
 import { answerWalRequest } from '../vault/wal/wal-answer.ts';
 import type { Io } from './io.ts';
@@ -19,10 +21,14 @@ export interface WalFetchOptions {
   readonly ahead?: string | undefined;
   /** Recovery reaches its target before this position. @default it has none */
   readonly until?: bigint | undefined;
+  /** How long what may pass is waited for. Seconds. */
+  readonly patience: number;
 }
 
 /** As path: fetch ahead what follows on the file, and nothing else. */
 const ONLY_AHEAD = '-';
+/** Between two tries where AWS is away. Milliseconds. */
+const PAUSE_MS = 2_000;
 /** With no more than these ready, the next are fetched. */
 const FEW_READY = 4;
 
@@ -46,26 +52,24 @@ export async function walFetch(
   options: WalFetchOptions,
   io: Io,
 ): Promise<ExitCode> {
-  const { environment, cluster, ahead, until } = options;
+  const { environment, ahead } = options;
   try {
     if (ahead !== undefined && path !== ONLY_AHEAD) {
       const left = await takeReady(ahead, name, path);
       if (left === undefined || left <= FEW_READY) fillInBackground(name, options, io);
       if (left !== undefined) return ExitCode.Ok;
     }
-    const [vault, dataKeys] = await Promise.all([
-      io.services.openVault(environment),
-      io.services.dataKeysFor(environment, cluster),
-    ]);
-    const reader = { vault, dataKeys, cluster, signal: io.signal };
-    if (ahead !== undefined && path === ONLY_AHEAD) {
-      await fillAhead(reader, name, ahead);
-      return ExitCode.Ok;
+    const deadline = Date.now() + options.patience * 1000;
+    for (;;) {
+      try {
+        return await fetchOnce(name, path, options, io);
+      } catch (error) {
+        if (!mayPass(error) || Date.now() + PAUSE_MS > deadline) throw error;
+        await sleep(PAUSE_MS, undefined, { signal: io.signal }).catch(() => {
+          throw error;
+        });
+      }
     }
-    const file = await answerWalRequest(reader, name, until);
-    if (file === undefined) return WAL_ENDS;
-    await writeWhole(file, path).catch(explain(path));
-    return ExitCode.Ok;
   } catch (thrown) {
     const error = deniedBut(restoreRole(environment), asHoldfastError(thrown));
     io.stderr.write(
@@ -73,6 +77,27 @@ export async function walFetch(
     );
     return ExitCode.RecoveryMustStop;
   }
+}
+
+async function fetchOnce(
+  name: string,
+  path: string,
+  { environment, cluster, ahead, until }: WalFetchOptions,
+  io: Io,
+): Promise<ExitCode> {
+  const [vault, dataKeys] = await Promise.all([
+    io.services.openVault(environment),
+    io.services.dataKeysFor(environment, cluster),
+  ]);
+  const reader = { vault, dataKeys, cluster, signal: io.signal };
+  if (ahead !== undefined && path === ONLY_AHEAD) {
+    await fillAhead(reader, name, ahead);
+    return ExitCode.Ok;
+  }
+  const file = await answerWalRequest(reader, name, until);
+  if (file === undefined) return WAL_ENDS;
+  await writeWhole(file, path).catch(explain(path));
+  return ExitCode.Ok;
 }
 
 /** Goes on when this has ended; what fails in it fails again, and is told, when the file is asked for. */
@@ -83,7 +108,8 @@ function fillInBackground(
 ): void {
   if (!/^[0-9A-F]{24}$/.test(name)) return;
   const where = ['--environment', environment, '--cluster', cluster, '--ahead', ahead];
-  spawn(program, [...first, 'wal-fetch', ...where, name, ONLY_AHEAD], {
+  const once = ['--patience', '0'];
+  spawn(program, [...first, 'wal-fetch', ...where, ...once, name, ONLY_AHEAD], {
     ...{ detached: true, stdio: 'ignore', env: { ...env } },
   })
     .on('error', () => {})

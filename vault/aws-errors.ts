@@ -79,6 +79,15 @@ export function isMissing(thrown: unknown): boolean {
   return status === 404 || name === 'NoSuchKey' || name === 'NoSuchVersion';
 }
 
+/** Whether a call that failed with this may succeed a little later: the service has failed, or the way to it. */
+export function mayPass(thrown: unknown): boolean {
+  if (!(thrown instanceof HoldfastError) || thrown.code !== 'VAULT_UNAVAILABLE') return false;
+  const { cause } = thrown;
+  if (isDenied(cause) || isAboutCredentials(cause) || isAboutTheClock(cause)) return false;
+  const { status } = failureOf(cause);
+  return status === undefined || status === 429 || status >= 500;
+}
+
 /**
  * Says which call failed, on what, and what to do: a denied action is named, so that whoever reads
  * the message knows which permission is missing.

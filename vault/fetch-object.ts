@@ -2,13 +2,17 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../contract/errors.ts';
-import { awsError, isMissing } from './aws-errors.ts';
+import { awsError, isMissing, mayPass } from './aws-errors.ts';
 import { gather } from './gather.ts';
 import type { VaultReader } from './vault-reader.ts';
 
-/** Connections that may break one after the other without bringing a single byte. */
-const FRUITLESS_TRIES = 5;
+/**
+ * Tries one after the other that may fail without bringing a single byte. The pauses between them add up to
+ * half a minute, to which the SDK's own tries of each call come.
+ */
+const FRUITLESS_TRIES = 9;
 const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
 
 export interface FetchOptions {
   /** Size that the manifest states, bytes: a body that ends earlier is asked for again. */
@@ -19,11 +23,11 @@ export interface FetchOptions {
 }
 
 /**
- * The bytes of one version, as they arrive. A connection that breaks in mid-body is taken up again
- * with a ranged request from the last byte, so that one reset does not cost an hours-long restore.
+ * The bytes of one version, as they arrive. Where a connection breaks, or S3 is away for a while, it is gone
+ * on with by a ranged request from the last byte, so that this does not cost an hours-long restore.
  *
  * @throws HoldfastError VAULT_INTEGRITY when the version is not there, VAULT_DENIED,
- * VAULT_UNAVAILABLE after five tries in a row that brought nothing
+ * VAULT_UNAVAILABLE after nine tries in a row that brought nothing
  */
 export async function* fetchObject(
   vault: VaultReader,
@@ -35,9 +39,9 @@ export async function* fetchObject(
   let fruitless = 0;
   for (;;) {
     let broken: unknown = new Error(`The body ended after ${received} of ${bytes} bytes.`);
-    // A call that fails before any body was tried five times by the SDK, and is not tried again.
-    const body = await openBody(vault, key, versionId, received, signal);
+    let body: Readable | undefined;
     try {
+      body = await openBody(vault, key, versionId, received, signal);
       for await (const piece of gather(body, bytes - received)) {
         received += piece.length;
         fruitless = 0;
@@ -45,15 +49,16 @@ export async function* fetchObject(
       }
     } catch (error) {
       signal?.throwIfAborted();
+      if (body === undefined && !mayPass(error)) throw error;
       broken = error;
     } finally {
       // The consumer may have left in mid-body: an open socket would keep the process alive.
-      body.destroy();
+      body?.destroy();
     }
     if (received >= bytes) return;
     fruitless += 1;
     if (fruitless >= FRUITLESS_TRIES) throw awsError(broken, 's3:GetObjectVersion', key);
-    const pause = firstPauseMs * 2 ** (fruitless - 1);
+    const pause = Math.min(LONGEST_PAUSE_MS, firstPauseMs * 2 ** (fruitless - 1));
     await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }

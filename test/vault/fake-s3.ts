@@ -17,7 +17,7 @@ export interface FakeS3 extends VaultReader {
   /** When it returns a number, the socket is torn after that many bytes of the body. */
   breakAfter: (request: number) => number | undefined;
   /** When it returns a code, the request is refused with it. */
-  refuse: (key: string) => 'AccessDenied' | undefined;
+  refuse: (key: string) => 'AccessDenied' | 'SlowDown' | undefined;
   /** Versions per page of a listing. */
   pageSize: number;
   close(): Promise<void>;
@@ -33,8 +33,9 @@ export async function startFakeS3(): Promise<FakeS3> {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake');
     const key = decodeURIComponent(url.pathname.replace(/^\/vault\/?/, ''));
-    if (fake.refuse(key || (url.searchParams.get('prefix') ?? '')) !== undefined) {
-      fail(response, 403, 'AccessDenied');
+    const refusal = fake.refuse(key || (url.searchParams.get('prefix') ?? ''));
+    if (refusal !== undefined) {
+      fail(response, refusal === 'SlowDown' ? 503 : 403, refusal);
     } else if (url.searchParams.has('versions')) {
       list(fake, url.searchParams, response);
     } else {

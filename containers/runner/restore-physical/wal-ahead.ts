@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mayPass } from '../../../vault/aws-errors.ts';
 import { findWalFile, type WalReader } from '../../../vault/wal/fetch-wal.ts';
 
 /** Segments that lie ready at most: a server that replays is not waited for with a full disk. */
@@ -12,6 +13,8 @@ export const MOST_AHEAD = 8;
 /** In the directory: the segment that the server last asked for and did not find there. */
 export const ASKED = 'asked';
 const LOOK_MS = 50;
+/** Between two tries where the vault is away. Milliseconds. */
+const AWAY_MS = 1_000;
 
 export interface WalAheadOptions {
   readonly reader: WalReader;
@@ -26,7 +29,7 @@ export interface WalAheadOptions {
 /**
  * Fetches WAL before the server asks for it, so that it need not wait for the vault, nor for a program to
  * start. It takes what lies ready by renaming it; what does not, it fetches by itself, and learns by that
- * what is wrong with it. So a failure here ends the fetching ahead, and nothing else.
+ * what is wrong with it. So a failure here ends the fetching ahead, and nothing else; one that may pass does not even that.
  */
 export class WalAhead {
   readonly #options: WalAheadOptions;
@@ -57,7 +60,20 @@ export class WalAhead {
     const fetching = { ...reader, signal: this.#stop.signal };
     for (const [at, name] of names.entries()) {
       await this.#untilRoom();
-      if (at > (await this.#askedFor())) await fetchAside(fetching, name, directory);
+      while (at > (await this.#askedFor()) && !(await this.#fetched(fetching, name, directory))) {
+        await sleep(AWAY_MS, undefined, { signal: this.#stop.signal });
+      }
+    }
+  }
+
+  /** @returns `false`: the vault is away. */
+  async #fetched(reader: WalReader, name: string, directory: string): Promise<boolean> {
+    try {
+      await fetchAside(reader, name, directory);
+      return true;
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      return false;
     }
   }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -334,7 +336,10 @@ describe('a target that cannot be reached is refused, with the range that can', 
 
 describe('wal-fetch', () => {
   const fetch = (name: string, options?: HostOptions) =>
-    host.holdfast(['wal-fetch', '--cluster', CLUSTER, name, `${HOME}/fetched`], options);
+    host.holdfast(
+      ['wal-fetch', '--cluster', CLUSTER, '--patience', '0', name, `${HOME}/fetched`],
+      options,
+    );
 
   test('puts whole files where the server wants them, open ones filled up with zeros', async () => {
     for (const name of [segments[0] ?? '', open]) {
@@ -345,6 +350,33 @@ describe('wal-fetch', () => {
         `cd ${HOME}; stat -c %s fetched*; rm fetched`,
       ]);
       expect(stdout).toBe(String(SEGMENT_BYTES));
+    }
+  });
+
+  test('waits for a vault that is away', async () => {
+    const { port } = new URL(vault.access.endpoint);
+    let away = 3;
+    const relay = createServer((client) => {
+      client.on('error', () => {});
+      if (away > 0) {
+        away -= 1;
+        client.destroy();
+        return;
+      }
+      const upstream = connect(Number(port), '127.0.0.1').on('error', () => client.destroy());
+      client.pipe(upstream).pipe(client);
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const at = relay.address() as AddressInfo;
+    try {
+      const endpoint = `https://127.0.0.1:${at.port}`;
+      const args = ['wal-fetch', '--cluster', CLUSTER, segments[0] ?? '', `${HOME}/fetched`];
+      const answer = await host.holdfast(args, { access: { endpoint } });
+      expect(answer).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+      expect(away).toBe(0);
+    } finally {
+      relay.close();
+      await host.run(['rm', '-f', `${HOME}/fetched`]);
     }
   });
 
