@@ -11,6 +11,8 @@ import type { VaultReader } from './vault-reader.ts';
  * half a minute, to which the SDK's own tries of each call come.
  */
 const FRUITLESS_TRIES = 9;
+/** Of an object that is small enough to be asked for as a whole. */
+const SMALL_TRIES = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
@@ -82,7 +84,7 @@ export async function fetchVersion(
       for await (const chunk of body) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks).toString('utf8');
     } catch (error) {
-      if (tries === FRUITLESS_TRIES) throw awsError(error, 's3:GetObjectVersion', key);
+      if (tries === SMALL_TRIES) throw awsError(error, 's3:GetObjectVersion', key);
     }
     await sleep(firstPauseMs * 2 ** (tries - 1));
   }
