@@ -17,7 +17,7 @@ export const Metric = {
   WalLagBytes: 'WalLagBytes',
   /** Since when the server has had WAL that the vault does not hold; 0: none. Seconds. */
   WalLagSeconds: 'WalLagSeconds',
-  /** Places where WAL is missing that this streamer has seen. */
+  /** Places where WAL is missing that the streamer has found since it last said so; each is said once. */
   WalGaps: 'WalGaps',
   /** 1 while the streamer receives WAL, 0 while it tries to. */
   WalStreaming: 'WalStreaming',

@@ -79,11 +79,11 @@ function tellGap(
   timeline: number,
   { from, to }: WalRange,
 ): void {
-  progress.gaps += 1;
   log.error('wal gap', {
     ...{ timeline, from: formatLsn(from), to: formatLsn(to), segmentBytes },
     hint: 'Take a base backup now: no recovery can pass this gap, and points in time after it need a backup that begins after it. Raise max_slot_wal_keep_size, or find out why the streamer was away.',
   });
+  progress.gap();
 }
 
 /** A server that cannot be asked, the primary above all, may still hold what a standby has removed. */

@@ -22,7 +22,8 @@ export class WalProgress {
   /** Up to where WAL has come. */
   received = 0n;
   streaming = false;
-  gaps = 0;
+  #gaps = 0;
+  #tellNow: () => void = () => undefined;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
@@ -64,6 +65,17 @@ export class WalProgress {
     }
   }
 
+  /** WAL is missing. Told at once: whoever is killed before the next line has told it all the same. */
+  gap(): void {
+    this.#gaps += 1;
+    this.#tellNow();
+  }
+
+  /** Since the last line. */
+  get gaps(): number {
+    return this.#gaps;
+  }
+
   get lagBytes(): number {
     return this.#server > this.#durable ? Number(this.#server - this.#durable) : 0;
   }
@@ -73,13 +85,13 @@ export class WalProgress {
     return first === undefined ? 0 : (this.#now() - first.at) / 1000;
   }
 
-  /** One line of the log that CloudWatch makes metrics of. */
+  /** One line of the log that CloudWatch makes metrics of. A gap is in one of them, so that an alarm of it ends. */
   tell(log: Log, environment: string, cluster: string): void {
     const values = {
       [Metric.WalArchivedBytes]: Number(this.#durable),
       [Metric.WalLagBytes]: this.lagBytes,
       [Metric.WalLagSeconds]: this.lagSeconds,
-      [Metric.WalGaps]: this.gaps,
+      [Metric.WalGaps]: this.#gaps,
       [Metric.WalStreaming]: this.streaming ? 1 : 0,
     };
     const units: Readonly<Record<string, string>> = {
@@ -95,11 +107,17 @@ export class WalProgress {
       archivedAt: this.#durableAt === undefined ? null : new Date(this.#durableAt).toISOString(),
       server: formatLsn(this.#server),
     });
+    this.#gaps = 0;
   }
 
   /** @returns ends it. */
   tellRegularly(log: Log, environment: string, cluster: string): () => void {
-    const timer = setInterval(() => this.tell(log, environment, cluster), TELL_EVERY_MS);
-    return () => clearInterval(timer);
+    const tell = () => this.tell(log, environment, cluster);
+    const timer = setInterval(tell, TELL_EVERY_MS);
+    this.#tellNow = tell;
+    return () => {
+      clearInterval(timer);
+      this.#tellNow = () => undefined;
+    };
   }
 }

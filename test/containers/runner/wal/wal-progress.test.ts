@@ -75,7 +75,7 @@ test('it tells in one line that CloudWatch reads', () => {
   const { progress } = clocked();
   const lines: string[] = [];
   progress.streaming = true;
-  progress.gaps = 1;
+  progress.gap();
   progress.serverAt(0x3000100n);
   progress.stored(0x3000028n);
   progress.tell(
@@ -93,4 +93,21 @@ test('it tells in one line that CloudWatch reads', () => {
     ...{ [Metric.WalLagBytes]: 0xd8, [Metric.WalGaps]: 1, [Metric.WalStreaming]: 1 },
     archivedAt: '2026-11-20T03:00:00.000Z',
   });
+});
+
+test('each gap is told at once, and in one line', () => {
+  const { progress } = clocked();
+  const told: number[] = [];
+  const log = createLog((line) => told.push(JSON.parse(line)[Metric.WalGaps]));
+  const stop = progress.tellRegularly(log, 'prod', 'orders');
+  try {
+    progress.gap();
+    expect(told).toEqual([1]);
+    progress.tell(log, 'prod', 'orders');
+    progress.gap();
+    expect(told).toEqual([1, 0, 1]);
+    expect(progress.gaps).toBe(0);
+  } finally {
+    stop();
+  }
 });
