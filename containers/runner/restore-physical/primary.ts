@@ -10,6 +10,7 @@ const PASSFILE = 'holdfast-standby.pgpass';
 
 /** The server that a new standby is to follow. */
 export interface Primary {
+  /** As the standby sees it. */
   readonly server: TargetServer;
   /** Physical; made where it is not there yet. */
   readonly slot: string;
@@ -17,7 +18,7 @@ export interface Primary {
 
 /**
  * Makes sure that the primary is the server that was backed up, and that it holds back what the standby
- * has not got yet. It is asked with the trust that the standby will have.
+ * has not got yet.
  *
  * @returns whether the slot was made, and not there before.
  * @throws HoldfastError RESTORE_REFUSED
@@ -26,8 +27,7 @@ export async function preparePrimary(
   { server, slot }: Primary,
   systemIdentifier: string,
 ): Promise<boolean> {
-  const asStandby = { ...server, authorities: 'system' } as const;
-  return await withSession(asStandby, server.database, async (session) => {
+  return await withSession(server, server.database, async (session) => {
     const { rows } = await session.query<{ system: string }>(
       'SELECT system_identifier::text AS system FROM pg_control_system()',
     );

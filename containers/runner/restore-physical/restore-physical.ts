@@ -17,6 +17,7 @@ import { recoverServer } from './recover-server.ts';
 import { assertNotRoot, LOG_FILE } from './server-process.ts';
 import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
 import { settingsFor } from './server-settings.ts';
+import { asStandbySees } from './standby-trust.ts';
 import { placeTablespaces, type TablespacePlace } from './tablespace-places.ts';
 import { assertClaimable, type ClaimedDirectory, claimDirectory } from './target-directory.ts';
 import { finish, makeUnfinished } from './unfinished.ts';
@@ -46,9 +47,12 @@ export async function restorePhysical(
     if (named) await assertClaimable(path, "tablespace's directory");
   }
   await assertDiskRoom(needsOf(request, newest, places));
+  const primary = request.primary && {
+    ...request.primary,
+    server: await asStandbySees(request.primary.server, major),
+  };
   const madeSlot =
-    request.primary !== undefined &&
-    (await preparePrimary(request.primary, newest.source.systemIdentifier));
+    primary !== undefined && (await preparePrimary(primary, newest.source.systemIdentifier));
   const claimed: ClaimedDirectory[] = [];
   try {
     claimed.push(await claimDirectory(directory, 'data directory'));
@@ -77,10 +81,10 @@ export async function restorePhysical(
       seconds: { ...seconds, recover, total: (Date.now() - began) / 1000 },
     });
     const { settings } = prepared;
-    if (request.primary === undefined) {
+    if (primary === undefined) {
       return await recoverServer(request, { programs, settings, control, describe: result });
     }
-    const { primary, environment } = request;
+    const { environment } = request;
     const started = Date.now();
     const follow = { programs, directory, primary, settings, environment, signal };
     const { lsn, timeline, warnings } = await followPrimary(follow);
@@ -91,9 +95,7 @@ export async function restorePhysical(
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
     if (!kept) await abandon(claimed);
-    throw request.primary === undefined
-      ? error
-      : await leavePrimary(request.primary, madeSlot, error);
+    throw primary === undefined ? error : await leavePrimary(primary, madeSlot, error);
   }
 }
 

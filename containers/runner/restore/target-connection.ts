@@ -213,7 +213,8 @@ async function tlsOptions(target: TargetServer): Promise<boolean | ConnectionOpt
       : {}),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    rejectUnauthorized: target.sslmode !== 'require',
+    // As libpq has it: with an authority at hand, "require" is "verify-ca".
+    rejectUnauthorized: target.sslmode !== 'require' || ca !== undefined,
     checkServerIdentity: target.sslmode === 'verify-full' ? checkServerIdentity : () => undefined,
   };
 }

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../../contract/errors.ts';
 import type { Trust } from './server.ts';
 
 /** The public authorities that Debian's ca-certificates installs. */
-const SYSTEM_CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
+export const SYSTEM_CA_FILE = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * The authorities to trust: the secret's own where it has one, else the public ones.

@@ -2,8 +2,13 @@ import { once } from 'node:events';
 import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  parseTargetUri,
+  withSession,
+} from '../../../containers/runner/restore/target-connection.ts';
 import { WalAhead } from '../../../containers/runner/restore-physical/wal-ahead.ts';
 import { ExitCode } from '../../../contract/exit-codes.ts';
 import type { PhysicalManifest } from '../../../contract/physical-manifest.ts';
@@ -24,6 +29,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 const CA = `${HOME}/ca.pem`;
 
 let run: Run;
+/** The authority of the source's certificate, here. */
+let caFile: string;
 let vault: RealVault;
 let server: PostgresServer;
 let host: RestoreHost;
@@ -42,6 +49,7 @@ const points: Record<'dropped' | 'quiet' | 'unseen', { at: string; lsn: string; 
 beforeAll(async () => {
   [run, vault] = await Promise.all([startRun(), startRealVault()]);
   const certificates = await makeCertificates(run);
+  caFile = certificates.caFile;
   server = await startLoneServer({ run, certificates }, 'source');
   host = await startRestoreHost(run, vault);
   await host.run(['sh', '-c', `echo "$1" >${CA}`, 'sh', certificates.caPem]);
@@ -222,6 +230,25 @@ test('a standby that would not trust its primary is refused before anything is b
   expect(stderr).toContain('--ca FILE for a private authority');
   expect(exitCode).toBe(ExitCode.RestoreRefused);
   expect((await host.run(['ls', HOME])).stdout).not.toContain('distrusting');
+});
+
+test('with an authority at hand, `require` verifies by it, as the standby will', async () => {
+  const [other = ''] = rootCertificates;
+  const file = join(run.directory, 'other.pem');
+  await writeFile(file, other);
+  const uri = server.uri.replace('verify-full', 'require');
+  const connecting = (ca?: string) =>
+    withSession(parseTargetUri(uri, ca), 'postgres', async () => 'connected');
+  expect(await connecting()).toBe('connected');
+  expect(await connecting(caFile)).toBe('connected');
+  await expect(connecting(file)).rejects.toMatchObject({
+    ...{ code: 'RESTORE_REFUSED', message: expect.stringContaining('certificate') },
+  });
+  const libpq = await host.run(
+    ['sh', '-c', 'echo "$1" >"$PGSSLROOTCERT"; psql -XAtc "SELECT 1" "$URI"', 'sh', other],
+    { env: { URI: uri, PGSSLROOTCERT: `${HOME}/other.pem` } },
+  );
+  expect(libpq.stderr).toContain('certificate verify failed');
 });
 
 test('a new standby takes from the vault what its primary no longer has, and streams', async () => {
