@@ -11,6 +11,7 @@ import { changedOptions } from '../local-cloud/changed-options.ts';
 import { type LentTools, lendTools } from '../local-cloud/lend-tools.ts';
 import { type LocalCloud, startLocalCloud } from '../local-cloud/local-cloud.ts';
 import { CA_PATH } from '../local-cloud/platform/tasks.ts';
+import { makePushRole } from '../local-cloud/push-role.ts';
 import { PHYSICAL_RECIPES, recipe, withValues } from '../local-cloud/recipe.ts';
 import { type RestoreMachine, ROOM, startRestoreMachine } from '../local-cloud/restore-machine.ts';
 import { waitUntil } from '../local-cloud/servers/wait-until.ts';
@@ -98,6 +99,13 @@ describe('a table that was dropped', () => {
     );
     expect(catalog.KeyCount).toBe(0);
     const directory = `${ROOM}/by-hand`;
+    // What a timeline that was left had of its last segment: here of one that is nowhere near.
+    const left = '00000001000000FE00000001';
+    const role = await makePushRole(cloud, 'orders');
+    const pushing = Object.entries({
+      ...{ ...role.environment, NODE_EXTRA_CA_CERTS: CA_PATH },
+      HOLDFAST_ENVIRONMENT: cloud.environment,
+    }).map(([name, value]) => `${name}='${value}'`);
     const script = [
       `export PATH=/usr/lib/postgresql/17/bin:${tools.bin}:$PATH; mkdir ${directory}; cd ${directory}`,
       withValues({
@@ -113,6 +121,10 @@ describe('a table that was dropped', () => {
       // The answers on which it depends whether recovery goes on, ends or stops.
       'for name in 00000001000000FF00000001 00000002.history 000000010000000000000000',
       'do ./restore-wal $name answer && echo 0 || echo $?; done >answers',
+      `left=data/pg_wal/${left}; set -- data/pg_wal/0*[0-9A-F]; head --bytes=100000 "$1" >$left.partial`,
+      `${pushing.join(' ')} holdfast wal-push --cluster orders $left.partial`,
+      `./restore-wal ${left} answer && stat --format=%s answer >>answers`,
+      'cmp --bytes=100000 answer $left.partial',
     ].join('\n');
     const { environment } = cloud.principals.restore;
     const done = await machine.run(['bash', '-c', script], {
@@ -129,7 +141,7 @@ describe('a table that was dropped', () => {
       const { stdout: log } = await machine.run(['cat', `${directory}/server.log`]);
       expect(log).toContain(`restored log file "${open}" from archive`);
       const { stdout: answers } = await machine.run(['cat', `${directory}/answers`]);
-      expect(answers.split('\n')).toEqual(['1', '1', '126']);
+      expect(answers.split('\n')).toEqual(['1', '1', '126', `${16 * 1024 * 1024}`]);
     } finally {
       await server.stop();
     }
