@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { ErrorCode } from '../../contract/error-codes.ts';
 import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { Tried } from '../../contract/manifest-source.ts';
@@ -29,6 +30,11 @@ export interface AttemptOptions<T> {
   readonly candidates: readonly Candidate[];
   /** Chooses among those that are left. */
   readonly choose: (candidates: readonly Candidate[], refused: Refused) => Promise<ChosenSource>;
+  /**
+   * Reads anew where the servers are, and how they let us in.
+   * @default - nothing is read
+   */
+  readonly renew?: () => Promise<readonly Candidate[]>;
   /** Does the work on one source; leaves nothing behind when it throws. */
   readonly work: (source: ChosenSource) => Promise<T>;
   readonly log: Log;
@@ -49,7 +55,8 @@ export interface Attempted<T> {
 
 /**
  * Works on the best source, and again when that may help: a replica that cancels the dump gets a
- * second try, then the next server has its turn; any other passing failure is tried once more.
+ * second try, then the next server has its turn; any other passing failure is tried once more, and so is
+ * a password that was right when it began, where the secret has another by now.
  *
  * @throws HoldfastError the last failure of the work, or why no source was left.
  */
@@ -88,6 +95,9 @@ export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attem
       if (seen >= TRIES_PER_REPLICA) candidates = others;
     } else if (oneMore && WORTH_ONE_MORE.has(failure.code)) {
       oneMore = false;
+    } else if (oneMore && failure.code === 'SOURCE_AUTHENTICATION') {
+      oneMore = false;
+      candidates = (await letInNow(options)) ?? [];
     } else {
       throw failure;
     }
@@ -101,6 +111,17 @@ export async function tryOnSources<T>(options: AttemptOptions<T>): Promise<Attem
     });
     await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+/** What the secret says now; `undefined`: the same as before, or nothing that can be read. */
+async function letInNow({
+  candidates,
+  renew,
+}: Pick<AttemptOptions<unknown>, 'candidates' | 'renew'>): Promise<
+  readonly Candidate[] | undefined
+> {
+  const now = await renew?.().catch(() => undefined);
+  return isDeepStrictEqual(now, candidates) ? undefined : now;
 }
 
 function inVain(

@@ -45,7 +45,12 @@ export async function prepareRun(run: BackupRun): Promise<PreparedRun> {
   return { work, ...reach };
 }
 
-async function findCandidates({ task, spool, log }: BackupRun): Promise<Omit<PreparedRun, 'work'>> {
+/** Reads the secret: where the cluster's servers are, and how they let us in. */
+export async function findCandidates({
+  task,
+  spool,
+  log,
+}: BackupRun): Promise<Omit<PreparedRun, 'work'>> {
   const secret = await readSecret(new SecretsManagerClient(), task.secretId);
   for (const uri of secret.uris) log.hide(uri);
   const candidates = secret.uris.flatMap((uri, uriIndex) =>

@@ -18,7 +18,7 @@ import type { BackupKindWork, BackupRun, Reach, TakenBackup } from './backup-run
 import { describeBackup } from './describe-backup.ts';
 import type { Log } from './log.ts';
 import { UnchangedSince } from './physical/unchanged-since.ts';
-import { type PreparedRun, prepareRun } from './prepare-run.ts';
+import { findCandidates, type PreparedRun, prepareRun } from './prepare-run.ts';
 import { reportLeftOpen } from './report-left-open.ts';
 import { settleWithin } from './settle-within.ts';
 import { abandonedSlot } from './source/abandoned-slot.ts';
@@ -161,14 +161,19 @@ function unchanged({ parent }: UnchangedSince, log: Log): Manifest {
 
 async function backUp(
   run: BackupRun,
-  { work, candidates, access, choose }: PreparedRun,
+  { work, ...prepared }: PreparedRun,
 ): Promise<{ manifest: Manifest; afterwards: HoldfastError | undefined }> {
   const { task, spool, vault, log, startedAt } = run;
   for (const warning of work.warnings) log.warn('preflight warning', { warning });
+  let reach = prepared;
   const { source, result, attempts, tried } = await tryOnSources({
-    candidates,
-    choose: (among, refused) => choose(among, refused, work.refuse),
-    work: (chosen) => attempt(run, chosen, work, { candidates, access }),
+    candidates: reach.candidates,
+    choose: (among, refused) => reach.choose(among, refused, work.refuse),
+    renew: async () => {
+      reach = await findCandidates(run);
+      return reach.candidates;
+    },
+    work: (chosen) => attempt(run, chosen, work, reach),
     log,
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,

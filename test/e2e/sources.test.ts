@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTaskFunctionName } from '../../contract/environment-names.ts';
 import { ExitCode } from '../../contract/exit-codes.ts';
@@ -312,6 +313,43 @@ describe('replay that is paused for the dump', () => {
       await ended;
     }
   });
+});
+
+test('a password that is rotated while a dump waits is read anew, and the dump taken again', async () => {
+  const { primary, standby } = cloud;
+  await primary.query(`create table held (); create role rotated login bypassrls password 'old';
+    grant ${BACKUP_ROLE.user}, pg_read_all_data to rotated`);
+  const uri = (password: string) => standby.uriFor({ user: 'rotated', password });
+  const ca = readFileSync(cloud.caFile, 'utf8');
+  const putPassword = (password: string) =>
+    cloud.putSecret('replicas', JSON.stringify({ uris: [uri(password)], ca }));
+  const holder = new pg.Client({
+    connectionString: primary.uri.split('?')[0],
+    ssl: { rejectUnauthorized: false },
+  });
+  await holder.connect();
+  try {
+    await holder.query('begin; lock table held in access exclusive mode');
+    await standby.waitForReplay();
+    await putPassword('old');
+    const started = await start('replicas');
+    const waiting = `select exists (select from pg_locks where not granted and relation = 'held'::regclass) as it`;
+    await waitUntil(async () => (await standby.query(waiting)).rows[0].it === true, {
+      what: 'the dump to wait for the table',
+      timeoutMs: 120_000,
+    });
+    await primary.query(`alter role rotated password 'new'`);
+    await standby.waitForReplay();
+    await putPassword('new');
+    await holder.query('rollback');
+    expect(await manifestOf('replicas', await finish(started))).toMatchObject({
+      attempts: 2,
+      tried: [{ attempt: 1, port: standby.port, code: 'SOURCE_AUTHENTICATION' }],
+    });
+  } finally {
+    await holder.end();
+    await primary.query('drop table held; drop role rotated');
+  }
 });
 
 describe('what is wrong before any server is asked', () => {

@@ -35,6 +35,11 @@ const MEANINGS: readonly Meaning[] = [
   ],
   SPOOL_IS_FULL,
   [
+    /password authentication failed/,
+    'SOURCE_AUTHENTICATION',
+    'It was right when the backup began: see that the secret has the one that counts now.',
+  ],
+  [
     /lock timeout|could not obtain lock/,
     'DUMP_FAILED',
     'Somebody holds a lock on a table for longer than pg_dump waits. Run the backup again at a quieter time.',

@@ -18,6 +18,7 @@ function failure(code: ErrorCode, message = 'it failed'): HoldfastError {
 async function run(
   outcomes: readonly (HoldfastError | 'done')[],
   counts: readonly number[] = [],
+  renew?: () => Promise<readonly Candidate[]>,
 ): Promise<{ servers: number[]; outcome: unknown }> {
   const servers: number[] = [];
   let asked = 0;
@@ -36,6 +37,7 @@ async function run(
     log: createLog(() => undefined),
     signal: new AbortController().signal,
     pauseSeconds: 0.001,
+    ...(renew === undefined ? {} : { renew }),
     count: async (): Promise<ConflictCount> => {
       const cancelled = counts[asked] ?? 0;
       asked += 1;
@@ -88,6 +90,24 @@ describe('tryOnSources', () => {
     const { servers, outcome } = await run([dump, dump, 'done']);
     expect(servers).toEqual([0, 0]);
     expect(outcome).toBe(dump);
+  });
+
+  test('a password that was rotated meanwhile is read anew, once', async () => {
+    const wrong = failure('SOURCE_AUTHENTICATION');
+    const other = [{ uriIndex: 7, target: { host: 'server0', port: 5432, password: 'new' } }];
+    const renew = async () => other as unknown as Candidate[];
+    expect(await run([wrong, 'done'], [], renew)).toMatchObject({
+      servers: [0, 7],
+      outcome: { attempts: 2, tried: [{ code: 'SOURCE_AUTHENTICATION' }] },
+    });
+    expect(await run([wrong, wrong, 'done'], [], renew)).toEqual({
+      servers: [0, 7],
+      outcome: wrong,
+    });
+    const unchanged = async () => structuredClone(CANDIDATES);
+    expect(await run([wrong, 'done'], [], unchanged)).toEqual({ servers: [0], outcome: wrong });
+    const unreadable = () => Promise.reject(failure('SECRET_UNREADABLE'));
+    expect(await run([wrong, 'done'], [], unreadable)).toEqual({ servers: [0], outcome: wrong });
   });
 
   test.each([
