@@ -85,6 +85,47 @@ describe.each(['postgres-15', 'postgres-18'])('out of a dump by %s', (name) => {
     expect(choose(both, ['Order', 'customer', 'of_it']).notRestored).toEqual([]);
   });
 
+  test('tables that inherit come with their rows, those of theirs too; foreign ones are named', async () => {
+    const whole = await toc(name);
+    const [some] = whole.entries;
+    if (some === undefined) throw new Error('The dump is empty.');
+    const made = (dumpId: number, desc: string, tag: string, definition: string): TocEntry => {
+      const dependencies = desc === 'TABLE DATA' ? [dumpId - 1] : [];
+      return { ...some, dumpId, desc, tag, definition, namespace: 's p', dependencies };
+    };
+    const of = (columns: string, parents: string) => `TABLE x (${columns})\nINHERITS (${parents})`;
+    const both = of("inherits text DEFAULT ('a'::text)", 'public.customer, public."Order"');
+    const entries = [
+      ...whole.entries,
+      made(
+        1001,
+        'TABLE',
+        'Order 26',
+        `CREATE ${both};\nALTER TABLE ONLY x REPLICA IDENTITY FULL;\n`,
+      ),
+      made(1002, 'TABLE DATA', 'Order 26', ''),
+      made(1003, 'TABLE', 'of it', `CREATE ${of('\n', '"s p"."Order 26"')};\n`),
+      made(1004, 'TABLE DATA', 'of it', ''),
+      made(1005, 'TABLE', 'other', `CREATE ${of('\n', 'public.customer')};\n`),
+      made(1006, 'TABLE', 'none', 'CREATE TABLE x (\n    inherits public."Order"\n);\n'),
+      made(1007, 'FOREIGN TABLE', 'far', `CREATE FOREIGN ${of('', '"s p"."of it"')}\nSERVER s;\n`),
+    ];
+    const choice = choose({ ...whole, entries }, ['Order']);
+    const inherited = choice.entries.filter((entry) =>
+      / (Order 26|of it|other|none|far)$/.test(entry),
+    );
+    expect(inherited).toEqual([
+      'TABLE Order 26',
+      'TABLE DATA Order 26',
+      'TABLE of it',
+      'TABLE DATA of it',
+    ]);
+    expect(choice.notRestored).toContainEqual({
+      what: 'FOREIGN TABLE s p.far',
+      why: 'it inherits from what was chosen, and was not chosen itself',
+    });
+  });
+
   test('a schema is all that is in it, with its name to be quoted', async () => {
     const { entries } = choose(await toc(name), [], ['s p']);
     expect(entries.filter((entry) => !entry.startsWith('STATISTICS DATA'))).toEqual([

@@ -415,7 +415,8 @@ test('rows that a table without a key still has do not come twice', async () => 
   const before = await dataOf(primary, SHOP);
   await inShop(`DELETE FROM ONLY log WHERE n > 5; DELETE FROM log_2026 WHERE n < 5;
     DELETE FROM sparse WHERE n = 1; DELETE FROM jotted WHERE n > 5`);
-  const chosen = { tables: ['log', 'log_2026', 'sparse', 'jotted'], schemas: [] };
+  // With a table come those that inherit from it.
+  const chosen = { tables: ['log', 'sparse', 'jotted'], schemas: [] };
   const { next, schema } = await rescueTables({ ...request, chosen });
   const commented = `-- INSERT INTO public.jotted (n, doc) OVERRIDING SYSTEM VALUE SELECT n, doc FROM ${schema}.jotted ON CONFLICT DO NOTHING;`;
   expect(next).toContain(commented);

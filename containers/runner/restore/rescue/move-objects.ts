@@ -1,6 +1,6 @@
 import type pg from 'pg';
+import type { TocEntry } from '../dump-toc.ts';
 import type { NotRestored } from '../not-restored.ts';
-import { type ChosenNames, splitName } from '../selection/table-names.ts';
 import { quoteName } from '../sql-tokens.ts';
 import { type DatabaseObject, keyOf, objectsOf } from './database-objects.ts';
 
@@ -20,12 +20,13 @@ export interface MovedObject {
  * will be found under the same name. What that lacks goes along; so does whatever inherits, or the
  * tables in use would show the rescued rows.
  *
+ * @param chosen as the dump has it.
  * @param there what the database in use has.
  */
 export async function moveObjects(
   session: pg.Client,
   schema: string,
-  chosen: ChosenNames,
+  chosen: readonly TocEntry[],
   there: ReadonlySet<string>,
 ): Promise<{ readonly moved: readonly MovedObject[]; readonly notRestored: NotRestored[] }> {
   const all = await objectsOf(session);
@@ -56,13 +57,7 @@ export async function moveObjects(
 
 function isChosen(
   { isRelation, schema, name }: DatabaseObject,
-  { tables, schemas }: ChosenNames,
+  chosen: readonly TocEntry[],
 ): boolean {
-  if (!isRelation) return false;
-  return (
-    schemas.includes(schema) ||
-    tables
-      .map(splitName)
-      .some((wanted) => wanted.name === name && (wanted.schema ?? schema) === schema)
-  );
+  return isRelation && chosen.some((one) => one.namespace === schema && one.tag === name);
 }

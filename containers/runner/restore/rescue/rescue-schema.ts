@@ -4,6 +4,7 @@ import type { LogicalManifest } from '../../../../contract/logical-manifest.ts';
 import type { DumpToc, TocEntry } from '../dump-toc.ts';
 import { refused } from '../preflight.ts';
 import { type ChosenNames, findRelations } from '../selection/table-names.ts';
+import { TocGraph } from '../selection/toc-graph.ts';
 
 /**
  * Name of the schema that rescued tables come into: the backup's day, and what was chosen out of what.
@@ -28,18 +29,19 @@ export function rescueSchema(
 /**
  * All of them come into one schema, under their own names.
  *
- * @returns what was chosen by name, or with its schema.
+ * @param toc what was chosen, with all that belongs to it and that it needs.
+ * @returns what was chosen by name, with its schema, or with what it is a partition of or inherits from.
  * @throws HoldfastError RESTORE_REFUSED when two of the chosen tables have one name; TABLE_UNKNOWN
  */
 export function assertOneSchemaHoldsAll(toc: DumpToc, chosen: ChosenNames): TocEntry[] {
-  const found = [...findRelations(toc, chosen)];
+  const found = [...new TocGraph(toc).withDescendants(findRelations(toc, chosen))];
   const schemas = new Map<string, string>();
   for (const { namespace, tag } of found) {
     const other = schemas.get(tag);
     if (other !== undefined) {
       throw refused(
         `Two of the chosen tables have one name: ${other}.${tag} and ${namespace}.${tag}.`,
-        'They cannot be in one schema: rescue them one after the other, each with its schema in front (--table SCHEMA.TABLE).',
+        'They cannot be in one schema: rescue them one after the other, each with its schema in front (--table SCHEMA.TABLE); or leave out --rescue.',
       );
     }
     schemas.set(tag, namespace);

@@ -115,7 +115,7 @@ async function passOn(
   { request, schema, wanted, programs, assertHeld }: Run,
   { temporary }: BuiltDatabase,
 ): Promise<Awaited<ReturnType<typeof moveObjects>> & { readonly warnings: string[] }> {
-  const { target, into, chosen, staging, noOwner, noPrivileges, signal, onProgress } = request;
+  const { target, into, staging, noOwner, noPrivileges, signal, onProgress } = request;
   signal?.throwIfAborted();
   const { objects, privileges } = await withSession(target, into, async (inUse) => ({
     objects: await objectsOf(inUse),
@@ -127,7 +127,7 @@ async function passOn(
     target,
     temporary.name,
     async (session) => {
-      const result = await moveObjects(session, schema, chosen, there);
+      const result = await moveObjects(session, schema, wanted, there);
       await assertRescued(session, schema, wanted, result.moved);
       return { ...result, ...(await howItWrites(session)) };
     },

@@ -37,10 +37,10 @@ const ALWAYS = new Set(['DATABASE', 'DATABASE PROPERTIES', 'ENCODING', 'SEARCHPA
 
 /**
  * Chooses tables or schemas out of a dump with all that belongs to them (rows, defaults, sequences,
- * indexes, constraints, triggers, policies, grants, comments, statistics, partitions) and all that
- * these need (schemas, types, functions, extensions). What needs another table, foreign keys above
- * all, is left out and named; so are views of what was chosen, and rows of a table that is only there
- * because another needs it.
+ * indexes, constraints, triggers, policies, grants, comments, statistics, partitions, tables that
+ * inherit) and all that these need (schemas, types, functions, extensions). What needs another table,
+ * foreign keys above all, is left out and named; so are views of what was chosen, and rows of a table
+ * that is only there because another needs it.
  *
  * `pg_restore --table` brings neither an index nor a constraint.
  *
@@ -62,7 +62,7 @@ class Choice {
     this.#toc = toc;
     this.#graph = new TocGraph(toc);
     const found = findRelations(toc, names);
-    this.#chosen = new Set([...found].flatMap((one) => [one, ...this.#graph.partitionsOf(one)]));
+    this.#chosen = this.#graph.withDescendants(found);
     for (const relation of this.#chosen) this.#take(relation);
     const schemas = new Set(names.schemas);
     for (const entry of toc.entries) {
@@ -84,6 +84,7 @@ class Choice {
       else if (SAID_OF_IT.has(entry.desc) && this.#isSaidOfTaken(entry)) this.#taken.add(entry);
     }
     this.#tellOfEmptyOnes();
+    this.#tellOfForeignOnes();
     this.#notRestored.push(...largeObjectsLeftOut(this.#toc, this.#chosen));
     this.#notRestored.push(...viewsLeftOut(this.#graph, this.#chosen, this.#taken));
     return {
@@ -255,6 +256,17 @@ class Choice {
       this.#notRestored.push({
         what: `rows, indexes and constraints of ${nameOfEntry(entry)}`,
         why: 'it was not chosen, and is there because what was chosen needs it',
+      });
+    }
+  }
+
+  #tellOfForeignOnes(): void {
+    const family = new Set([...this.#chosen].flatMap((one) => this.#graph.descendantsOf(one)));
+    for (const entry of family) {
+      if (this.#chosen.has(entry)) continue;
+      this.#notRestored.push({
+        what: nameOfEntry(entry),
+        why: 'it inherits from what was chosen, and was not chosen itself',
       });
     }
   }

@@ -1,13 +1,14 @@
 import type { DumpToc, TocEntry } from '../dump-toc.ts';
-import { nameOf, type SqlToken, splitStatements, withoutSpace } from '../sql-tokens.ts';
+import { isKeyword, nameOf, type SqlToken, splitStatements, withoutSpace } from '../sql-tokens.ts';
 import { isRelation } from './table-names.ts';
 
-/** A table of contents as a graph: who needs whom, and whose partition is what. */
+/** A table of contents as a graph: who needs whom, whose partition is what, and who inherits from whom. */
 export class TocGraph {
   readonly toc: DumpToc;
   readonly #byId: ReadonlyMap<number, TocEntry>;
-  /** Partitions by their parents. */
-  readonly #partitions = new Map<TocEntry, TocEntry[]>();
+  /** Partitions, and tables that inherit, by their parents. */
+  readonly #children = new Map<TocEntry, TocEntry[]>();
+  /** Of partitions alone. */
   readonly #parents = new Map<TocEntry, TocEntry>();
 
   constructor(toc: DumpToc) {
@@ -16,8 +17,11 @@ export class TocGraph {
     for (const attach of toc.entries.filter(({ desc }) => desc === 'TABLE ATTACH')) {
       const [parent, child] = this.#named(attach);
       if (parent === undefined || child === undefined) continue;
-      this.#partitions.set(parent, [...(this.#partitions.get(parent) ?? []), child]);
+      this.#add(parent, child);
       this.#parents.set(child, parent);
+    }
+    for (const child of toc.entries.filter(({ desc }) => /^(FOREIGN )?TABLE$/.test(desc))) {
+      for (const parent of this.#inheritedBy(child)) this.#add(parent, child);
     }
   }
 
@@ -27,10 +31,21 @@ export class TocGraph {
     return new Set(needed.filter((one) => one !== undefined && one !== entry) as TocEntry[]);
   }
 
-  /** A table's partitions, theirs too. */
-  partitionsOf(table: TocEntry): TocEntry[] {
-    const own = this.#partitions.get(table) ?? [];
-    return [...own, ...own.flatMap((partition) => this.partitionsOf(partition))];
+  /** A table's partitions and the tables that inherit from it, theirs too. */
+  descendantsOf(table: TocEntry): TocEntry[] {
+    const own = this.#children.get(table) ?? [];
+    return [...own, ...own.flatMap((child) => this.descendantsOf(child))];
+  }
+
+  /**
+   * These with their descendants, without which they lack rows that reading them shows. A foreign table
+   * that inherits has no rows of its own, and needs a server: it comes if it is asked for.
+   */
+  withDescendants(tables: ReadonlySet<TocEntry>): Set<TocEntry> {
+    const family = [...tables].flatMap((table) => [table, ...this.descendantsOf(table)]);
+    return new Set(
+      family.filter((one) => tables.has(one) || one.desc === 'TABLE' || this.#parents.has(one)),
+    );
   }
 
   parentOf(partition: TocEntry): TocEntry | undefined {
@@ -45,6 +60,27 @@ export class TocGraph {
   /** `ALTER TABLE ONLY s.parent ATTACH PARTITION s.child …`: the two of them. */
   #named(attach: TocEntry): (TocEntry | undefined)[] {
     return [3, 8].map((at) => this.#relation(statementOf(attach), at));
+  }
+
+  /** `CREATE TABLE s.child (…) INHERITS (s.parent, s.other)`: the parents. */
+  #inheritedBy(child: TocEntry): TocEntry[] {
+    if (!child.definition.includes('INHERITS')) return [];
+    const tokens = statementOf(child);
+    // Behind the columns, among which there may be one of that name.
+    const at = tokens.findIndex(
+      (token, here) => isKeyword(token, 'INHERITS') && tokens[here - 1]?.text === ')',
+    );
+    const parents: TocEntry[] = [];
+    for (let name = at + 2; at >= 0; name += 4) {
+      const parent = this.#relation(tokens, name);
+      if (parent !== undefined) parents.push(parent);
+      if (tokens[name + 3]?.text !== ',') break;
+    }
+    return parents;
+  }
+
+  #add(parent: TocEntry, child: TocEntry): void {
+    this.#children.set(parent, [...(this.#children.get(parent) ?? []), child]);
   }
 
   #relation(tokens: readonly SqlToken[], at: number): TocEntry | undefined {
