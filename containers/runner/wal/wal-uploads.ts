@@ -1,6 +1,6 @@
 import { segmentName, segmentStart } from '../../../contract/wal-segments.ts';
 import { WalIndexer } from '../../../vault/wal/wal-indexer.ts';
-import { walBodyBytes } from '../../../vault/wal/wal-message.ts';
+import { type WalMessage, walBodyBytes } from '../../../vault/wal/wal-message.ts';
 import { PageCheck } from '../../../vault/wal/wal-pages.ts';
 import { MOST_AT_ONCE } from '../../../vault/wal/wal-position.ts';
 import type { WalVault } from '../../../vault/wal/wal-vault.ts';
@@ -78,6 +78,10 @@ export class WalUploads {
   #next: bigint;
   /** Settles when the increment on its way has let go of the plain text. */
   #composing: Promise<unknown> = Promise.resolve();
+  /** Settles when what is being taken has been; it may wait for a key longer than its connection lives. */
+  #writing: Promise<unknown> = Promise.resolve();
+  /** Settles when what finishes it has let go of the open segment. */
+  #finishing: Promise<unknown> | undefined;
   #incrementing = false;
   #due = false;
 
@@ -107,10 +111,17 @@ export class WalUploads {
     return this.#failed.promise;
   }
 
-  /** Takes what follows; waits for memory, and so for the vault. */
+  /** Takes what follows, one piece at a time; waits for memory, and so for the vault. */
   async write(data: Buffer): Promise<void> {
+    const writing = this.#take(data);
+    this.#writing = writing.catch(() => undefined);
+    await writing;
+  }
+
+  async #take(data: Buffer): Promise<void> {
     for (let done = 0; done < data.length; ) {
       this.#abort.signal.throwIfAborted();
+      if (this.#finishing !== undefined) throw new Error('the timeline has ended');
       this.#open ??= await this.#begin();
       const segment = this.#open;
       const piece = data.subarray(done, done + segment.room);
@@ -162,6 +173,13 @@ export class WalUploads {
    * is in the vault.
    */
   async finish(): Promise<void> {
+    const finishing = this.#finish();
+    this.#finishing = finishing.catch(() => undefined);
+    await finishing;
+  }
+
+  async #finish(): Promise<void> {
+    await this.#writing;
     const segment = this.#open;
     if (segment !== undefined && segment.filled > 0) await this.#finishPartial(segment);
     while (this.#uploads.size > 0) {
@@ -198,6 +216,7 @@ export class WalUploads {
   /** Ends what is under way; what is not in the vault is asked for again. */
   async drop(reason: unknown): Promise<void> {
     this.#abort.abort(reason);
+    await Promise.all([this.#writing, this.#finishing]);
     await Promise.allSettled([...this.#uploads, this.#composing]);
     if (this.#open !== undefined) this.#close(this.#open);
   }
@@ -208,9 +227,10 @@ export class WalUploads {
     const name = segmentName({ timeline, number }, memory.segmentBytes);
     const { signal } = this.#abort;
     const body = await memory.bodies.acquire(signal);
+    let begun: WalMessage | undefined;
     try {
       await this.#composing;
-      const begun = await untilStored(() => beginSegment(vault, name, body), {
+      begun = await untilStored(() => beginSegment(vault, name, body), {
         log,
         signal,
         what: `data key of ${name}`,
@@ -223,6 +243,8 @@ export class WalUploads {
       const asked = { log, signal, what: `increments of ${name}` };
       const resumed =
         sent > 0 ? await untilStored(() => resumedBytes(vault, name, sent), asked) : undefined;
+      // It may have come late: the memory is the next connection's then.
+      signal.throwIfAborted();
       const { systemIdentifier } = vault;
       const wrong = (found: string) => new Error(`What came is not ${name}: ${found}.`);
       const pages = new PageCheck({ timeline, segment: name, systemIdentifier, wrong });
@@ -230,6 +252,7 @@ export class WalUploads {
         ...{ name, start, message: begun, pages, body, plain: memory.plain, sent, resumed },
       });
     } catch (error) {
+      begun?.drop();
       memory.bodies.release(body);
       throw error;
     }

@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../../../containers/runner/log.ts';
-import { WalUploads, walMemory } from '../../../../containers/runner/wal/wal-uploads.ts';
+import {
+  WalUploads,
+  type WalUploadsOptions,
+  walMemory,
+} from '../../../../containers/runner/wal/wal-uploads.ts';
 import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { segmentName, segmentStart } from '../../../../contract/wal-segments.ts';
 import { findTarget, segmentsAlong } from '../../../../vault/wal/segment-index.ts';
 import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
+import { MOST_AT_ONCE } from '../../../../vault/wal/wal-position.ts';
+import type { WalVault } from '../../../../vault/wal/wal-vault.ts';
 import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
 import { exampleSegment, SEGMENT_BYTES, SYSTEM } from '../../../vault/wal/example-wal.ts';
 import { HandmadeWal } from '../../../vault/wal/handmade-wal.ts';
@@ -24,7 +30,7 @@ function named(number: number): string {
   return segmentName({ timeline: 1, number }, SEGMENT_BYTES);
 }
 
-function uploadsOf(cluster: string, from = start): WalUploads {
+function uploadsOf(cluster: string, from = start, more: Partial<WalUploadsOptions> = {}) {
   return new WalUploads({
     vault: walVault(vault, { cluster, systemIdentifier: SYSTEM }),
     memory: walMemory(SEGMENT_BYTES),
@@ -35,8 +41,58 @@ function uploadsOf(cluster: string, from = start): WalUploads {
     incrementSeconds: 60,
     log: createLog(() => undefined),
     stored: () => undefined,
+    ...more,
   });
 }
+
+/** One segment and the beginning of the next one are written, whose data key comes when it is let. */
+function lateKey(cluster: string) {
+  const own = walVault(vault, { cluster, systemIdentifier: SYSTEM });
+  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const dataKeys: WalVault['dataKeys'] = {
+    ...own.dataKeys,
+    file: async (name) => {
+      if (name === named(FIRST + 1)) {
+        asked.resolve();
+        await answer.promise;
+      }
+      return await own.dataKeys.file(name);
+    },
+  };
+  const memory = walMemory(SEGMENT_BYTES);
+  const uploads = uploadsOf(cluster, start, { vault: { ...own, dataKeys }, memory });
+  const next = exampleSegment(named(FIRST + 1)).subarray(0, 64 * 1024);
+  const writing = uploads.write(Buffer.concat([exampleSegment(named(FIRST)), next]));
+  return { memory, uploads, writing, asked: asked.promise, answer: () => answer.resolve() };
+}
+
+test('what waits for a key while its connection ends leaves all memory to the next one', async () => {
+  const { memory, uploads, writing, asked, answer } = lateKey('late');
+  const refused = expect(writing).rejects.toThrow('the connection is over');
+  await asked;
+  const dropped = uploads.drop(new Error('the connection is over'));
+  // As late as it may come: all else has ended.
+  await uploads.flush();
+  answer();
+  await dropped;
+  const { signal } = new AbortController();
+  const taken = Array.from({ length: MOST_AT_ONCE }, () => memory.bodies.acquire(signal));
+  const soon = new Promise((resolve) => setImmediate(resolve, 'not all'));
+  expect(await Promise.race([Promise.all(taken), soon])).toHaveLength(MOST_AT_ONCE);
+  expect(new Set(await Promise.all(taken)).size).toBe(MOST_AT_ONCE);
+  await refused;
+});
+
+test('what waits for a key while its timeline ends is part of what is kept of it', async () => {
+  const { uploads, writing, asked, answer } = lateKey('ended');
+  await asked;
+  const finished = uploads.finish();
+  answer();
+  await Promise.all([writing, finished]);
+  expect(uploads.durable).toBe(start + BigInt(SEGMENT_BYTES + 64 * 1024));
+  await expect(uploads.write(Buffer.alloc(8192))).rejects.toThrow('the timeline has ended');
+  await uploads.drop(new Error('over'));
+});
 
 test('bytes of another place are not taken, and nothing of them is said to be in the vault', async () => {
   const uploads = uploadsOf('misplaced');
