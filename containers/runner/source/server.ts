@@ -7,7 +7,7 @@ import { isOwnProcess, setAsideDefaults, trustOwnNames } from '../session-settin
 import type { ConnectionTarget } from './connection-uri.ts';
 
 /** How long an answer to a question of ours may take. */
-const QUERY_TIMEOUT_MS = 60_000;
+export const QUERY_TIMEOUT_MS = 60_000;
 /** How long a connection attempt may take. */
 const CONNECT_TIMEOUT_MS = 15_000;
 

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { parseLsn } from '../../../contract/wal-segments.ts';
 import { disconnect } from '../keep-alive.ts';
 import { connectionError } from '../source/connection-error.ts';
-import { clientConfig, type Server } from '../source/server.ts';
+import { clientConfig, QUERY_TIMEOUT_MS, type Server } from '../source/server.ts';
 
 /** What a server says of itself to whoever replicates it. */
 export interface ServerIdentity {
@@ -23,14 +23,19 @@ const AS_TEXT = { getTypeParser: () => (value: string) => value } as pg.CustomTy
 export class ReplicationConnection {
   readonly client: pg.Client;
   readonly server: Server;
+  readonly #answerMs: number;
 
-  private constructor(server: Server, client: pg.Client) {
+  private constructor(server: Server, client: pg.Client, answerMs: number) {
     this.server = server;
     this.client = client;
+    this.#answerMs = answerMs;
   }
 
-  /** @throws HoldfastError SOURCE_UNREACHABLE, SOURCE_AUTHENTICATION, SOURCE_TLS */
-  static async open(server: Server): Promise<ReplicationConnection> {
+  /**
+   * @param answerMs how long the answer to a command may take. Milliseconds.
+   * @throws HoldfastError SOURCE_UNREACHABLE, SOURCE_AUTHENTICATION, SOURCE_TLS
+   */
+  static async open(server: Server, answerMs = QUERY_TIMEOUT_MS): Promise<ReplicationConnection> {
     const config = { ...clientConfig(server), replication: 'true', types: AS_TEXT };
     const client = new pg.Client(config);
     // One that breaks between two commands must not end the process; the next command fails.
@@ -41,7 +46,7 @@ export class ReplicationConnection {
       await disconnect(client);
       throw connectionError(error, server);
     }
-    return new ReplicationConnection(server, client);
+    return new ReplicationConnection(server, client, answerMs);
   }
 
   async identify(): Promise<ServerIdentity> {
@@ -77,8 +82,13 @@ export class ReplicationConnection {
   }
 
   async #one(command: string): Promise<Record<string, string | undefined>> {
+    // Of each command, and not of the connection: a stream is a query that never ends.
+    const query: pg.QueryConfig & Pick<pg.ClientConfig, 'query_timeout'> = {
+      text: command,
+      query_timeout: this.#answerMs,
+    };
     try {
-      const { rows } = await this.client.query<Record<string, string | undefined>>(command);
+      const { rows } = await this.client.query<Record<string, string | undefined>>(query);
       return rows[0] ?? {};
     } catch (error) {
       throw connectionError(error, this.server);

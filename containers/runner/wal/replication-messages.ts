@@ -48,13 +48,16 @@ export function parseFromServer(message: Buffer): FromServer {
 /**
  * A status update. What counts as written is what counts as flushed, or a server that waits for
  * `remote_write` would not wait for the vault; nothing is ever applied.
+ *
+ * @param asks whether the server is to answer at once.
  */
-export function buildStatus(flushed: bigint, now = Date.now()): Buffer {
+export function buildStatus(flushed: bigint, asks = false, now = Date.now()): Buffer {
   const message = Buffer.alloc(34);
   message[0] = STATUS;
   message.writeBigUInt64BE(flushed, 1);
   message.writeBigUInt64BE(flushed, 9);
   message.writeBigUInt64BE(0n, 17);
   message.writeBigInt64BE(BigInt(now) * 1000n - POSTGRES_EPOCH_US, 25);
+  message[33] = asks ? 1 : 0;
   return message;
 }

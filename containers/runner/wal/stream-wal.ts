@@ -16,6 +16,7 @@ import { passGap } from './pass-gap.ts';
 import { ownFrom, type StreamPlan } from './plan-stream.ts';
 import { assertSameTimelines } from './same-timelines.ts';
 import { planOn } from './server-plan.ts';
+import type { Patience } from './server-silence.ts';
 import type { StoredUpTo } from './slots.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
@@ -48,6 +49,8 @@ export interface StreamWalOptions {
   readonly vault: Omit<WalVault, 'systemIdentifier' | 'signal'>;
   readonly log: Log;
   readonly progress: WalProgress;
+  /** With a server that says nothing. @default PATIENCE */
+  readonly patience?: Patience | undefined;
   /** Ends it; its reason is thrown once what came is in the vault, or cannot get there in time. */
   readonly signal: AbortSignal;
 }
@@ -167,7 +170,7 @@ class WalStreamer {
 
   /** Streams one timeline to its end. @returns how to go on; `undefined`: not with this server */
   async #stream({ source, plan }: Onward, signal: AbortSignal): Promise<Onward | undefined> {
-    const { vault, log, wal, progress, slotName } = this.#options;
+    const { vault, log, wal, progress, slotName, patience } = this.#options;
     const { identity, segmentBytes, connection, server } = source;
     if (this.#memory?.segmentBytes !== segmentBytes) this.#memory = walMemory(segmentBytes);
     const own = { ...vault, systemIdentifier: identity.systemIdentifier };
@@ -199,7 +202,7 @@ class WalStreamer {
     // A standby has not all, nor does an end tell anything that is that of a timeline left long ago.
     const hasAll = !source.inRecovery && plan.timeline === source.timeline;
     const session = new WalSession({
-      ...{ connection, slotName, plan, uploads, signal },
+      ...{ connection, slotName, plan, uploads, signal, patience },
       ...(hasAll && { complete: (lsn: bigint, at: bigint) => uploads.completeAt(lsn, at) }),
       incrementSeconds: wal.synchronous ? 0 : wal.incrementSeconds,
       serverAt: (lsn) => progress.serverAt(lsn),

@@ -1,8 +1,10 @@
 import { formatLsn } from '../../../contract/wal-segments.ts';
+import { connectionError } from '../source/connection-error.ts';
 import type { StreamPlan } from './plan-stream.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import type { ReplicationConnection } from './replication-connection.ts';
 import type { FromServer } from './replication-messages.ts';
+import { PATIENCE, type Patience, ServerSilence } from './server-silence.ts';
 import { type TimelineEnd, WalStream } from './wal-stream.ts';
 import type { WalUploads } from './wal-uploads.ts';
 
@@ -11,12 +13,6 @@ const HIGH_WATER = 1024 * 1024;
 const LOW_WATER = 512 * 1024;
 /** And what comes with the last that was read: a socket's chunk, and the message that it ends. Bytes. */
 const ROOM_BYTES = 2 * HIGH_WATER;
-
-/**
- * A server cuts off who is silent for `wal_sender_timeout`, a minute by default. Its question whether we
- * live may lie behind WAL that we do not read yet, so we speak without being asked.
- */
-const REPORT_MS = 1_000;
 
 export interface SessionOptions {
   readonly connection: ReplicationConnection;
@@ -31,6 +27,8 @@ export interface SessionOptions {
   readonly received: (lsn: bigint) => void;
   /** Told where all ends that the server had written, and when. @default nobody */
   readonly complete?: (lsn: bigint, at: bigint) => void;
+  /** @default PATIENCE */
+  readonly patience?: Patience | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -40,13 +38,17 @@ export class WalSession {
   readonly #stream: WalStream;
   readonly #queue = new ReceiveBuffer(ROOM_BYTES);
   readonly #broken = Promise.withResolvers<never>();
+  readonly #patience: Patience;
+  readonly #silence: ServerSilence;
   #paused = false;
   #expected: bigint;
   #wake: () => void = () => undefined;
 
   constructor(options: SessionOptions) {
-    const { connection, slotName, plan } = options;
+    const { connection, slotName, plan, patience = PATIENCE } = options;
     this.#options = options;
+    this.#patience = patience;
+    this.#silence = new ServerSilence(patience);
     this.#expected = plan.start;
     this.#broken.promise.catch(() => undefined);
     this.#stream = WalStream.start(connection, {
@@ -61,10 +63,10 @@ export class WalSession {
    * Tells the server what is in the vault, of what it has sent itself: a standby may lag behind a vault
    * that had the rest from its primary, and its slot is not to pass its own WAL.
    */
-  report(): void {
+  report(asks = false): void {
     const { durable } = this.#options.uploads;
     // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-    this.#stream.report(durable < this.#expected ? durable : this.#expected);
+    this.#stream.report(durable < this.#expected ? durable : this.#expected, asks);
   }
 
   /**
@@ -78,13 +80,13 @@ export class WalSession {
     signal.addEventListener('abort', onAbort, { once: true });
     stop.promise.catch(() => undefined);
     if (signal.aborted) onAbort();
+    let over = false;
     const timers = [
-      setInterval(() => this.report(), REPORT_MS),
+      setInterval(() => this.#reportOrGiveUp(over), this.#patience.reportMs),
       ...(incrementSeconds > 0
         ? [setInterval(() => uploads.increment(), incrementSeconds * 1000)]
         : []),
     ];
-    let over = false;
     const ended = this.#stream.ended.finally(() => {
       over = true;
       this.#wake();
@@ -105,8 +107,26 @@ export class WalSession {
     }
   }
 
+  #reportOrGiveUp(over: boolean): void {
+    // Nobody is heard while nothing is read, or once all has come.
+    if (over || this.#paused) {
+      this.#silence.heard();
+      this.report();
+      return;
+    }
+    const next = this.#silence.next();
+    if (next !== 'give up') {
+      this.report(next === 'ask');
+      return;
+    }
+    const seconds = this.#patience.silentMs / 1000;
+    const silent = new Error(`nothing has come from it for ${seconds} seconds, not even an answer`);
+    this.#broken.reject(connectionError(silent, this.#options.connection.server));
+  }
+
   #received(message: FromServer): void {
     const { serverAt } = this.#options;
+    this.#silence.heard();
     serverAt(message.serverEnd);
     if (message.is === 'keepalive') {
       if (message.replyRequested) this.report();

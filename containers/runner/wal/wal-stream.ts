@@ -72,9 +72,13 @@ export class WalStream {
     return new WalStream(connection, ended.promise);
   }
 
-  /** Tells the server what is safe. Never throws: a connection that has ended says so elsewhere. */
-  report(flushed: bigint): void {
-    this.#connection.sendCopyFromChunk(buildStatus(flushed));
+  /**
+   * Tells the server what is safe. Never throws: a connection that has ended says so elsewhere.
+   *
+   * @param asks whether it is to answer.
+   */
+  report(flushed: bigint, asks = false): void {
+    this.#connection.sendCopyFromChunk(buildStatus(flushed, asks));
   }
 
   /** Takes nothing more from the socket, so that the server has to wait. */

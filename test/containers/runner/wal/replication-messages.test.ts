@@ -37,8 +37,8 @@ describe('a message of the server', () => {
 });
 
 test('a status says the same of written and flushed, and applies nothing', () => {
-  const message = buildStatus(0x1_0300_0028n, Date.parse('2000-01-01T00:00:01Z'));
-  expect(message.toString('hex')).toBe(
-    `72${'0000000103000028'.repeat(2)}${'00'.repeat(8)}00000000000f424000`,
-  );
+  const at = Date.parse('2000-01-01T00:00:01Z');
+  const status = `72${'0000000103000028'.repeat(2)}${'00'.repeat(8)}00000000000f4240`;
+  expect(buildStatus(0x1_0300_0028n, false, at).toString('hex')).toBe(`${status}00`);
+  expect(buildStatus(0x1_0300_0028n, true, at).toString('hex')).toBe(`${status}01`);
 });

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { parseConnectionUri } from '../../../../containers/runner/source/connection-uri.ts';
+import { askWalServer } from '../../../../containers/runner/wal/find-wal-server.ts';
+import { ReplicationConnection } from '../../../../containers/runner/wal/replication-connection.ts';
 import { findReached } from '../../../../containers/runner/wal/vault-reached.ts';
 import { pathTo } from '../../../../contract/wal-coverage.ts';
 import { walIncrementsPrefix } from '../../../../contract/wal-keys.ts';
@@ -21,6 +24,7 @@ import {
   putSegment,
 } from '../../../../vault/wal/wal-writer.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
+import { startForgetfulNetwork } from '../../../local-cloud/servers/forgetful-network.ts';
 import { type PostgresServer, startLoneServer } from '../../../local-cloud/servers/postgres.ts';
 import { DATA } from '../../../local-cloud/servers/postgres-scripts.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
@@ -210,6 +214,54 @@ test('while S3 is away nothing is acknowledged, and the connection lives; then i
     await set({ wal_sender_timeout: undefined });
   }
 });
+
+test('a connection that is lost without a word is noticed, and made anew', async () => {
+  newCluster();
+  const network = await startForgetfulNetwork(server.port);
+  try {
+    const through = server.uri.replace(`:${server.port}/`, `:${network.port}/`);
+    const patience = { reportMs: 50, askMs: 50, silentMs: 120_000 };
+    const streaming = start({ uris: [through], patience });
+    await write(1);
+    await archived();
+    // An idle server says nothing unless it is asked, but once in half a minute.
+    const { progress } = streaming;
+    const heard = vi.spyOn(progress, 'serverAt');
+    await waitUntil(() => heard.mock.calls.length > 20, {
+      what: 'the server to answer',
+      timeoutMs: 60_000,
+    });
+    patience.silentMs = 2_000;
+    const before = broken(streaming).length;
+    network.forget();
+    await waitUntil(() => broken(streaming).length > before, {
+      what: 'the silence to be noticed',
+      timeoutMs: 60_000,
+    });
+    expect(broken(streaming).at(before)).toMatchObject({
+      code: 'SOURCE_UNREACHABLE',
+      message: expect.stringContaining('nothing has come from it for 2 seconds'),
+    });
+    await write(1);
+    await archived();
+    // So is a command that is never answered.
+    const [target] = parseConnectionUri(through, 0);
+    if (target === undefined) throw new Error('There is no server.');
+    const access = { ca: certificates.caPem, caFile: '', applicationName: 'test' };
+    const asked = await askWalServer({ target, uriIndex: 0 }, access);
+    const connection = await ReplicationConnection.open(asked.server, 500);
+    network.forget();
+    await expect(connection.identify()).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+    await connection.close();
+  } finally {
+    await streamer?.stop();
+    await network.stop();
+  }
+});
+
+function broken(streaming: Streamer): Streamer['lines'] {
+  return streaming.lines.filter(({ event }) => event === 'stream broken');
+}
 
 test('what waits in memory stays as it came, while more comes over the same connection', async () => {
   newCluster();
@@ -443,7 +495,7 @@ test('servers that must not be streamed from are refused, and asked again', asyn
 
 async function refusal(uri: string, wal: StreamerOptions['wal'] = {}): Promise<unknown> {
   const refused = start({ uris: [uri], wal });
-  await waitUntil(() => refused.lines.filter(({ event }) => event === 'stream broken').length > 1, {
+  await waitUntil(() => broken(refused).length > 1, {
     what: 'two refusals',
     timeoutMs: 120_000,
   });

@@ -28,6 +28,7 @@ export interface StreamerOptions {
   /** Given each line of its log. */
   readonly print?: (line: string) => void;
   readonly more?: Partial<StreamWalOptions['vault']>;
+  readonly patience?: StreamWalOptions['patience'];
 }
 
 export interface Streamer {
@@ -44,7 +45,7 @@ export interface Streamer {
 
 /** A streamer in this process. */
 export function startStreamer(options: StreamerOptions): Streamer {
-  const { uris, ca, vault, cluster, wal, more, slot = SLOT, print } = options;
+  const { uris, ca, vault, cluster, wal, more, patience, slot = SLOT, print } = options;
   const lines: Streamer['lines'][number][] = [];
   const log: Log = createLog((line) => {
     lines.push(JSON.parse(line));
@@ -64,6 +65,7 @@ export function startStreamer(options: StreamerOptions): Streamer {
     vault: { ...walVault(vault, { cluster }), ...more },
     log,
     progress,
+    patience,
     signal: abort.signal,
   }).then(
     () => asHoldfastError(new Error('it ended')),
