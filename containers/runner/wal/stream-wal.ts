@@ -34,6 +34,8 @@ const REFUSED_FOR_MS = 60_000;
 
 /** What came last may take so long to get into the vault once we are told to stop. Milliseconds. */
 const LAST_WORDS_MS = 20_000;
+/** And what is under way then may take so long to end. Milliseconds. */
+const DROP_MS = 2_000;
 
 /** Where the servers are, and how one gets in. */
 export interface WalServers {
@@ -221,7 +223,7 @@ class WalStreamer {
         progress.streaming = false;
       });
       if (end === undefined) return undefined;
-      await uploads.finish();
+      await this.#finish(uploads);
       const switchLsn = formatLsn(end.switchLsn);
       log.info('timeline switched', { from: timeline, to: end.next, switchLsn });
       // It was a standby when it was asked, and has begun the timeline itself since.
@@ -248,8 +250,20 @@ class WalStreamer {
     this.#uploads = undefined;
     if (before === undefined) return;
     // It holds all up to the switch, or the plan would begin before that.
-    if (plan.timeline !== before.timeline) await before.finish();
-    await before.drop(new Error('the stream begins anew'));
+    try {
+      if (plan.timeline !== before.timeline) await this.#finish(before);
+    } finally {
+      await this.#drop(before, new Error('the stream begins anew'));
+    }
+  }
+
+  /** However long the vault is away, nobody waits for it any more who is told to stop. */
+  async #finish(uploads: WalUploads): Promise<void> {
+    await settleWithin(uploads.finish(), this.#options.signal, 0);
+  }
+
+  async #drop(uploads: WalUploads, reason: unknown): Promise<void> {
+    await settleWithin(uploads.drop(reason), this.#options.signal, DROP_MS);
   }
 
   async #lastWords(uploads: WalUploads, session: WalSession): Promise<void> {
@@ -261,7 +275,7 @@ class WalStreamer {
     session.report();
     const [received, durable] = [uploads.received, uploads.durable].map(formatLsn);
     log.info('stream stopped', { received, durable, ...(failed && { left: failed.message }) });
-    await uploads.drop(signal.reason);
+    await this.#drop(uploads, signal.reason);
   }
 
   /** The server has removed what the vault has not: from here on there is a hole. */

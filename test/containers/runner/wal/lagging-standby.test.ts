@@ -9,8 +9,9 @@ import { readWalCatalog } from '../../../../vault/wal/wal-catalog.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import { type Postgres, startPostgres } from '../../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../../local-cloud/servers/run.ts';
+import { startS3Proxy } from '../../../local-cloud/servers/s3-proxy.ts';
 import { waitUntil } from '../../../local-cloud/servers/wait-until.ts';
-import { type RealVault, startRealVault } from '../../../vault/real-vault.ts';
+import { openVault, type RealVault, startRealVault } from '../../../vault/real-vault.ts';
 import {
   archivedUpTo,
   differences,
@@ -75,7 +76,9 @@ test('of a timeline that begins before the end of the vault nothing counts as st
   };
   await waitUntil(isTold, { what: 'the standby to be told what is stored', ...explain });
   expect(told).toEqual([{ within: true }]);
+  const stuck = await startWithoutPartials(standby.uri);
   await standby.query('SELECT pg_promote()');
+  await stuck.stopsBeforeItIsStored();
   await standby.query('CREATE TABLE after_failover AS SELECT 1 AS i');
   const to = await flushedUpTo(standby);
   expect(to).toBeLessThan(ahead);
@@ -114,3 +117,34 @@ test('the slot of a standby that was promoted is not moved to where the timeline
   await holdOn(server, 'held', { lsn, timeline: 2 }, WAL_OPTIONS);
   expect(await position()).not.toEqual(before);
 });
+
+/** A streamer that cannot bring the end of a timeline into its vault. */
+async function startWithoutPartials(uri: string) {
+  const proxy = await startS3Proxy(vault.access.endpoint, vault.certificates);
+  const through = openVault({ ...vault.access, endpoint: proxy.endpoint });
+  const denied = { kind: 'refuse', status: 403, code: 'AccessDenied' } as const;
+  const trap = proxy.set({ operation: 'PutObject', key: /\.partial$/, fault: denied });
+  const stuck = startStreamer({
+    ...{ uris: [uri], ca: certificates.caPem, vault, cluster: 'stuck', slot: `${SLOT}_stuck` },
+    more: { s3: through.s3 },
+  });
+  const explain = () => stuck.lines.map((line) => JSON.stringify(line)).join('\n');
+  await waitUntil(() => stuck.progress.received > 0n, {
+    ...{ what: 'WAL to come', timeoutMs: 60_000, explain },
+  });
+  return {
+    stopsBeforeItIsStored: async () => {
+      const tried = () =>
+        stuck.lines.some(
+          ({ event, what }) => event === 'vault write failed' && String(what).endsWith('.partial'),
+        );
+      await waitUntil(tried, { what: 'the partial to be refused', timeoutMs: 60_000, explain });
+      // Nothing is received meanwhile, and that is told.
+      expect(stuck.progress.streaming).toBe(false);
+      expect((await stuck.stop()).message).toContain('told to stop');
+      expect(trap.met).toBeGreaterThan(0);
+      through.s3.destroy();
+      await proxy.stop();
+    },
+  };
+}
