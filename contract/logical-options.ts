@@ -54,6 +54,13 @@ export function contradictions(options: LogicalOptions): Contradiction[] {
   if (options.schemaOnly && options.largeObjects) {
     found.push({ property: 'largeObjects', fix: 'Leave it out: schemaOnly takes no data.' });
   }
+  for (const property of ['schemas', 'excludeSchemas'] as const) {
+    if (options.tables.length === 0 || options[property].length === 0) continue;
+    found.push({
+      property,
+      fix: 'Leave it out, or choose by schema and table in tables: beside tables pg_dump ignores it.',
+    });
+  }
   if (options.format !== 'dumpall') return found;
   for (const property of FILTERS) {
     if (options[property].length === 0) continue;

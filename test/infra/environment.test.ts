@@ -165,6 +165,8 @@ describe('a wrong value is named with what to write instead', () => {
     [{ lockWaitSeconds: 0 }, 'lockWaitSeconds is 0. Give a whole number from 1 to 86400.'],
     [{ table: ['t'] }, 'table is no known property. Use one of databases, excludeDatabases'],
     [{ schemaOnly: true, largeObjects: true }, 'largeObjects is true. Leave it out'],
+    [{ schemas: ['s'], tables: ['t'] }, 'schemas is ["s"]. Leave it out, or choose by schema'],
+    [{ excludeSchemas: ['s'], tables: ['t'] }, 'excludeSchemas is ["s"]. Leave it out, or choose'],
     [{ format: 'dumpall', schemas: ['s'] }, 'schemas is ["s"]. Leave it out, or choose another'],
     [{ format: 'dumpall', largeObjects: false }, 'largeObjects is false. Leave it out, or choose'],
   ])('%j of what a logical backup takes in', (logical, expected) => {

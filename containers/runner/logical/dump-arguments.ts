@@ -95,11 +95,22 @@ function filterArguments(options: LogicalOptions): string[] {
     ...options.tables.map((pattern) => `--table=${pattern}`),
     ...options.excludeTables.map((pattern) => `--exclude-table=${pattern}`),
     ...options.excludeTableData.map((pattern) => `--exclude-table-data=${pattern}`),
+    // Of several databases one may have what another has not.
+    ...(isOfOne(options) ? ['--strict-names'] : []),
     ...(options.schemaOnly ? ['--schema-only'] : []),
     // Said always: what pg_dump takes by itself depends on the filters. The short names are those
     // that every major knows.
     options.largeObjects ? '-b' : '-B',
   ];
+}
+
+/** Whether what is chosen is chosen out of one database: then each pattern has to match something there. */
+function isOfOne({
+  databases: [first = '*', ...others],
+  schemas,
+  tables,
+}: LogicalOptions): boolean {
+  return !/[*?]/.test(first) && others.length === 0 && schemas.length + tables.length > 0;
 }
 
 function commonArguments({ lockWaitSeconds }: LogicalOptions, target: DumpTarget): string[] {

@@ -60,6 +60,17 @@ describe('the arguments of', () => {
     ]);
   });
 
+  test.each<[string, Partial<LogicalOptions>, boolean]>([
+    ['one database', { databases: ['shop'], tables: ['t'] }, true],
+    ['one database, of which all is taken', { databases: ['shop'] }, false],
+    ['several', { databases: ['shop', 'bulk'], tables: ['t'] }, false],
+    ['a pattern', { databases: ['s*'], schemas: ['t'] }, false],
+    ['all', { schemas: ['t'] }, false],
+  ])('%s: whether each name has to be there', (_, options, strict) => {
+    const found = customArguments(logicalOptions(options), TARGET);
+    expect(found.includes('--strict-names')).toBe(strict);
+  });
+
   test('plain SQL, and of the archive beside it', () => {
     expect(plainArguments(logicalOptions(), TARGET)).toEqual(['--format=plain', '-b', ...COMMON]);
     expect(schemaArguments(logicalOptions(), TARGET)).toEqual([
