@@ -4,6 +4,7 @@ import {
   programFailure,
   SERVER_WENT_AWAY,
   SPOOL_IS_FULL,
+  TLS_IS_REFUSED,
 } from '../process/program-failure.ts';
 
 /** What pg_dump's words mean; the first that fits counts. */
@@ -34,6 +35,7 @@ const MEANINGS: readonly Meaning[] = [
     'Give the URI of one server, not of a balancer or a reader endpoint. If it is one, somebody ended the session that holds the snapshot.',
   ],
   SPOOL_IS_FULL,
+  TLS_IS_REFUSED,
   [
     /password authentication failed/,
     'SOURCE_AUTHENTICATION',

@@ -4,6 +4,7 @@ import {
   programFailure,
   SERVER_WENT_AWAY,
   SPOOL_IS_FULL,
+  TLS_IS_REFUSED,
 } from '../process/program-failure.ts';
 
 /** What its words, and those of the server that it passes on, mean; the first that fits counts. */
@@ -34,6 +35,7 @@ const MEANINGS: readonly Meaning[] = [
     'Raise wal_keep_size on the server, or leave a replication slot free for the backup.',
   ],
   SPOOL_IS_FULL,
+  TLS_IS_REFUSED,
   [
     /server closed the connection|connection to server|terminating|could not (receive|read COPY) data|system is (shutting down|starting up)/,
     'SOURCE_UNREACHABLE',

@@ -2,6 +2,13 @@ import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { quoteStderr } from './quote-stderr.ts';
 
+/** Before a connection that broke: it is told in the same words. */
+export const TLS_IS_REFUSED: Meaning = [
+  /certificate verify failed|does not match host name/,
+  'SOURCE_TLS',
+  "Give the secret the authority that signed the server's certificate (ca), and in the URI the name that it is for.",
+];
+
 /** Words that a program of PostgreSQL ends with, what they mean, and what to do. */
 export type Meaning = readonly [words: RegExp, code: ErrorCode, hint: string];
 

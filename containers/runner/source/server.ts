@@ -126,7 +126,8 @@ export function libpqEnvironment(server: Server): Record<string, string> {
     PGUSER: target.user,
     PGPASSWORD: target.password,
     PGSSLMODE: target.sslmode,
-    PGSSLROOTCERT: caFile,
+    // With a file libpq verifies under `require`, too, which our own sessions do not.
+    PGSSLROOTCERT: target.sslmode === 'require' ? '' : caFile,
     PGAPPNAME: server.applicationName,
     PGCONNECT_TIMEOUT: String(CONNECT_TIMEOUT_MS / 1000),
     // Only where it is needed: some poolers let nobody in who asks for options.

@@ -87,6 +87,10 @@ test.each([
     'could not receive data from WAL stream: server closed the connection unexpectedly',
     'SOURCE_UNREACHABLE',
   ],
+  [
+    'connection to server at "db" (10.0.0.1), port 5432 failed: SSL error: certificate verify failed',
+    'SOURCE_TLS',
+  ],
   ['something new', 'DUMP_FAILED'],
 ])('"%s" is %s', (said, code) => {
   const error = baseFailure('exit status 1', `pg_basebackup: error: ${said}`);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { conninfo } from '../../../containers/runner/keep-alive.ts';
 import { parseConnectionUri } from '../../../containers/runner/source/connection-uri.ts';
+import { libpqEnvironment } from '../../../containers/runner/source/server.ts';
 
 describe('parseConnectionUri', () => {
   test('decodes every part, and verifies the host unless told otherwise', () => {
@@ -69,4 +70,23 @@ test('conninfo keeps idle connections alive, well before NAT forgets them', () =
 
 test('conninfo quotes a database name of odd characters', () => {
   expect(conninfo(`it's \\ "x"`)).toContain(`dbname='it\\'s \\\\ "x"' `);
+});
+
+test.each([
+  ['verify-full', '/ca.pem'],
+  ['verify-ca', '/ca.pem'],
+  // With a file libpq would verify all the same.
+  ['require', ''],
+] as const)("libpq's programs verify the server under %s as our sessions do", (sslmode, file) => {
+  const [target] = parseConnectionUri('postgresql://u:p@db/shop', 0);
+  if (target === undefined) throw new Error('There is no target.');
+  const environment = libpqEnvironment({
+    uriIndex: 0,
+    target: { ...target, sslmode },
+    address: '127.0.0.1',
+    applicationName: 'test',
+    ca: 'PEM',
+    caFile: '/ca.pem',
+  });
+  expect(environment).toMatchObject({ PGSSLMODE: sslmode, PGSSLROOTCERT: file });
 });
