@@ -37,6 +37,8 @@ interface Damage {
   /** Of the full backup's first artifact. */
   readonly artifact?: (artifact: Artifact) => Artifact | undefined;
   readonly manifest?: (label: string, manifest: PhysicalManifest) => PhysicalManifest | undefined;
+  /** @default LOCK */
+  readonly manifestLock?: Damage['lock'];
   /** Names of segments that are not put. */
   readonly without?: readonly string[];
   readonly lock?:
@@ -94,7 +96,8 @@ async function putBackup(
     ...change,
   });
   const put_ = damage.manifest === undefined ? manifest : damage.manifest(label, manifest);
-  if (put_ !== undefined) await put(manifestKey(cluster, label), buildManifest(put_), LOCK);
+  const lock = damage.manifestLock ?? LOCK;
+  if (put_ !== undefined) await put(manifestKey(cluster, label), buildManifest(put_), lock);
 }
 
 function put(Key: string, Body: Buffer | string, lock: NonNullable<Damage['lock']>) {
@@ -169,6 +172,11 @@ test.each<[string, Damage, string[]]>([
     'artifacts that are locked for less long',
     { lock: { ...LOCK, ObjectLockRetainUntilDate: SOONER } },
     Array.from({ length: 8 }, () => 'LOCK_SHORT'),
+  ],
+  [
+    'manifests that are locked for less long',
+    { manifestLock: { ...LOCK, ObjectLockRetainUntilDate: SOONER } },
+    ['LOCK_SHORT', 'LOCK_SHORT'],
   ],
   [
     'a parent that is locked for less long',

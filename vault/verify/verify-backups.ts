@@ -7,7 +7,7 @@ import { artifactKey, backupsPrefix, catalogPrefix } from '../../contract/vault-
 import { type CatalogEntry, listBackups, readManifest } from '../catalog.ts';
 import { eachAtOnce } from '../each-at-once.ts';
 import { type ListedObject, listObjects } from '../listed-objects.ts';
-import { lockFindings, readLock } from './object-lock.ts';
+import { type FoundLock, lockFindings, readLock } from './object-lock.ts';
 import { countOrphans, type Orphans } from './orphans.ts';
 import {
   AT_ONCE,
@@ -58,7 +58,7 @@ export async function verifyBackups(
   }
   const ofOthers = (found: Finding) =>
     label !== undefined && found.label !== undefined && !members.has(found.label);
-  const manifestFindings = await traces(work, members, label);
+  const manifestFindings = await traces(work, wanted, members, label);
   const listed = await listArtifacts(work, wanted, label);
   const artifacts = await verifyArtifacts(work, wanted, listed);
   const unread = listing.entries.filter((entry) => !manifests.some(isOf(entry)));
@@ -104,25 +104,33 @@ async function readManifests(
   return manifests.sort((a, b) => (a.label < b.label ? -1 : 1));
 }
 
-/** Of hands on manifests; and that these are locked, too. */
+/** Of hands on manifests; and that these are locked for as long as what they are of. */
 async function traces(
   { vault, cluster }: Verification,
+  read: readonly Manifest[],
   members: ReadonlySet<string>,
   label: string | undefined,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const manifests: ListedObject[] = [];
+  const manifests: { object: ListedObject; of: string }[] = [];
   for await (const object of listObjects(vault, catalogPrefix(cluster), [])) {
     const of = object.key.slice(catalogPrefix(cluster).length, -'.json'.length);
     if (label !== undefined && !members.has(of)) continue;
-    manifests.push(object);
+    manifests.push({ object, of });
     const about = { cluster, key: object.key, ...(members.has(of) ? { label: of } : {}) };
     for (const { code, found } of tracesOn(object))
       findings.push(finding(code, { ...about, found }));
   }
-  await eachAtOnce(manifests, AT_ONCE, async (object) => {
+  const longestChild = longestChildren(read.filter(isPhysical));
+  await eachAtOnce(manifests, AT_ONCE, async ({ object, of }) => {
     const { key } = object;
-    findings.push(...lockFindings(await readLock(vault, object), undefined, { cluster, key }));
+    const lock = await readLock(vault, object);
+    const manifest = read.find(({ label }) => label === of);
+    findings.push(
+      ...(manifest === undefined
+        ? lockFindings(lock, undefined, { cluster, key })
+        : locksOf(lock, manifest, longestChild, { cluster, label: of, key })),
+    );
   });
   return findings;
 }
@@ -149,29 +157,28 @@ async function verifyArtifacts(
     if (object?.versionId === artifact.versionId) {
       bytes += object.bytes;
       const lock = await readLock(vault, object);
-      const own = lockFindings(
-        lock,
-        { until: manifest.lock.retainUntil, by: 'its manifest says' },
-        about,
-      );
-      const child = longestChild.get(label);
-      const ofChild =
-        child === undefined || own.length > 0
-          ? []
-          : lockFindings(
-              lock,
-              { until: child.lock.retainUntil, by: `${child.label}, which rests on it, is locked` },
-              about,
-            );
-      findings.push(
-        ...own,
-        ...ofChild.map(({ found }) => finding('PARENT_LOCK_SHORT', { ...about, found })),
-      );
+      findings.push(...locksOf(lock, manifest, longestChild, about));
     }
     done += 1;
     work.onProgress({ stage: 'check', done, total: all.length, unit: 'objects' });
   });
   return { objects: all.length, bytes, findings };
+}
+
+/** Whether an object of a backup is locked for as long as the backup, and as what rests on that. */
+function locksOf(
+  lock: FoundLock,
+  { label, lock: { retainUntil } }: Manifest,
+  longestChild: ReadonlyMap<string, PhysicalManifest>,
+  about: { readonly cluster: string; readonly label: string; readonly key: string },
+): Finding[] {
+  const own = lockFindings(lock, { until: retainUntil, by: 'its manifest says' }, about);
+  const child = longestChild.get(label);
+  if (child === undefined || own.length > 0) return own;
+  const by = `${child.label}, which rests on it, is locked`;
+  return lockFindings(lock, { until: child.lock.retainUntil, by }, about).map(({ found }) =>
+    finding('PARENT_LOCK_SHORT', { ...about, found }),
+  );
 }
 
 /** Of each backup that others rest on, by label: the one of these that is locked for the longest. */
