@@ -136,16 +136,20 @@ async function planOf(
     io.stderr.write(`warning: ${warning}\n`);
   }
   const all = physicalOf(read, cluster);
-  const newest =
+  const named =
     all.find(({ label }) => label === entry.label) ??
-    manifestOfKind(await readManifest(vault, entry), 'physical');
-  const major = Number.parseInt(newest.source.serverVersion, 10);
+    // Of those that were not named one that cannot be read is passed over, if any other is there.
+    (options.label === undefined && all.length > 0
+      ? undefined
+      : manifestOfKind(await readManifest(vault, entry), 'physical'));
+  const newest = named ?? all.toSorted((a, b) => (a.label < b.label ? -1 : 1)).at(-1);
+  const major = Number.parseInt(newest?.source.serverVersion ?? '', 10);
   const programs = await findServerPrograms(major, options.pgBin);
   return await planRecovery(
     reader,
     all,
     goal,
-    options.label === undefined ? undefined : newest,
+    options.label === undefined ? undefined : named,
     programs,
   );
 }

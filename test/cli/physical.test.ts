@@ -77,8 +77,8 @@ async function run(...argv: string[]) {
 test('list shows what rests on what, and to which seconds a cluster can be brought', async () => {
   const { status, out, err } = await run('list', '--cluster', 'orders');
   expect(status, err).toBe(0);
-  expect(out).toMatch(new RegExp(`^${FULL} +orders \\(not configured\\) +physical +full +- `, 'm'));
-  expect(out).toMatch(new RegExp(`^${CHILD} .* physical +incremental +${FULL} `, 'm'));
+  expect(out).toMatch(new RegExp(`^${FULL} +orders \\(not configured\\) +physical +full .* - +- +\\w`, 'm'));
+  expect(out).toMatch(new RegExp(`^${CHILD} .* physical +incremental .* +${FULL} +\\w`, 'm'));
   expect(out.slice(out.indexOf('\norders: ') + 1).split('\n')).toEqual([
     'orders: can be recovered to any second',
     '  from 2026-11-20 04:00:00Z (0/280000) to 0/400000 on timeline 1; 1 base backup',
@@ -159,6 +159,25 @@ test('a logical restore of what has base backups alone says how to take one of t
   const { err } = await run('restore', '--cluster', 'orders', ...to);
   expect(err).toContain('error BACKUP_UNKNOWN: The vault holds no logical backup');
   expect(err).toContain('hint: See what there is: holdfast list, or give --kind physical\n');
+});
+
+test('a newest base backup that cannot be read keeps nobody from the others, unless it is named', async () => {
+  await put('forged', FULL, '0/280000');
+  const newest = FULL.replace('2026', '2027');
+  await vault.s3.send(
+    new PutObjectCommand({
+      Bucket: vault.bucket,
+      Key: manifestKey('forged', newest),
+      Body: '{"version": 99}',
+    }),
+  );
+  const options = ['--kind', 'physical', '--cluster', 'forged', '--directory', '/nowhere/at/all'];
+  const looking = [...options, '--pg-bin', '/nowhere'];
+  const others = await run('restore', ...looking);
+  expect(others.err).toContain('error CLIENT_MISSING');
+  expect(others.err).toContain('is a manifest of version 99');
+  const named = await run('restore', ...looking, '--label', newest);
+  expect(named.err).toContain('error MANIFEST_INVALID');
 });
 
 test('what hinders the look at WAL hinders no list of backups', async () => {
