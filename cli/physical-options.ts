@@ -161,7 +161,14 @@ function time(text: string): RecoveryTarget {
   const at = new Date(
     `${day}T${full.replace(/(\.\d{3})\d+$/, '$1')}${zone.replace(/^(...):?(..)?$/, (_, hours, minutes = '00') => `${hours}:${minutes}`)}`,
   );
-  if (day === undefined || Number.isNaN(at.getTime())) {
+  // A Date makes 2 March of 30 February, and PostgreSQL refuses it once all is fetched.
+  const thatDay = new Date(`${day}T00:00:00Z`);
+  if (
+    day === undefined ||
+    Number.isNaN(at.getTime()) ||
+    Number.isNaN(thatDay.getTime()) ||
+    thatDay.toISOString().slice(0, 10) !== day
+  ) {
     throw new InvalidArgumentError(
       'It must be a time with its offset, such as 2026-11-20T03:00:00Z or 2026-11-20 04:00:00+01.',
     );

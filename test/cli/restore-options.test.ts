@@ -66,6 +66,10 @@ test.each([
     ['--kind', 'physical', '--directory', '/x', '--target-name', 'n', '--target-exclusive'],
     '--target-exclusive does nothing without',
   ],
+  [
+    ['--kind', 'physical', '--directory', '/x', '--target-time', '2026-02-30T03:00:00Z'],
+    'It must be a time with its offset',
+  ],
   [['--database', 'shop', '--no-roles'], '--no-roles does nothing without --all.'],
   [['--release', '/x'], '--cluster does nothing with it.'],
   [['--release', '/x', '--directory', '/y'], '--cluster, --directory do nothing with it.'],

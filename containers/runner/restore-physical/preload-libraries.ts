@@ -11,9 +11,13 @@ const WITH_A_LIFE_OF_THEIR_OWN = new Set([
   'pg_failover_slots',
   'pg_net',
   'pg_partman_bgw',
+  'pg_squeeze',
+  'pg_task',
   'pgl_ddl_deploy',
   'pglogical',
   'pgactive',
+  'pgautofailover',
+  'powa',
   'spock',
   'wal2mongo',
 ]);

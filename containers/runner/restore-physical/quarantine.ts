@@ -150,6 +150,8 @@ function isolation(directory: string): Record<string, string> {
     primary_slot_name: '',
     synchronous_standby_names: '',
     max_logical_replication_workers: '0',
+    // Queries need the library; its jobs would drop what a policy finds old by today's clock.
+    'timescaledb.max_background_workers': '0',
     session_preload_libraries: '',
     local_preload_libraries: '',
     huge_pages: 'off',

@@ -94,7 +94,8 @@ export async function restorePhysical(
   } catch (error) {
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
-    if (!kept) await abandon(claimed);
+    // Whatever comes of it: what was made on the primary has to go, and this error to be told.
+    if (!kept) await abandon(claimed).catch(() => undefined);
     throw primary === undefined ? error : await leavePrimary(primary, madeSlot, error);
   }
 }

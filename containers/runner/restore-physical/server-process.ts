@@ -31,6 +31,8 @@ export class ServerProcess {
       this.#ended = signal === null ? `exit status ${code}` : `signal ${signal}`;
       return this.#ended;
     });
+    // Where it cannot even be started, `start` throws, and nobody waits for its exit.
+    this.#exit.catch(() => undefined);
   }
 
   /** @param environment the server's whole one, and that of its restore_command. */

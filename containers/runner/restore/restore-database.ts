@@ -44,6 +44,8 @@ export async function restoreDatabase(request: RestoreRequest): Promise<RestoreR
   const { manifest, target } = request;
   const name = request.into ?? request.database;
   const entry = findDatabase(manifest, request.database);
+  if (name === '')
+    throw refused('The name of the new database is empty.', 'Give one: --into NAME.');
   if (isTooLong(name)) throw refused(`"${name}" is too long.`, 'Use a name of at most 63 bytes.');
   // A database cannot be renamed by a session that is connected to it.
   const home = homeBeside(target, [name]);
