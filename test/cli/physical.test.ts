@@ -77,7 +77,9 @@ async function run(...argv: string[]) {
 test('list shows what rests on what, and to which seconds a cluster can be brought', async () => {
   const { status, out, err } = await run('list', '--cluster', 'orders');
   expect(status, err).toBe(0);
-  expect(out).toMatch(new RegExp(`^${FULL} +orders \\(not configured\\) +physical +full .* - +- +\\w`, 'm'));
+  expect(out).toMatch(
+    new RegExp(`^${FULL} +orders \\(not configured\\) +physical +full .* - +- +\\w`, 'm'),
+  );
   expect(out).toMatch(new RegExp(`^${CHILD} .* physical +incremental .* +${FULL} +\\w`, 'm'));
   expect(out.slice(out.indexOf('\norders: ') + 1).split('\n')).toEqual([
     'orders: can be recovered to any second',
