@@ -19,6 +19,8 @@ export const Metric = {
   WalLagSeconds: 'WalLagSeconds',
   /** Places where WAL is missing that the streamer has found since it last said so; each is said once. */
   WalGaps: 'WalGaps',
+  /** 1 where another server has answered as a primary, beside the one that is streamed from, since the last line. */
+  WalTwoPrimaries: 'WalTwoPrimaries',
   /** 1 while the streamer receives WAL, 0 while it tries to. */
   WalStreaming: 'WalStreaming',
   /** WAL that the cluster's slot holds back, on the server where it is most. Bytes. */

@@ -69,6 +69,10 @@ export class WalAlarms extends Construct {
       alarmDescription: `${is} there is a gap in the vault. Nothing after it can be recovered until the next base backup: take a full physical backup (docs/notifications.md).`,
       metric: this.metric(Metric.WalGaps, STREAMER_PERIOD),
     });
+    this.add('TwoPrimaries', 'wal-two-primaries', {
+      alarmDescription: `${is} two servers answer as primaries. One is streamed from; what the other writes does not get into the vault. The streamer's log names both: one of them has to go (docs/notifications.md).`,
+      metric: this.metric(Metric.WalTwoPrimaries, STREAMER_PERIOD),
+    });
     this.add('Silent', 'wal-silent', {
       alarmDescription: `${is} nothing has been streamed for ${PERIODS * STREAMER_PERIOD} minutes. Its log says why the streamer tries in vain; without a log look at the ECS service (docs/notifications.md).`,
       // 1 while WAL is received; and no word at all is as bad as 0.

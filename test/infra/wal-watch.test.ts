@@ -130,6 +130,7 @@ describe('an alarm is raised', () => {
   it.each([
     ['wal-slot-lost', Metric.WalSlotsLost, 600],
     ['wal-gap', Metric.WalGaps, 300],
+    ['wal-two-primaries', Metric.WalTwoPrimaries, 300],
   ])('at once: %s', (name, MetricName, Period) => {
     expect(alarm(name)).toMatchObject({
       ...{ MetricName, Period, Namespace: METRIC_NAMESPACE, Dimensions: DIMENSIONS },
@@ -169,7 +170,7 @@ describe('an alarm is raised', () => {
   it('to whom backups that failed are told', () => {
     const alarms = resources(synthesized().backup, 'AWS::CloudWatch::Alarm');
     const ofWal = alarms.filter(({ AlarmName }) => String(AlarmName).includes('_wal-'));
-    expect(ofWal).toHaveLength(6);
+    expect(ofWal).toHaveLength(7);
     const others = alarms.filter((one) => !ofWal.includes(one));
     for (const { AlarmActions, AlarmDescription } of ofWal) {
       expect(AlarmActions).toEqual(others[0]?.AlarmActions);

@@ -27,12 +27,15 @@ function factsOf({ segmentBytes, timeline, history }: WalSource) {
   return { segmentBytes, timeline, history };
 }
 
+/** Where it is said how the older of two timelines is gone on with. */
+const RIGHT_ONE = 'docs/notifications.md says how, under two primaries';
+
 function leftBehind({ server, timeline }: WalSource, reached?: Reached): HoldfastError {
   return new HoldfastError(
     'SOURCE_CHANGED',
     `${whereabouts(server)} is on timeline ${timeline}, which the vault has left for ${reached?.timeline}.`,
     {
-      hint: 'It is not streamed from. An old primary that came back has to be made a standby of the new one; a server that was put back to an older state has to be promoted onto a timeline of its own.',
+      hint: `It is not streamed from. An old primary that came back has to be made a standby of the new one. If this one is the right one (because another was promoted by mistake, or it was put back to an older state), it has to be promoted onto a timeline that the vault does not have, and needs a base backup then: ${RIGHT_ONE}.`,
     },
   );
 }

@@ -84,8 +84,8 @@ export async function replaceSlot(server: Server, name: string): Promise<Slot> {
  * Lets a server that nothing is streamed from hold just the WAL that the vault has not: the slot is made
  * where it is missing, and moved on to the vault's position, but never past what the server has
  * replayed. So WAL is there when this server becomes the primary. None is made where it would hold back WAL
- * without a limit that nobody has accepted. On one that has become it the same
- * positions are those of a later timeline, of which the vault has nothing: its slot stays where it is.
+ * without a limit that nobody has accepted. On one that has become it, and on one that still is while another is
+ * streamed from, the same positions are of WAL that the vault has not: its slot stays where it is.
  *
  * @throws HoldfastError SOURCE_RIGHTS, SOURCE_SETTINGS
  */
@@ -99,14 +99,15 @@ export async function holdOn(
     const { rows } = await client.query(SLOT, [name]);
     if (rows.length === 0) await checkRetention(client, server, options);
     await haveSlot(client, server, name);
-    await client.query(ADVANCE, [name, vault.lsn.toString(), vault.timeline]);
+    await client.query(ADVANCE, [name, vault.lsn.toString(), vault.primaryOn]);
   });
 }
 
-/** Up to where the vault has a timeline. */
+/** Up to where the vault has what is streamed. */
 export interface StoredUpTo {
   readonly lsn: bigint;
-  readonly timeline: number;
+  /** On which a primary has the very same WAL, because a standby is streamed from; 0: none has. */
+  readonly primaryOn: number;
 }
 
 const ADVANCE = `
@@ -114,7 +115,7 @@ const ADVANCE = `
     from pg_replication_slots,
          lateral (select least('0/0'::pg_lsn + $2::numeric,
                                case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
-                                    when ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int <= $3::int
+                                    when ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int = $3::int
                                     then pg_current_wal_flush_lsn() else '0/0' end) as target) t
    where slot_name = $1 and target > restart_lsn and not active`;
 

@@ -18,6 +18,7 @@ import { assertSameTimelines } from './same-timelines.ts';
 import { planOn } from './server-plan.ts';
 import type { Patience } from './server-silence.ts';
 import type { StoredUpTo } from './slots.ts';
+import { tellTwoPrimaries } from './two-primaries.ts';
 import { untilStored } from './until-stored.ts';
 import { findReached, type Reached } from './vault-reached.ts';
 import type { WalProgress } from './wal-progress.ts';
@@ -109,7 +110,7 @@ class WalStreamer {
 
   /** From finding a server to losing it. */
   async once(): Promise<void> {
-    const { slotName, wal, log, signal } = this.#options;
+    const { slotName, wal, log, progress, signal } = this.#options;
     const { candidates, access } = await this.#options.servers();
     let plan: StreamPlan | undefined;
     const source = await findWalServer({
@@ -122,17 +123,23 @@ class WalStreamer {
     this.#system = system;
     const elsewhere = new AbortController();
     const began = Date.now();
+    // A standby may be promoted while it is streamed from.
+    let current = source;
+    const told = new Set<string>();
     const seen = (other: WalServer): void => {
-      if (!isBetter(other, source, this.#uploads?.timeline ?? 0)) return;
       // Asked again all the time, one that was refused would keep us from streaming at all.
       const refused = source.refused.has(other.server.target);
-      if (refused && Date.now() - began < REFUSED_FOR_MS) return;
-      elsewhere.abort(movedTo(other));
+      const wait = refused && Date.now() - began < REFUSED_FOR_MS;
+      if (!wait && isBetter(other, current, this.#uploads?.timeline ?? 0)) {
+        elsewhere.abort(movedTo(other));
+      } else {
+        tellTwoPrimaries(other, current, { log, progress, told });
+      }
     };
     const others = candidates.filter((one) => one.target !== source.server.target);
     const stored = (): StoredUpTo => ({
       lsn: this.#uploads?.durable ?? 0n,
-      timeline: this.#uploads?.timeline ?? 0,
+      primaryOn: current.inRecovery ? (this.#uploads?.timeline ?? 0) : 0,
     });
     const release = holdSlots({
       ...{ others, access, slotName, options: wal, system, stored, seen, log },
@@ -140,7 +147,10 @@ class WalStreamer {
     try {
       const either = AbortSignal.any([signal, elsewhere.signal]);
       let next: Onward | undefined = plan && { source, plan };
-      while (next !== undefined) next = await this.#stream(next, either);
+      while (next !== undefined) {
+        current = next.source;
+        next = await this.#stream(next, either);
+      }
     } finally {
       release();
       await source.connection.close();

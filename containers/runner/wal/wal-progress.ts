@@ -22,6 +22,8 @@ export class WalProgress {
   /** Up to where WAL has come. */
   received = 0n;
   streaming = false;
+  /** Whether another primary has been seen since the last line. */
+  twoPrimaries = false;
   #gaps = 0;
   #tellNow: () => void = () => undefined;
 
@@ -85,13 +87,14 @@ export class WalProgress {
     return first === undefined ? 0 : (this.#now() - first.at) / 1000;
   }
 
-  /** One line of the log that CloudWatch makes metrics of. A gap is in one of them, so that an alarm of it ends. */
+  /** One line of the log that CloudWatch makes metrics of. What was found is in one of them, so that an alarm of it ends. */
   tell(log: Log, environment: string, cluster: string): void {
     const values = {
       [Metric.WalArchivedBytes]: Number(this.#durable),
       [Metric.WalLagBytes]: this.lagBytes,
       [Metric.WalLagSeconds]: this.lagSeconds,
       [Metric.WalGaps]: this.#gaps,
+      [Metric.WalTwoPrimaries]: this.twoPrimaries ? 1 : 0,
       [Metric.WalStreaming]: this.streaming ? 1 : 0,
     };
     const units: Readonly<Record<string, string>> = {
@@ -108,6 +111,7 @@ export class WalProgress {
       server: formatLsn(this.#server),
     });
     this.#gaps = 0;
+    this.twoPrimaries = false;
   }
 
   /** @returns ends it. */

@@ -109,12 +109,15 @@ test('the slot of a standby that was promoted is not moved to where the timeline
   };
   // As far as anything may be stored.
   const lsn = 1n << 62n;
-  await holdOn(server, 'held', { lsn, timeline: 1 }, WAL_OPTIONS);
+  await holdOn(server, 'held', { lsn, primaryOn: 1 }, WAL_OPTIONS);
   const before = await position();
   await standby.query('CREATE TABLE of_the_new_timeline ()');
-  await holdOn(server, 'held', { lsn, timeline: 1 }, WAL_OPTIONS);
-  expect(await position()).toEqual(before);
-  await holdOn(server, 'held', { lsn, timeline: 2 }, WAL_OPTIONS);
+  // Nor where an earlier primary has come, or any while another one is streamed from.
+  for (const primaryOn of [1, 3, 0]) {
+    await holdOn(server, 'held', { lsn, primaryOn }, WAL_OPTIONS);
+    expect(await position()).toEqual(before);
+  }
+  await holdOn(server, 'held', { lsn, primaryOn: 2 }, WAL_OPTIONS);
   expect(await position()).not.toEqual(before);
 });
 
