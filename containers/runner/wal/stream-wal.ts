@@ -14,6 +14,7 @@ import { findWalServer, timelinesOf, type WalServer, type WalSource } from './fi
 import { holdSlots } from './hold-slots.ts';
 import { passGap } from './pass-gap.ts';
 import { ownFrom, type StreamPlan } from './plan-stream.ts';
+import { assertNotPutBack } from './put-back.ts';
 import { assertSameTimelines } from './same-timelines.ts';
 import { planOn } from './server-plan.ts';
 import type { Patience } from './server-silence.ts';
@@ -145,6 +146,7 @@ class WalStreamer {
       ...{ others, access, slotName, options: wal, system, stored, seen, log },
     });
     try {
+      assertNotPutBack(source, this.#reached);
       const either = AbortSignal.any([signal, elsewhere.signal]);
       let next: Onward | undefined = plan && { source, plan };
       while (next !== undefined) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseLsn } from '../../../../contract/wal-segments.ts';
+import { formatLsn, parseLsn } from '../../../../contract/wal-segments.ts';
 import { type Certificates, makeCertificates } from '../../../local-cloud/servers/certificates.ts';
 import {
   type Postgres,
@@ -112,6 +112,7 @@ test('once it is gone again, the primary goes on on a timeline that nobody has',
   expect(refused()).toMatchObject({
     hint: expect.stringMatching(/standby of the new one.* promoted by mistake/),
   });
+  await streamer.stop();
   // As docs/notifications.md has it.
   const history = `cat > ${DATA}/pg_wal/00000002.history`;
   await primary.exec(['sh', '-c', history], { input: taken.stdout });
@@ -119,10 +120,46 @@ test('once it is gone again, the primary goes on on a timeline that nobody has',
   await promote(primary);
   await primary.query('ALTER SYSTEM RESET recovery_target_timeline');
   await write(primary, 1);
+  streamer = start();
   await waitForVault(primary, SLOT, lines);
-  expect(streamer.lines.filter(({ event }) => event === 'streaming').at(-1)).toMatchObject({
-    timeline: 3,
+  expect(streamer.lines.filter(({ event }) => event === 'streaming')).toMatchObject([
+    { timeline: 3 },
+  ]);
+});
+
+test('a primary that was put back to before the end of the vault ends the stream; on a timeline of its own it goes on', async () => {
+  const { primary } = postgres;
+  const copy = '/tmp/copy';
+  await streamer.stop();
+  await primary.crash(async () => {
+    await primary.exec(['cp', '-a', DATA, copy]);
   });
+  streamer = start();
+  await write(primary, 2);
+  const end = await waitForVault(primary, SLOT, lines);
+  await streamer.stop();
+  await primary.crash(async () => {
+    await primary.exec(['sh', '-c', `rm -rf ${DATA}/* && cp -a ${copy}/. ${DATA}/`]);
+  });
+  const behind = await flushedUpTo(primary);
+  expect(behind).toBeLessThan(end);
+  streamer = start();
+  expect(await streamer.ended).toMatchObject({
+    code: 'WAL_CONFLICT',
+    message: expect.stringMatching(
+      `has WAL up to .* of timeline 3, .* up to ${formatLsn(end)}: it was put back`,
+    ),
+    hint: expect.stringContaining('--target-timeline 3'),
+  });
+  await promote(primary);
+  await write(primary, 1);
+  streamer = start();
+  await waitForVault(primary, SLOT, lines);
+  expect(streamer.lines.filter(({ event }) => event === 'streaming')).toMatchObject([
+    { timeline: 4 },
+  ]);
+  // What was never undone in the vault.
+  expect(await archivedUpTo(vault, CLUSTER, 3, behind)).toBeGreaterThanOrEqual(end);
 });
 
 /** Gives a server that was a primary a timeline of its own. */
