@@ -46,14 +46,17 @@ export interface Room {
 }
 
 /**
- * A dump of chosen tables holds no schemas: those are made. A dump of the chosen schema `public`
- * makes it, though every new database has it: that one is dropped.
+ * A dump of chosen tables holds no schemas: those are made. It holds no extensions either; where there
+ * are some, a schema that is missing belongs to one, whose own script makes it. A dump of the chosen
+ * schema `public` makes it, though every new database has it: that one is dropped.
  */
 export function makeRoom(toc: DumpToc): Room {
   const schemas = new Set(
     toc.entries.filter(({ desc }) => desc === 'SCHEMA').map(({ tag }) => tag),
   );
-  const missing = [...new Set(toc.entries.map(({ namespace }) => namespace))].filter(
+  const hasExtensions = toc.entries.some(({ desc }) => desc === 'EXTENSION');
+  const used = hasExtensions ? [] : new Set(toc.entries.map(({ namespace }) => namespace));
+  const missing = [...used].filter(
     (name) => !schemas.has(name) && !/^$|^public$|^pg_|^information_schema$/.test(name),
   );
   const makesPublic = toc.entries.some(

@@ -13,6 +13,7 @@ import { parseTargetUri } from '../../../containers/runner/restore/target-connec
 import { HoldfastError } from '../../../contract/errors.ts';
 import type { LogicalManifest } from '../../../contract/logical-manifest.ts';
 import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { podman } from '../../local-cloud/servers/container.ts';
 import { type Postgres, startPostgres } from '../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
 import { rawDataKeys } from '../../vault/example-message.ts';
@@ -45,7 +46,18 @@ const FAR = `
   CREATE TABLE own AS SELECT generate_series(1, 100) AS id;
   CREATE MATERIALIZED VIEW own_ones AS SELECT * FROM own;
   CREATE TABLE parent AS SELECT 1 AS id;
-  ALTER FOREIGN TABLE far INHERIT parent;`;
+  ALTER FOREIGN TABLE far INHERIT parent;
+  CREATE EXTENSION jobs;
+  INSERT INTO jobs.job VALUES (1, 'vacuum');
+  GRANT USAGE ON SCHEMA jobs TO shop;
+  GRANT SELECT ON jobs.job TO shop;`;
+/** An extension that makes a schema of its own, in which people write rows. */
+const EXTENSIONS = {
+  'jobs.control': "default_version = '1'\nschema = pg_catalog\n",
+  'jobs--1.sql': `CREATE SCHEMA jobs;
+    CREATE TABLE jobs.job (id int, what text);
+    SELECT pg_extension_config_dump('jobs.job', '');\n`,
+};
 
 let run: Run;
 let postgres: Postgres;
@@ -248,6 +260,11 @@ test('the first error of pg_restore ends it, and the next run succeeds', async (
 test('what only another server can give is told, and all else comes back', async () => {
   const { primary } = postgres;
   await primary.exec(['sh', '-c', 'echo 7 >/tmp/far.csv']);
+  for (const [name, text] of Object.entries(EXTENSIONS)) {
+    const file = join(run.directory, name);
+    await writeFile(file, text);
+    await podman(['cp', file, `${primary.container}:/usr/share/postgresql/17/extension/${name}`]);
+  }
   await primary.query('CREATE DATABASE near');
   await primary.query(FAR, { database: 'near' });
   const directory = join(run.directory, 'near');
@@ -277,10 +294,12 @@ test('what only another server can give is told, and all else comes back', async
   ]);
   const { rows } = await primary.query(
     `SELECT (SELECT count(*)::int FROM own_ones) AS own, (SELECT count(*)::int FROM ONLY parent) AS parent,
+            (SELECT array_agg(what) FROM jobs.job JOIN pg_class c ON c.oid = 'jobs.job'::regclass
+               AND relacl::text LIKE '%shop=r/%') AS jobs,
             (SELECT count(*)::int FROM pg_stats WHERE tablename IN ('own', 'own_ones')) AS statistics`,
     { database: 'copy_near' },
   );
-  expect(rows).toEqual([{ own: 100, parent: 1, statistics: 2 }]);
+  expect(rows).toEqual([{ own: 100, parent: 1, jobs: ['vacuum'], statistics: 2 }]);
   await primary.query('DROP DATABASE copy_near');
 });
 
