@@ -106,6 +106,7 @@ export function selectEntries(
     if (!leftOut.has(entry)) notRestored.push({ what: nameOfEntry(entry), why });
     leftOut.add(entry);
   }
+  for (const entry of saidOf(toc, leftOut)) leftOut.add(entry);
   const tablespaces = [...new Set(toc.entries.map((entry) => entry.tablespace))].filter(
     (name) => name !== '' && (noTablespaces || !target.tablespaces.has(name)),
   );
@@ -127,6 +128,21 @@ export function selectEntries(
     noTablespaces: tablespaces.length > 0,
     notRestored,
   };
+}
+
+/**
+ * Comments, labels and grants of what is left out, which would end the restore: there is nothing to
+ * put them on. A column's grants need their table's only to come after them.
+ */
+function saidOf({ entries }: DumpToc, leftOut: ReadonlySet<TocEntry>): TocEntry[] {
+  const gone = new Set([...leftOut].filter((entry) => !isSaid(entry)).map(({ dumpId }) => dumpId));
+  return entries.filter(
+    (entry) => isSaid(entry) && entry.dependencies.some((needed) => gone.has(needed)),
+  );
+}
+
+function isSaid({ desc }: TocEntry): boolean {
+  return /^(ACL|COMMENT|SECURITY LABEL|SEQUENCE SET|STATISTICS DATA)$/.test(desc);
 }
 
 /** Subscriptions, and what is said of them; besides, a database that has one cannot be dropped. */

@@ -31,6 +31,8 @@ const FILL = `
   CREATE TABLE "we""ird\nname" (a int REFERENCES t);
   INSERT INTO "we""ird\nname" SELECT i FROM generate_series(1, 100) i;
   ALTER TABLE t OWNER TO shop;
+  CREATE POLICY readers ON t TO "Odd ""Reader" USING (true);
+  COMMENT ON POLICY readers ON t IS 'who may read';
   GRANT SELECT ON t TO "Odd ""Reader";
   SELECT lo_from_bytea(0, 'hello');`;
 
@@ -325,6 +327,7 @@ test('missing roles are refused with their names, or done without', async () => 
     expect(notRestored.map(({ what }) => what)).toEqual([
       'owners',
       'ACL public.TABLE t',
+      'POLICY public.t readers',
       `GRANT CONNECT ON DATABASE "${SOURCE}" TO "Odd ""Reader"`,
       SETTING,
     ]);
