@@ -3,6 +3,7 @@ import { delegatedBeyond, divideGrants, isGrant } from './delegated-grants.ts';
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 import { brokenForeignKeys } from './missing-parts.ts';
 import type { NotRestored } from './not-restored.ts';
+import { entriesOfPgCron } from './pg-cron.ts';
 import { refused, type TargetFacts } from './preflight.ts';
 import { requiredRoles, rolesNamedBy } from './required-roles.ts';
 
@@ -106,6 +107,10 @@ export function selectEntries(
     if (!leftOut.has(entry)) notRestored.push({ what: nameOfEntry(entry), why });
     leftOut.add(entry);
   }
+  for (const entry of entriesOfPgCron(toc)) {
+    if (!leftOut.has(entry) && !isSaid(entry)) notRestored.push(withPgCron(entry));
+    leftOut.add(entry);
+  }
   for (const entry of saidOf(toc, leftOut)) leftOut.add(entry);
   const tablespaces = [...new Set(toc.entries.map((entry) => entry.tablespace))].filter(
     (name) => name !== '' && (noTablespaces || !target.tablespaces.has(name)),
@@ -150,6 +155,16 @@ function belongsToSubscription({ desc, tag }: TocEntry): boolean {
   return desc.startsWith('SUBSCRIPTION') || tag.startsWith('SUBSCRIPTION ');
 }
 
+function withPgCron(entry: TocEntry): NotRestored {
+  const what = nameOfEntry(entry);
+  if (entry.desc !== 'EXTENSION') return { what, why: 'it needs the extension pg_cron' };
+  return {
+    what,
+    why: "it can be made only in the database that the server's cron.database_name names, and this one gets its name last: make it there afterwards, and its jobs by hand (cron.schedule)",
+    statement: 'CREATE EXTENSION pg_cron;',
+  };
+}
+
 /** What people call it: `TABLE shop.Order`. */
 export function nameOfEntry({ desc, namespace, tag }: TocEntry): string {
   return `${desc} ${[namespace, tag].filter((part) => part !== '').join('.')}`;
@@ -174,7 +189,7 @@ export function assertLoadsWhole(
     noTablespaces && 'tablespaces that the target lacks',
     dumpIds !== undefined &&
       !noPrivileges &&
-      'foreign keys to tables that the backup does not hold',
+      'what the target cannot take, such as foreign keys to tables that the backup does not hold',
   ].filter((one) => one !== false);
   if (asked.length === 0) return;
   throw refused(

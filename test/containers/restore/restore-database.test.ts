@@ -52,13 +52,26 @@ const FAR = `
   CREATE EXTENSION jobs;
   INSERT INTO jobs.job VALUES (1, 'vacuum');
   GRANT USAGE ON SCHEMA jobs TO shop;
-  GRANT SELECT ON jobs.job TO shop;`;
-/** An extension that makes a schema of its own, in which people write rows. */
+  GRANT SELECT ON jobs.job TO shop;
+  CREATE EXTENSION pg_cron;
+  INSERT INTO cron.job VALUES (1, 'vacuum');
+  GRANT USAGE ON SCHEMA cron TO shop;
+  GRANT SELECT ON cron.job TO shop;
+  CREATE VIEW planned AS SELECT * FROM cron.job;
+  COMMENT ON VIEW planned IS 'what is done when';`;
+/** Extensions that make schemas of their own, in which people write rows; the second refuses copies, as pg_cron does. */
 const EXTENSIONS = {
   'jobs.control': "default_version = '1'\nschema = pg_catalog\n",
   'jobs--1.sql': `CREATE SCHEMA jobs;
     CREATE TABLE jobs.job (id int, what text);
     SELECT pg_extension_config_dump('jobs.job', '');\n`,
+  'pg_cron.control': "default_version = '1'\nschema = pg_catalog\n",
+  'pg_cron--1.sql': `DO $$ BEGIN
+      IF current_database() <> 'near' THEN RAISE 'can only create extension in database near'; END IF;
+    END $$;
+    CREATE SCHEMA cron;
+    CREATE TABLE cron.job (id int, what text);
+    SELECT pg_extension_config_dump('cron.job', '');\n`,
 };
 
 let run: Run;
@@ -280,6 +293,13 @@ test('what only another server can give is told, and all else comes back', async
   });
   const { notRestored, warnings } = await restore(manifest, 'copy_near', { database: 'near' });
   expect(notRestored).toEqual([
+    {
+      what: 'EXTENSION pg_cron',
+      why: expect.stringMatching(/cron\.database_name names.* make it there afterwards/),
+      statement: 'CREATE EXTENSION pg_cron;',
+    },
+    { what: 'TABLE DATA cron.job', why: 'it needs the extension pg_cron' },
+    { what: 'VIEW public.planned', why: 'it needs the extension pg_cron' },
     {
       what: 'MATERIALIZED VIEW DATA public.far_ones',
       why: expect.stringMatching(/^could not open file "\/tmp\/far\.csv"/),
