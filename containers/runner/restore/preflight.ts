@@ -10,6 +10,10 @@ export interface TargetFacts {
   /** The user that connects, where it is no superuser: its sessions may act as nobody else. */
   readonly confinedTo: string | undefined;
   readonly databases: ReadonlySet<string>;
+  /** Those that the user may not rename, by their owners' names. */
+  readonly ownedByOthers: ReadonlyMap<string, string>;
+  /** Those with prepared transactions, which nobody can rename. */
+  readonly prepared: ReadonlySet<string>;
   readonly roles: ReadonlySet<string>;
   readonly tablespaces: ReadonlySet<string>;
   readonly extensions: ReadonlySet<string>;
@@ -30,6 +34,8 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     recovery: boolean;
     read_only: boolean;
     databases: string[];
+    others: Record<string, string>;
+    prepared: string[];
     roles: string[];
     tablespaces: string[];
     extensions: string[];
@@ -42,6 +48,9 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
            (SELECT rolname::text FROM pg_roles WHERE rolname = session_user AND NOT rolsuper) AS confined,
            r.rolsuper OR r.rolcreatedb AS createdb,
            ARRAY(SELECT datname::text FROM pg_database) AS databases,
+           (SELECT coalesce(json_object_agg(datname, pg_get_userbyid(datdba)), '{}') FROM pg_database
+             WHERE NOT r.rolsuper AND NOT pg_has_role(datdba, 'USAGE')) AS others,
+           ARRAY(SELECT database::text FROM pg_prepared_xacts) AS prepared,
            ARRAY(SELECT rolname::text FROM pg_roles) AS roles,
            ARRAY(SELECT spcname::text FROM pg_tablespace) AS tablespaces,
            ARRAY(SELECT name::text FROM pg_available_extensions) AS extensions
@@ -57,6 +66,8 @@ export async function surveyTarget(session: pg.Client): Promise<TargetFacts> {
     inRecovery: row.recovery,
     readOnly: row.read_only,
     databases: new Set(row.databases),
+    ownedByOthers: new Map(Object.entries(row.others)),
+    prepared: new Set(row.prepared),
     roles: new Set(row.roles),
     tablespaces: new Set(row.tablespaces),
     extensions: new Set(row.extensions),
@@ -117,6 +128,7 @@ export function checkDatabase(
       'Restore beside it with --into NAME, or in its place with --replace, which keeps the old one under another name.',
     );
   }
+  if (target.databases.has(name)) assertMakesWay(target, name);
   if (chosen !== undefined && database.format === 'plain') {
     throw refused(
       'The backup is plain SQL, from which no single table can be taken.',
@@ -128,6 +140,23 @@ export function checkDatabase(
       target,
       database.name,
       database.extensions.map((extension) => extension.name),
+    );
+  }
+}
+
+/** What would keep the database that is there from its other name, once all is restored. */
+function assertMakesWay({ ownedByOthers, prepared }: TargetFacts, name: string): void {
+  const owner = ownedByOthers.get(name);
+  if (owner !== undefined) {
+    throw refused(
+      `The database "${name}" belongs to ${owner}: the user may not rename it.`,
+      `Restore as ${owner}, as a member of that role, or as a superuser; or restore under another name (--into NAME), or leave this database out.`,
+    );
+  }
+  if (prepared.has(name)) {
+    throw refused(
+      `The database "${name}" has prepared transactions, with which it cannot be renamed.`,
+      'End them first: SELECT gid FROM pg_prepared_xacts, then COMMIT PREPARED or ROLLBACK PREPARED. Or restore under another name (--into NAME), or leave this database out.',
     );
   }
 }

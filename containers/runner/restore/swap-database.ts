@@ -7,8 +7,8 @@ const TRIES = 5;
 /** `object_in_use`: somebody is still, or again, connected. */
 const IN_USE = '55006';
 
-const END_SESSIONS =
-  'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
+/** `insufficient_privilege`. */
+const MAY_NOT = '42501';
 
 /** A temporary database of this run. Another restore may make one of the same name, not of the same id. */
 export interface Temporary {
@@ -51,10 +51,13 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
       await session.query('BEGIN');
       for (const { temporary, name, aside } of swaps) {
         if (aside !== undefined) {
-          await session.query(END_SESSIONS, [name]);
+          await endWhatCanBeEnded(session, name);
           await session.query(`ALTER DATABASE ${quoteName(name)} RENAME TO ${quoteName(aside)}`);
         }
-        await endWhatCanBeEnded(session, temporary);
+        // Another restore's own are none of our business: that is refused below.
+        if ((await oidOf(session, temporary.name)) === temporary.oid) {
+          await endWhatCanBeEnded(session, temporary.name);
+        }
         await session.query(
           `ALTER DATABASE ${quoteName(temporary.name)} RENAME TO ${quoteName(name)}`,
         );
@@ -80,16 +83,28 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
 }
 
 /**
- * Whatever watches all databases of a server has come to look at the new one, too. Whoever may not end its
- * sessions can still hope that they go.
+ * Ends the sessions of users; the server's own workers make way by themselves. Whatever watches all
+ * databases of a server has come to look at the new one, too. Whoever may not end one of them, such
+ * as a provider's, ends the others and can still hope that it goes.
  */
-async function endWhatCanBeEnded(session: pg.Client, { name, oid }: Temporary): Promise<void> {
-  // Another restore's own are none of our business: that is refused below.
-  if ((await oidOf(session, name)) !== oid) return;
-  await session.query('SAVEPOINT ending');
-  await session
-    .query(END_SESSIONS, [name])
-    .catch(() => session.query('ROLLBACK TO SAVEPOINT ending'));
+async function endWhatCanBeEnded(session: pg.Client, database: string): Promise<void> {
+  const { rows } = await session.query<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity
+      WHERE datname = $1 AND usesysid IS NOT NULL AND pid <> pg_backend_pid()`,
+    [database],
+  );
+  for (const { pid } of rows) {
+    await session.query('SAVEPOINT ending');
+    try {
+      await session.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND datname = $2',
+        [pid, database],
+      );
+    } catch (error) {
+      if ((error as { code?: string }).code !== MAY_NOT) throw error;
+      await session.query('ROLLBACK TO SAVEPOINT ending');
+    }
+  }
 }
 
 /** Names who is in what was built, and would lose it by staying there. */

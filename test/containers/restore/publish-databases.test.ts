@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { checkDatabase, surveyTarget } from '../../../containers/runner/restore/preflight.ts';
 import {
   type BuiltDatabase,
   publishDatabases,
@@ -10,8 +11,10 @@ import { CommitUnanswered } from '../../../containers/runner/restore/swap-databa
 import {
   parseTargetUri,
   type TargetServer,
+  withSession,
 } from '../../../containers/runner/restore/target-connection.ts';
-import { makeCertificates } from '../../local-cloud/servers/certificates.ts';
+import { exampleManifest } from '../../fixtures/example-manifest.ts';
+import { type Certificates, makeCertificates } from '../../local-cloud/servers/certificates.ts';
 import { freePort } from '../../local-cloud/servers/free-port.ts';
 import { type PostgresServer, startLoneServer } from '../../local-cloud/servers/postgres.ts';
 import { type Run, startRun } from '../../local-cloud/servers/run.ts';
@@ -21,11 +24,13 @@ const TEMPORARY = 'holdfast_restore_x';
 let run: Run;
 let server: PostgresServer;
 let target: TargetServer;
+let certificates: Certificates;
 
 beforeAll(async () => {
   run = await startRun();
-  const certificates = await makeCertificates(run);
+  certificates = await makeCertificates(run);
   server = await startLoneServer({ run, certificates }, 'publish');
+  await server.query("CREATE ROLE deputy LOGIN CREATEDB PASSWORD 'x'");
   target = parseTargetUri(server.uri, certificates.caFile);
 });
 afterAll(async () => {
@@ -73,10 +78,11 @@ async function build(): Promise<BuiltDatabase> {
 async function publish(
   built: readonly BuiltDatabase[],
   meanwhile: () => Promise<unknown> = async () => {},
+  by = target,
 ) {
-  return await withRestoreLocks(target, ['final'], async (_, assertHeld) => {
+  return await withRestoreLocks(by, ['final'], async (_, assertHeld) => {
     await meanwhile();
-    const publication = { target, replace: true, now: () => new Date(0), assertHeld };
+    const publication = { target: by, replace: true, now: () => new Date(0), assertHeld };
     return await publishDatabases(publication, 'postgres', built);
   });
 }
@@ -109,9 +115,9 @@ test('one that has lost its lock publishes nothing, and drops what it had built'
 });
 
 /** Somebody who looks into every database that there is. */
-async function watch(database: string): Promise<pg.Client> {
+async function watch(database: string, uri = server.uri): Promise<pg.Client> {
   const watcher = new pg.Client({
-    connectionString: new URL(`/${database}`, server.uri.split('?')[0]).href,
+    connectionString: new URL(`/${database}`, uri.split('?')[0]).href,
     ssl: { rejectUnauthorized: false },
     application_name: 'watcher',
   });
@@ -126,6 +132,56 @@ test('somebody who looks into what was built does not keep it from its name', as
   expect(await publish([built])).toMatchObject([{ name: 'final', keptAs: undefined }]);
   expect(await databases()).toEqual({ final: built.temporary.oid });
   await expect(watcher.query('SELECT 1')).rejects.toThrow();
+});
+
+test('whoever may end some of the sessions ends these, and waits for the others', async () => {
+  const old = await make('final');
+  const built = await build();
+  await server.query(
+    `ALTER DATABASE final OWNER TO deputy; ALTER DATABASE ${TEMPORARY} OWNER TO deputy`,
+  );
+  const uri = server.uriFor({ user: 'deputy', password: 'x' });
+  // A superuser's come before and after: whichever is ended first, one may not be.
+  const [first, own, last] = [
+    await watch('final'),
+    await watch('final', uri),
+    await watch('final'),
+  ];
+  own.once('end', () => {
+    for (const watcher of [first, last]) void watcher.end();
+  });
+  const kept = 'final_before_19700101t000000z';
+  const deputy = parseTargetUri(uri, certificates.caFile);
+  expect(await publish([built], async () => {}, deputy)).toMatchObject([{ keptAs: kept }]);
+  expect(await databases()).toEqual({ final: built.temporary.oid, [kept]: old });
+});
+
+test('a database that cannot make way is refused before anything is built', async () => {
+  await server.query('ALTER SYSTEM SET max_prepared_transactions = 1');
+  await server.crash();
+  await make('final');
+  await server.query("BEGIN; CREATE TABLE t (); PREPARE TRANSACTION 'x'", { database: 'final' });
+  const [entry] = exampleManifest().databases;
+  if (entry === undefined) throw new Error('The example has no database.');
+  const check = async (user: TargetServer, replace = true) => {
+    const facts = await withSession(user, 'postgres', surveyTarget);
+    checkDatabase(facts, { ...entry, extensions: [] }, { name: 'final', replace });
+  };
+  try {
+    await expect(check(target, false)).rejects.toThrow('exists on the target');
+    await expect(check(target)).rejects.toMatchObject({
+      code: 'RESTORE_REFUSED',
+      message: 'The database "final" has prepared transactions, with which it cannot be renamed.',
+    });
+  } finally {
+    await server.query("ROLLBACK PREPARED 'x'", { database: 'final' });
+  }
+  await check(target);
+  const uri = server.uriFor({ user: 'deputy', password: 'x' });
+  await expect(check(parseTargetUri(uri, certificates.caFile))).rejects.toMatchObject({
+    code: 'RESTORE_REFUSED',
+    message: 'The database "final" belongs to postgres: the user may not rename it.',
+  });
 });
 
 test('where nobody may end such a session, it is named', async () => {
