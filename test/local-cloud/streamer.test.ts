@@ -3,7 +3,7 @@ import {
   DeleteItemCommand,
   DynamoDBClient,
   GetItemCommand,
-  PutItemCommand,
+  UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -128,17 +128,21 @@ describe('the service of a streamer', () => {
 test("a streamer's lease is its own cluster's, and no other's", async () => {
   const role = cloud.asRole(backupRoleName('local-physical', 'fifteen'));
   const client = new DynamoDBClient(connection(role));
-  const item = (cluster: string) => ({
-    TableName: leaseTable(),
-    Item: { cluster: { S: cluster }, owner: { S: 'nobody' }, expiresAt: { N: '0' } },
-  });
-  await client.send(new PutItemCommand(item('fifteen')));
-  const { Item } = await client.send(new GetItemCommand(key('fifteen')));
-  expect(Item).toEqual(item('fifteen').Item);
+  const take = (cluster: string) =>
+    new UpdateItemCommand({
+      ...key(cluster),
+      UpdateExpression: 'SET expiresAt = :at',
+      ExpressionAttributeValues: { ':at': { N: '0' } },
+      ReturnValues: 'ALL_NEW',
+    });
+  const { Attributes } = await client.send(take('fifteen'));
+  expect(Attributes).toEqual({ cluster: { S: 'fifteen' }, expiresAt: { N: '0' } });
   await client.send(new DeleteItemCommand(key('fifteen')));
   const refused = { name: expect.stringContaining('AccessDenied') };
-  await expect(client.send(new PutItemCommand(item('eighteen')))).rejects.toMatchObject(refused);
-  await expect(client.send(new GetItemCommand(key('eighteen')))).rejects.toMatchObject(refused);
+  await expect(client.send(take('eighteen'))).rejects.toMatchObject(refused);
+  await expect(client.send(new DeleteItemCommand(key('eighteen')))).rejects.toMatchObject(refused);
+  // Nothing that it does not need, not even of its own.
+  await expect(client.send(new GetItemCommand(key('fifteen')))).rejects.toMatchObject(refused);
   client.destroy();
 });
 
