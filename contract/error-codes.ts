@@ -127,7 +127,7 @@ export const ERROR_CODES = {
   SOURCE_CHANGED: entry(
     ExitCode.SourceUnavailable,
     true,
-    'The server was restarted, promoted or replaced during the backup; or databases were renamed, or tables loaded anew, as it began.',
+    'The server was restarted, promoted or replaced during the backup; or databases were renamed, or tables loaded anew, as it began; or it was left behind by a failover.',
   ),
   SOURCE_DAMAGED: entry(
     ExitCode.SourceDamaged,

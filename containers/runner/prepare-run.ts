@@ -5,9 +5,11 @@ import { assertLabelFree } from '../../vault/commit.ts';
 import { abortStaleUploads } from '../../vault/stale-uploads.ts';
 import type { AttemptOptions } from './attempts.ts';
 import type { BackupKindWork, BackupRun, Reach } from './backup-run.ts';
+import { readLastBackup } from './last-backup.ts';
 import { preparePhysical } from './physical/prepare-physical.ts';
 import { prepareLogical } from './prepare-logical.ts';
 import { reportLeftOpen } from './report-left-open.ts';
+import type { LastBackup } from './source/behind-last.ts';
 import { type ChosenSource, chooseSource } from './source/choose-source.ts';
 import { parseConnectionUri } from './source/connection-uri.ts';
 import { readSecret } from './source/read-secret.ts';
@@ -29,20 +31,28 @@ const KINDS: Readonly<Record<BackupKind, (run: BackupRun) => Promise<BackupKindW
 /** What a backup knows before any server is asked. */
 export interface PreparedRun extends Reach {
   readonly work: BackupKindWork;
+  /** Where the cluster's last backup came from, if there is one. */
+  readonly last: LastBackup | undefined;
   readonly choose: (
-    ...among: [...Parameters<AttemptOptions<unknown>['choose']>, BackupKindWork['refuse']]
+    ...among: [...Parameters<AttemptOptions<unknown>['choose']>, Fitness]
   ) => Promise<ChosenSource>;
 }
 
+/** What a source is held against besides what holds for all. */
+type Fitness = Pick<BackupKindWork, 'refuse'> & Pick<PreparedRun, 'last'>;
+
 /** Finds it all at once: each part of it mostly waits. */
 export async function prepareRun(run: BackupRun): Promise<PreparedRun> {
-  const [work, reach] = await Promise.all([
+  const [work, reach, { last, warnings }] = await Promise.all([
     KINDS[run.task.request.kind](run),
     findCandidates(run),
+    readLastBackup(run.vault, run.task.cluster),
     assertLabelFree(run.vault),
     abortStale(run),
   ]);
-  return { work, ...reach };
+  // What both have to say of a manifest that cannot be read is said once.
+  const all = [...new Set([...work.warnings, ...warnings])];
+  return { work: { ...work, warnings: all }, last, ...reach };
 }
 
 /** Reads the secret: where the cluster's servers are, and how they let us in. */
@@ -50,7 +60,7 @@ export async function findCandidates({
   task,
   spool,
   log,
-}: BackupRun): Promise<Omit<PreparedRun, 'work'>> {
+}: BackupRun): Promise<Omit<PreparedRun, 'work' | 'last'>> {
   const secret = await readSecret(new SecretsManagerClient(), task.secretId);
   for (const uri of secret.uris) log.hide(uri);
   const candidates = secret.uris.flatMap((uri, uriIndex) =>
@@ -64,9 +74,9 @@ export async function findCandidates({
   return {
     candidates,
     access,
-    choose: async (among, refused, refuse) => {
+    choose: async (among, refused, { refuse, last }) => {
       const source = await chooseSource({
-        ...{ candidates: among, access, options: task.options, refused },
+        ...{ candidates: among, all: candidates, access, options: task.options, refused, last },
         ...(refuse === undefined ? {} : { refuse }),
       });
       const { server, survey } = source;

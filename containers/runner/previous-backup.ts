@@ -1,4 +1,4 @@
-import { asHoldfastError } from '../../contract/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../../contract/errors.ts';
 import type { LogicalManifest } from '../../contract/logical-manifest.ts';
 import { manifestOfKind } from '../../contract/manifest.ts';
 import { findBackup, readManifest } from '../../vault/catalog.ts';
@@ -22,9 +22,12 @@ export async function readPreviousBackup(
     const entry = await findBackup(vault, cluster, undefined);
     return { manifest: manifestOfKind(await readManifest(vault, entry), 'logical'), warnings: [] };
   } catch (thrown) {
-    const { code, message } = asHoldfastError(thrown);
-    const warnings =
-      code === 'BACKUP_UNKNOWN' ? [] : [`The last backup cannot be compared with: ${message}`];
+    const error = asHoldfastError(thrown);
+    const warnings = error.code === 'BACKUP_UNKNOWN' ? [] : [cannotCompare(error)];
     return { manifest: undefined, warnings };
   }
+}
+
+export function cannotCompare({ message }: HoldfastError): string {
+  return `The last backup cannot be compared with: ${message}`;
 }

@@ -161,14 +161,14 @@ function unchanged({ parent }: UnchangedSince, log: Log): Manifest {
 
 async function backUp(
   run: BackupRun,
-  { work, ...prepared }: PreparedRun,
+  { work, last, ...prepared }: PreparedRun,
 ): Promise<{ manifest: Manifest; afterwards: HoldfastError | undefined }> {
   const { task, spool, vault, log, startedAt } = run;
   for (const warning of work.warnings) log.warn('preflight warning', { warning });
   let reach = prepared;
   const { source, result, attempts, tried } = await tryOnSources({
     candidates: reach.candidates,
-    choose: (among, refused) => reach.choose(among, refused, work.refuse),
+    choose: (among, refused) => reach.choose(among, refused, { ...work, last }),
     renew: async () => {
       reach = await findCandidates(run);
       return reach.candidates;
@@ -178,14 +178,14 @@ async function backUp(
     signal: vault.signal,
     pauseSeconds: task.options.retryPauseSeconds,
   });
-  const { backup, attemptVault, slots } = result;
+  const { backup, attemptVault, found } = result;
   const { durations } = backup;
   vault.signal.throwIfAborted();
   const clock = stopwatch();
   const artifacts = await completeArtifacts(attemptVault, backup.pending);
   durations.completion = clock();
   await backup.beforeManifest?.(artifacts);
-  const warnings = [...work.warnings, ...slots];
+  const warnings = [...work.warnings, ...found];
   const parts = describeBackup({
     ...{ task, source, durations, attempts, tried, artifacts, warnings, vault, spool, startedAt },
   });
@@ -199,8 +199,8 @@ async function backUp(
 interface Attempt {
   readonly backup: TakenBackup;
   readonly attemptVault: BackupVault;
-  /** Warnings of replication slots that nobody needs any more. */
-  readonly slots: readonly string[];
+  /** Warnings of the source, as it was chosen, and of replication slots that nobody needs any more. */
+  readonly found: readonly string[];
 }
 
 /** One try on one source, with uploads of its own, which are gone when it fails. */
@@ -217,10 +217,11 @@ async function attempt(
   try {
     const slot = walSlotName(task.environment, task.cluster);
     const slots = task.options.wal === null ? await abandonedSlot(source.server, slot) : [];
-    for (const warning of slots) log.warn('preflight warning', { warning });
+    const found = [...(source.notes ?? []), ...slots];
+    for (const warning of found) log.warn('preflight warning', { warning });
     const backup = await work.take(source, attemptVault, reach);
     await verifyUnchanged(source);
-    return { backup, attemptVault, slots };
+    return { backup, attemptVault, found };
   } catch (error) {
     failed.abort(error);
     reportLeftOpen(await abortBackup(attemptVault, error), log);

@@ -20,7 +20,7 @@ export async function takeLogicalBackup(options: TakeBackupOptions): Promise<Tak
   const { source, vault, pauseReplay, log } = options;
   const lock = await takeBackupLock(source.server);
   try {
-    const notes = [...(source.notes ?? []), ...told(source, lock)];
+    const notes = told(source, lock);
     for (const warning of notes) log.warn('preflight warning', { warning });
     const { result, commonPoint, warnings } = await atCommonPoint(
       // While another backup runs the pause may be its own, and then it ends it.

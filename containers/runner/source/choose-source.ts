@@ -2,9 +2,11 @@ import type { ClusterOptions } from '../../../contract/cluster-options.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { whatServes } from '../../../contract/postgres-majors.ts';
 import { takeUpReplay } from './abandoned-pause.ts';
+import { behindLast, type Doubt, type LastBackup } from './behind-last.ts';
 import { connectionError, whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-uri.ts';
 import { findSharedAddress } from './one-server.ts';
+import { behindOthers, lookAround, type OtherServer } from './other-servers.ts';
 import { type Access, addressesOf, type Server } from './server.ts';
 import { type Survey, surveyServer } from './survey.ts';
 
@@ -27,6 +29,10 @@ type Refusal = Pick<ClusterOptions, 'postgresMajor' | 'maxReplayLagSeconds' | 'u
 
 export interface ChooseOptions {
   readonly candidates: readonly Candidate[];
+  /** Those that have had their turn as well: what they say counts. @default - the candidates */
+  readonly all?: readonly Candidate[];
+  /** Where the cluster's last backup came from, if there is one. */
+  readonly last?: LastBackup | undefined;
   readonly access: Access;
   readonly options: Refusal & Pick<ClusterOptions, 'allowPrimary' | 'pauseReplay'>;
   /** Told of each server that will not do, and why. */
@@ -38,8 +44,8 @@ export interface ChooseOptions {
 }
 
 /**
- * Takes the first replica that is up, of the image's major version and not too far behind; the
- * primary only if no replica will do and the configuration allows it.
+ * Takes the first replica that is up, of the image's major version, not too far behind, and not left behind
+ * by the others or the last backup; the primary only if no replica will do and the configuration allows it.
  *
  * @throws HoldfastError the last refusal, naming all of them.
  */
@@ -51,6 +57,7 @@ export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource>
     refused(candidate, why);
     refusals.push(why);
   };
+  const around = onceAround(choice);
   for (const candidate of candidates) {
     const answer = await ask(candidate, choice);
     const refusal =
@@ -61,9 +68,10 @@ export async function chooseSource(choice: ChooseOptions): Promise<ChosenSource>
           (await refuseForKind(answer, choice)));
     if (refusal !== undefined) refuseCandidate(candidate, refusal);
     else if (!(answer instanceof HoldfastError)) {
-      const chosen = asUnshared(answer);
-      if (answer.survey.inRecovery) return chosen;
-      primary ??= chosen;
+      const chosen = await unlessBehind(asUnshared(answer), choice, around);
+      if (chosen instanceof HoldfastError) refuseCandidate(candidate, chosen);
+      else if (answer.survey.inRecovery) return chosen;
+      else primary ??= chosen;
     }
   }
   if (primary !== undefined && options.allowPrimary) return primary;
@@ -121,6 +129,39 @@ async function refuseForKind(
   return await refuse?.(asUnshared(source)).catch((error: unknown) =>
     connectionError(error, source.server),
   );
+}
+
+/** Asks all servers once, and only when one has been found that would do, and is not the only one. */
+function onceAround({
+  candidates,
+  all = candidates,
+  access,
+  resolve = addressesOf,
+}: ChooseOptions): () => Promise<readonly OtherServer[]> {
+  let asked: Promise<readonly OtherServer[]> | undefined;
+  return () => {
+    asked ??= all.length < 2 ? Promise.resolve([]) : lookAround(all, access, resolve);
+    return asked;
+  };
+}
+
+/** @returns the source, with what was found about it; or why it does not serve. */
+async function unlessBehind(
+  source: ChosenSource,
+  { candidates, all = candidates, last, options }: ChooseOptions,
+  around: () => Promise<readonly OtherServer[]>,
+): Promise<ChosenSource | HoldfastError> {
+  // That it is a primary says more.
+  if (!source.survey.inRecovery && !options.allowPrimary) return source;
+  const doubts: Doubt[] = [];
+  try {
+    doubts.push(await behindOthers(source, await around()), await behindLast(source, last, all));
+  } catch (error) {
+    return error instanceof HoldfastError ? error : connectionError(error, source.server);
+  }
+  const refusal = doubts.find((doubt) => doubt.refusal !== undefined)?.refusal;
+  const notes = [...(source.notes ?? []), ...doubts.flatMap((doubt) => doubt.notes)];
+  return refusal ?? { ...source, notes };
 }
 
 function refuse(found: Survey, server: Server, options: Refusal): HoldfastError | undefined {

@@ -8,6 +8,7 @@ import { type Balancer, startBalancer } from '../../local-cloud/servers/balancer
 import { freePort } from '../../local-cloud/servers/free-port.ts';
 import { startPgBouncer } from '../../local-cloud/servers/pgbouncer.ts';
 import type { PostgresStandby } from '../../local-cloud/servers/postgres.ts';
+import { waitUntil } from '../../local-cloud/servers/wait-until.ts';
 import { type SourceFixture, startSources } from './source-fixture.ts';
 
 let sources: SourceFixture;
@@ -209,5 +210,100 @@ describe('a pooler', () => {
     } finally {
       await pooler.stop();
     }
+  });
+});
+
+// The last: it leaves two primaries.
+describe('a server that was left behind', () => {
+  const why = (port: number, found: string) => ({
+    candidate: { target: { port } },
+    why: { code: 'SOURCE_CHANGED', message: expect.stringContaining(found) },
+  });
+  const chosen = async (...choice: Parameters<SourceFixture['choose']>) => {
+    const { outcome, refused } = await sources.choose(...choice);
+    if (outcome instanceof HoldfastError) throw outcome;
+    return { port: outcome.server.target.port, notes: outcome.notes, refused };
+  };
+  const uris = (...servers: readonly { readonly port: number }[]) =>
+    servers.map(({ port }) => uriOf(port));
+  const sender = async (server: PostgresStandby, what: string): Promise<unknown> =>
+    (await server.query(`select ${what} as it from pg_stat_wal_receiver`)).rows[0]?.it;
+
+  let third: PostgresStandby;
+  beforeAll(async () => {
+    third = await sources.startStandby('third');
+    await second.query(`select pg_create_physical_replication_slot('third')`);
+    const { rows } = await third.query('show primary_conninfo');
+    const conninfo = String(rows[0].primary_conninfo)
+      .replace(`port=${sources.primary.port}`, `port=${second.port}`)
+      .replaceAll("'", "''");
+    await third.query(`alter system set primary_conninfo = '${conninfo}'`);
+    await third.query('select pg_reload_conf()');
+    await waitUntil(async () => (await sender(third, 'sender_port')) === second.port, {
+      what: 'the third server to follow the second',
+      timeoutMs: 120_000,
+    });
+  }, 300_000);
+
+  test('is none where all are where they should be', async () => {
+    const { standby, primary } = sources;
+    expect(await chosen(uris(standby, second, primary))).toEqual({
+      ...{ port: standby.port, notes: [], refused: [] },
+    });
+  });
+
+  test('by a failover does not serve, however new it is to the primary that it follows', async () => {
+    const { standby, primary } = sources;
+    await second.query('select pg_promote()');
+    const { outcome, refused } = await sources.choose(uris(standby, primary, second));
+    expect(outcome).toMatchObject({
+      code: 'SOURCE_CHANGED',
+      hint: expect.stringContaining('Take its URI out of the secret'),
+    });
+    const behind = `is a replica on timeline 1, and 127.0.0.1:${second.port} is on timeline 2`;
+    expect(refused[0]).toMatchObject(why(standby.port, behind));
+  });
+
+  test('as a primary does not serve either: the one on the later timeline does, which is told', async () => {
+    const { standby, primary } = sources;
+    for (const order of [
+      [standby, primary, second],
+      [second, primary, standby],
+    ]) {
+      const { port, notes, refused } = await chosen(uris(...order), { allowPrimary: true });
+      expect(port).toBe(second.port);
+      expect(notes).toEqual([
+        expect.stringContaining(
+          `127.0.0.1:${second.port}, which serves, and 127.0.0.1:${primary.port} are both primaries, on the timelines 2 and 1`,
+        ),
+      ]);
+      expect(refused).toHaveLength(2);
+      const found = refused.find(({ candidate }) => candidate.target.port === primary.port);
+      expect(found).toMatchObject(why(primary.port, 'is a primary on timeline 1'));
+    }
+  });
+
+  test('is known by the last backup, where the others do not answer', async () => {
+    const { standby } = sources;
+    const { rows } = await standby.query(
+      'select system_identifier::text as system from pg_control_system()',
+    );
+    const last = {
+      ...{ label: '20261120T030000Z-logical-full-7f3a9c', startedAt: new Date() },
+      ...{ host: '127.0.0.1', port: standby.port, systemIdentifier: rows[0].system },
+      ...{ timeline: 2, lsn: '0/1' },
+    };
+    expect((await sources.choose(uris(standby), { last })).outcome).toMatchObject({
+      code: 'SOURCE_CHANGED',
+      message: expect.stringContaining(`is on timeline 1, and 127.0.0.1:${standby.port} was on 2`),
+    });
+  });
+
+  test('is none that follows it', async () => {
+    await waitUntil(async () => (await sender(third, 'received_tli')) === 2, {
+      what: 'the replica to follow',
+      timeoutMs: 120_000,
+    });
+    expect((await chosen(uris(third, second))).port).toBe(third.port);
   });
 });

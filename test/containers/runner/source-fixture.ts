@@ -20,7 +20,7 @@ export interface SourceFixture extends Postgres {
   choose(uris: readonly string[], more?: Partial<Options>): Promise<Choice>;
 }
 
-type Options = ChooseOptions['options'] & Pick<ChooseOptions, 'resolve'>;
+type Options = ChooseOptions['options'] & Pick<ChooseOptions, 'resolve' | 'last'>;
 
 export interface Choice {
   /** What was chosen, or why nothing was. */
@@ -39,7 +39,7 @@ export async function startSources(): Promise<SourceFixture> {
     ...postgres,
     run,
     certificates,
-    choose: async (uris, { resolve, ...more } = {}) => {
+    choose: async (uris, { resolve, last, ...more } = {}) => {
       const refused: Choice['refused'][number][] = [];
       const outcome = await chooseSource({
         candidates: uris.flatMap((uri, uriIndex) =>
@@ -55,6 +55,7 @@ export async function startSources(): Promise<SourceFixture> {
           ...more,
         },
         refused: (candidate, why) => refused.push({ candidate, why }),
+        last,
         ...(resolve === undefined ? {} : { resolve }),
       }).catch((error: HoldfastError) => error);
       return { outcome, refused };
