@@ -1,7 +1,6 @@
 import type { NotIncluded } from '../../contract/manifest-base.ts';
 import { abortBackup } from '../../vault/open-uploads.ts';
-import { type DumpOptions, dumpWithSnapshot } from './dump-with-snapshot.ts';
-import type { Log } from './log.ts';
+import { type DumpOptions, dumpWithSnapshot, type Told } from './dump-with-snapshot.ts';
 import { RowsUnseen } from './logical/rewritten-proof.ts';
 import type { SourceDatabase } from './source/databases.ts';
 import type { ReplayPause } from './source/replay-pause.ts';
@@ -20,7 +19,7 @@ export interface DumpedAfresh {
  * what was dumped of other databases stays.
  */
 export async function dumpAfresh(
-  options: DumpOptions & { readonly log: Log },
+  options: DumpOptions,
   database: SourceDatabase,
   pause: ReplayPause | undefined,
 ): Promise<DumpedAfresh> {
@@ -30,11 +29,12 @@ export async function dumpAfresh(
     const failed = new AbortController();
     const signal = AbortSignal.any([vault.signal, failed.signal]);
     const own = { ...vault, signal, ledger: vault.ledger.part() };
-    const notIncluded: NotIncluded[] = [];
+    const told: Told = { notIncluded: [], warnings: [] };
     try {
       const here = { ...options, vault: own };
-      const dumped = await dumpWithSnapshot(here, database, notIncluded, pause);
-      return { dumped, notIncluded, warnings };
+      const dumped = await dumpWithSnapshot(here, database, told, pause);
+      const { notIncluded } = told;
+      return { dumped, notIncluded, warnings: [...warnings, ...told.warnings] };
     } catch (error) {
       if (!(error instanceof RowsUnseen) || tries === TRIES || vault.signal.aborted) throw error;
       failed.abort(error);

@@ -1,13 +1,16 @@
+import type { ClusterOptions } from '../../contract/cluster-options.ts';
 import { HoldfastError } from '../../contract/errors.ts';
 import type { LogicalOptions } from '../../contract/logical-options.ts';
 import type { NotIncluded } from '../../contract/manifest-base.ts';
 import type { BackupVault } from '../../vault/backup-vault.ts';
+import type { Log } from './log.ts';
 import { dumpDatabase } from './logical/dump-database.ts';
 import type { Program } from './process/program.ts';
 import type { ChosenSource } from './source/choose-source.ts';
 import { lagUnder } from './source/common-point.ts';
 import { connectionError } from './source/connection-error.ts';
 import type { SourceDatabase } from './source/databases.ts';
+import { fallenBehind } from './source/fallen-behind.ts';
 import { assertStillPaused, type ReplayPause } from './source/replay-pause.ts';
 import { takeSnapshot } from './source/snapshot.ts';
 import { assertSameServer } from './source/verify-unchanged.ts';
@@ -19,24 +22,33 @@ export interface DumpOptions {
   readonly jobs: number;
   readonly compression: string;
   readonly logical: LogicalOptions;
+  /** How far behind a replica may be. */
+  readonly allowed: Pick<ClusterOptions, 'maxReplayLagSeconds' | 'unknownLag'>;
+  readonly log: Log;
   readonly programs: Readonly<Record<'pgDump' | 'pgDumpall' | 'pgRestore', Program>>;
   readonly spool: Spool;
   readonly vault: BackupVault;
+}
+
+/** What a dump has to say besides itself. */
+export interface Told {
+  readonly notIncluded: NotIncluded[];
+  readonly warnings: string[];
 }
 
 /**
  * Dumps one database as a snapshot of its own shows it, once that is known to come from the chosen
  * server, and from where replay stands still if it does.
  *
- * @param notIncluded takes what will not be in the dump.
+ * @param told takes what will not be in the dump, and what the manifest has to warn of.
  */
 export async function dumpWithSnapshot(
   options: DumpOptions,
   database: SourceDatabase,
-  notIncluded: NotIncluded[],
+  { notIncluded, warnings }: Told,
   pause: ReplayPause | undefined,
 ): ReturnType<typeof dumpDatabase> {
-  const { source, programs, spool } = options;
+  const { source, programs, spool, log } = options;
   const snapshot = await takeSnapshot(source.server, database).catch((error: unknown) => {
     throw vanished(error, database.name) ?? connectionError(error, source.server);
   });
@@ -44,6 +56,13 @@ export async function dumpWithSnapshot(
     // The very session that the dump's snapshot comes from.
     assertSameServer(source, snapshot.survey);
     if (pause !== undefined) assertStillPaused(source.server, pause, snapshot.survey.lsn);
+    else {
+      const warning = await fallenBehind(source, snapshot.survey, database.name, options.allowed);
+      if (warning !== undefined) {
+        log.warn('replica fell behind', { warning });
+        warnings.push(warning);
+      }
+    }
     // What is left out need not be readable; then pg_dump itself finds out.
     if (snapshot.missingRights !== undefined && takesEverything(options.logical)) {
       throw snapshot.missingRights;

@@ -4,7 +4,6 @@ import type { PendingArtifact } from '../../vault/artifact-upload.ts';
 import type { PendingStream } from '../../vault/stream-upload.ts';
 import { dumpAfresh } from './dump-afresh.ts';
 import type { DumpOptions } from './dump-with-snapshot.ts';
-import type { Log } from './log.ts';
 import { streamEntry } from './logical/database-facts.ts';
 import { dumpEverything } from './logical/dump-all.ts';
 import { dumpGlobals } from './logical/dump-globals.ts';
@@ -22,7 +21,6 @@ import { verifyUnchanged } from './source/verify-unchanged.ts';
 import { stopwatch } from './stopwatch.ts';
 
 export interface LogicalBackupOptions extends DumpOptions {
-  readonly log: Log;
   /** The cluster's last backup, if there is one. */
   readonly previous: LogicalManifest | undefined;
 }

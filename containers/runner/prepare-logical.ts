@@ -27,7 +27,7 @@ export async function prepareLogical({
     take: async (source, attemptVault) => {
       const backup = await takeLogicalBackup({
         ...{ source, jobs, compression, logical, pauseReplay, spool, vault: attemptVault, log },
-        ...{ programs, previous: previous.manifest },
+        ...{ programs, previous: previous.manifest, allowed: task.options },
       });
       return {
         pending: backup.pending,

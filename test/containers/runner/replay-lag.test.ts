@@ -1,4 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type DumpOptions,
+  dumpWithSnapshot,
+} from '../../../containers/runner/dump-with-snapshot.ts';
+import { createLog } from '../../../containers/runner/log.ts';
+import type { ChosenSource } from '../../../containers/runner/source/choose-source.ts';
+import { findDatabases, type SourceDatabase } from '../../../containers/runner/source/databases.ts';
+import { inSession } from '../../../containers/runner/source/in-session.ts';
 import { BACKUP_ROLE } from '../../local-cloud/seed.ts';
 import type { PostgresServer } from '../../local-cloud/servers/postgres.ts';
 import { type SourceFixture, startSources } from './source-fixture.ts';
@@ -37,6 +45,43 @@ describe('a replica that streams', () => {
     await standby.query('select pg_wal_replay_resume()');
     await standby.waitForReplay();
     await expectCaughtUp();
+  });
+});
+
+describe('a replica that falls behind after it was chosen', () => {
+  /** Begins a dump, which has no format to go on in. */
+  async function begin(source: ChosenSource, maxReplayLagSeconds: number): Promise<string[]> {
+    const { included } = await inSession(source.server, findDatabases);
+    const postgres = included.find(({ name }) => name === 'postgres') as SourceDatabase;
+    const warnings: string[] = [];
+    const options = {
+      ...{ source, logical: { format: 'none' }, spool: {}, programs: {} },
+      ...{
+        log: createLog(() => undefined),
+        allowed: { maxReplayLagSeconds, unknownLag: 'refuse' },
+      },
+    } as unknown as DumpOptions;
+    const told = { notIncluded: [], warnings };
+    await dumpWithSnapshot(options, postgres, told, undefined);
+    return warnings;
+  }
+
+  test('is warned of with the database, its lag and the limit', async () => {
+    const { primary, standby } = sources;
+    const { outcome } = await sources.choose(of(standby));
+    const source = outcome as ChosenSource;
+    await standby.query('select pg_wal_replay_pause()');
+    await primary.query('create table behind_later ()');
+    const { rows } = await primary.query('select pg_current_wal_flush_lsn() as lsn');
+    await until(standby, `select pg_last_wal_receive_lsn() >= '${rows[0].lsn}'`);
+    expect(await begin(source, 300)).toEqual([]);
+    expect(await begin(source, 0)).toEqual([
+      expect.stringMatching(
+        /^The dump of the database postgres shows 127.0.0.1:\d+ as it was \d+ s behind its primary; 0 s are allowed/,
+      ),
+    ]);
+    await standby.query('select pg_wal_replay_resume()');
+    await standby.waitForReplay();
   });
 });
 
