@@ -6,6 +6,8 @@ const DENIED = /^(AccessDenied|AccessDeniedException|AllAccessDisabled|Forbidden
 const CREDENTIALS =
   /^(ExpiredToken|InvalidAccessKeyId|InvalidToken|SignatureDoesNotMatch|InvalidSignatureException|IncompleteSignature|MissingAuthenticationToken|UnrecognizedClientException|InvalidClientTokenId|CredentialsProviderError)/;
 const CLOCK = /^(RequestExpired|RequestTimeTooSkewed)/;
+/** The JSON services answer it with 400. */
+const THROTTLED = /^(Throttl|TooManyRequests|LimitExceeded|RequestLimitExceeded|SlowDown)/;
 /** The JSON services say it in the message alone. */
 const CLOCK_MESSAGE = /^Signature (expired|not yet current):/;
 
@@ -84,8 +86,8 @@ export function mayPass(thrown: unknown): boolean {
   if (!(thrown instanceof HoldfastError) || thrown.code !== 'VAULT_UNAVAILABLE') return false;
   const { cause } = thrown;
   if (isDenied(cause) || isAboutCredentials(cause) || isAboutTheClock(cause)) return false;
-  const { status } = failureOf(cause);
-  return status === undefined || status === 429 || status >= 500;
+  const { status, name } = failureOf(cause);
+  return status === undefined || status === 429 || status >= 500 || THROTTLED.test(name);
 }
 
 /**

@@ -3,8 +3,8 @@ import { HoldfastError } from '../contract/errors.ts';
 import { awsError, isConflict, isDeniedOutright, isUnderWay } from './aws-errors.ts';
 import type { BackupVault } from './backup-vault.ts';
 
-/** How long a write that S3 has not finished is waited for, ms. */
-const UNDER_WAY_MS = 60_000;
+/** How long a write that S3 has not finished is waited for, from when it first says so, ms. */
+const UNDER_WAY_MS = 5 * 60_000;
 const PAUSE_MS = 500;
 
 /** Something that is written under `If-None-Match: *`. */
@@ -26,7 +26,7 @@ export async function writeOnce<Written>(
   { label, signal }: Pick<BackupVault, 'label' | 'signal'>,
   { key, write, lookUp }: WriteOnce<Written>,
 ): Promise<Written> {
-  const until = performance.now() + UNDER_WAY_MS;
+  let until: number | undefined;
   let conflict: unknown;
   for (;;) {
     let failure: unknown;
@@ -42,6 +42,7 @@ export async function writeOnce<Written>(
     if (found === 'other') throw labelTaken(label, key, failure);
     if (found !== undefined) return found;
     if (isConflict(failure)) conflict ??= failure;
+    until ??= performance.now() + UNDER_WAY_MS;
     if (!isUnderWay(failure) || performance.now() > until) {
       throw conflict === undefined
         ? awsError(failure, 's3:PutObject', key)

@@ -42,7 +42,8 @@ export async function openSpool(
       punchHole,
       remove: async () => {
         await guard.stop();
-        await rm(directory, { recursive: true, force: true });
+        // What is asked for meanwhile may still write its authority there.
+        await rm(directory, { recursive: true, force: true, maxRetries: 3 });
       },
     };
   } catch (cause) {

@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../../../contract/errors.ts';
 import {
   type Meaning,
+  PASSWORD_IS_REFUSED,
   programFailure,
   SERVER_WENT_AWAY,
   SPOOL_IS_FULL,
@@ -36,11 +37,7 @@ const MEANINGS: readonly Meaning[] = [
   ],
   SPOOL_IS_FULL,
   TLS_IS_REFUSED,
-  [
-    /password authentication failed/,
-    'SOURCE_AUTHENTICATION',
-    'It was right when the backup began: see that the secret has the one that counts now.',
-  ],
+  PASSWORD_IS_REFUSED,
   [
     /lock timeout|could not obtain lock/,
     'DUMP_FAILED',

@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../../../contract/errors.ts';
 import {
   type Meaning,
+  PASSWORD_IS_REFUSED,
   programFailure,
   SERVER_WENT_AWAY,
   SPOOL_IS_FULL,
@@ -36,6 +37,7 @@ const MEANINGS: readonly Meaning[] = [
   ],
   SPOOL_IS_FULL,
   TLS_IS_REFUSED,
+  PASSWORD_IS_REFUSED,
   [
     /server closed the connection|connection to server|terminating|could not (receive|read COPY) data|system is (shutting down|starting up)/,
     'SOURCE_UNREACHABLE',

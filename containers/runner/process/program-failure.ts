@@ -18,6 +18,13 @@ export const SPOOL_IS_FULL: Meaning = [
   "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
 ];
 
+/** As well: of each of its connections, and some are made late. */
+export const PASSWORD_IS_REFUSED: Meaning = [
+  /password authentication failed/,
+  'SOURCE_AUTHENTICATION',
+  'It was right when the backup began: see that the secret has the one that counts now.',
+];
+
 export const SERVER_WENT_AWAY = 'The server went away or was restarted; run the backup again.';
 
 const OTHERWISE: Meaning = [

@@ -70,13 +70,21 @@ export async function replaySettings(
   toc: DumpToc,
   { role }: { readonly role?: string | undefined },
 ): Promise<NotRestored[]> {
-  if (role === undefined) {
+  if (role === undefined && (await isItself(session))) {
     // They come again with the grants, and are told then if they fail.
     for (const statement of statementsOf(selection, temporary, 'after').filter(isFromPublic)) {
       await session.query(statement).catch(() => undefined);
     }
   }
   return await replay(session, statementsOf(selection, temporary, 'before'), temporary, toc);
+}
+
+/** Whether a login takes on no other role by its own settings, which come after its right to connect. */
+async function isItself(session: pg.Client): Promise<boolean> {
+  const { rows } = await session.query<{ itself: boolean }>(
+    'SELECT current_user = session_user AS itself',
+  );
+  return rows[0]?.itself === true;
 }
 
 /** `REVOKE CONNECT ON DATABASE x FROM PUBLIC` */

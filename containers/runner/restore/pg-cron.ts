@@ -1,6 +1,6 @@
 import type { DumpToc, TocEntry } from './dump-toc.ts';
 
-const EXTENSION = 'pg_cron';
+export const PG_CRON = 'pg_cron';
 /** The schema that its script makes. */
 const SCHEMA = 'cron';
 
@@ -12,7 +12,7 @@ const SCHEMA = 'cron';
  * @see https://github.com/citusdata/pg_cron/blob/main/pg_cron.sql
  */
 export function entriesOfPgCron({ entries }: Pick<DumpToc, 'entries'>): Set<TocEntry> {
-  const extension = entries.find(({ desc, tag }) => desc === 'EXTENSION' && tag === EXTENSION);
+  const extension = entries.find(({ desc, tag }) => desc === 'EXTENSION' && tag === PG_CRON);
   if (extension === undefined) return new Set();
   const found = new Set(
     entries.filter(

@@ -88,6 +88,8 @@ export async function swapDatabases(session: pg.Client, swaps: readonly Swap[]):
  * as a provider's, ends the others and can still hope that it goes.
  */
 async function endWhatCanBeEnded(session: pg.Client, database: string): Promise<void> {
+  // Within a transaction it is the picture of the first look.
+  await session.query('SELECT pg_stat_clear_snapshot()');
   const { rows } = await session.query<{ pid: number }>(
     `SELECT pid FROM pg_stat_activity
       WHERE datname = $1 AND usesysid IS NOT NULL AND pid <> pg_backend_pid()`,

@@ -10,11 +10,17 @@ import type { Reached } from './vault-reached.ts';
  *
  * @throws HoldfastError WAL_CONFLICT
  */
-export function assertNotPutBack(source: WalSource, reached: Reached | undefined): void {
-  const { server, inRecovery, timeline, identity } = source;
+export async function assertNotPutBack(
+  source: WalSource,
+  reached: Reached | undefined,
+): Promise<void> {
+  const { server, connection, inRecovery, timeline, identity } = source;
   if (reached === undefined || inRecovery || timeline !== reached.timeline) return;
   if (identity.flushed >= reached.end) return;
-  const [has, stored] = [identity.flushed, reached.end].map(formatLsn);
+  // Somebody else may have stored more while the vault was listed: again, of now.
+  const { flushed } = await connection.identify();
+  if (flushed >= reached.end) return;
+  const [has, stored] = [flushed, reached.end].map(formatLsn);
   throw new HoldfastError(
     'WAL_CONFLICT',
     `${whereabouts(server)} has WAL up to ${has} of timeline ${timeline}, of which the vault has all up to ${stored}: it was put back to an older state.`,

@@ -146,7 +146,7 @@ class WalStreamer {
       ...{ others, access, slotName, options: wal, system, stored, seen, log },
     });
     try {
-      assertNotPutBack(source, this.#reached);
+      await assertNotPutBack(source, this.#reached);
       const either = AbortSignal.any([signal, elsewhere.signal]);
       let next: Onward | undefined = plan && { source, plan };
       while (next !== undefined) {

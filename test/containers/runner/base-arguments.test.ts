@@ -91,6 +91,10 @@ test.each([
     'connection to server at "db" (10.0.0.1), port 5432 failed: SSL error: certificate verify failed',
     'SOURCE_TLS',
   ],
+  [
+    'connection to server at "db" failed: FATAL:  password authentication failed for user "u"',
+    'SOURCE_AUTHENTICATION',
+  ],
   ['something new', 'DUMP_FAILED'],
 ])('"%s" is %s', (said, code) => {
   const error = baseFailure('exit status 1', `pg_basebackup: error: ${said}`);
