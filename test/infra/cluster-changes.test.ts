@@ -30,7 +30,7 @@ const KNOWS_ALL = ['AWS::IAM::Policy', 'AWS::IAM::Role', 'AWS::IAM::Role', 'AWS:
 
 /** What a cluster has besides, whose WAL is streamed; a retired one is no longer. */
 const OF_A_STREAMER = [
-  ...Array<string>(6).fill('AWS::CloudWatch::Alarm'),
+  ...Array<string>(7).fill('AWS::CloudWatch::Alarm'),
   'AWS::ECS::Service',
   // Its own, and its probe's.
   'AWS::ECS::TaskDefinition',
