@@ -19,7 +19,12 @@ import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
 import { settingsFor } from './server-settings.ts';
 import { asStandbySees } from './standby-trust.ts';
 import { placeTablespaces, type TablespacePlace } from './tablespace-places.ts';
-import { assertClaimable, type ClaimedDirectory, claimDirectory } from './target-directory.ts';
+import {
+  abandon,
+  assertClaimable,
+  type ClaimedDirectory,
+  claimDirectory,
+} from './target-directory.ts';
 import { finish, makeUnfinished } from './unfinished.ts';
 
 /**
@@ -94,9 +99,8 @@ export async function restorePhysical(
   } catch (error) {
     // What recovery itself has failed with is worth a look; what was begun before it is not.
     const kept = !signal?.aborted && (error as { kept?: boolean }).kept === true;
-    // Whatever comes of it: what was made on the primary has to go, and this error to be told.
-    if (!kept) await abandon(claimed).catch(() => undefined);
-    throw primary === undefined ? error : await leavePrimary(primary, madeSlot, error);
+    const failure = kept ? error : await abandon(claimed, error);
+    throw primary === undefined ? failure : await leavePrimary(primary, madeSlot, failure);
   }
 }
 
@@ -197,8 +201,4 @@ async function prepareStart(
 async function segmentsIn(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   return names.filter((name) => /^[0-9A-F]{24}$/.test(name)).sort();
-}
-
-async function abandon(claimed: readonly ClaimedDirectory[]): Promise<void> {
-  for (const one of claimed.toReversed()) await one.empty();
 }

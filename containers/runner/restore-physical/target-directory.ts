@@ -44,6 +44,26 @@ export async function claimDirectory(path: string, what: string): Promise<Claime
 }
 
 /**
+ * Empties what a restore that has failed had taken, the last first, each whatever becomes of the others.
+ *
+ * @returns the failure, which says what is left where something could not be removed.
+ */
+export async function abandon(
+  claimed: readonly ClaimedDirectory[],
+  failure: unknown,
+): Promise<unknown> {
+  const left: string[] = [];
+  for (const one of claimed.toReversed()) {
+    await one.empty().catch(({ message }: Error) => left.push(`${one.path} (${message})`));
+  }
+  if (left.length === 0 || !(failure instanceof HoldfastError)) return failure;
+  return new HoldfastError(failure.code, failure.message, {
+    hint: `${failure.hint} Not all that was put there could be removed: ${left.join(', ')}.`,
+    cause: failure,
+  });
+}
+
+/**
  * Looks at a directory that is to be taken, and changes nothing.
  *
  * @throws HoldfastError RESTORE_REFUSED when it is there and not empty, or no directory

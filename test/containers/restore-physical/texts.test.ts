@@ -8,7 +8,9 @@ import {
 } from '../../../containers/runner/restore-physical/configuration-text.ts';
 import { chooseLibraries } from '../../../containers/runner/restore-physical/preload-libraries.ts';
 import { placeTablespaces } from '../../../containers/runner/restore-physical/tablespace-places.ts';
+import { abandon } from '../../../containers/runner/restore-physical/target-directory.ts';
 import { parseWalDump } from '../../../containers/runner/restore-physical/wal-tail.ts';
+import { HoldfastError } from '../../../contract/errors.ts';
 
 describe('a setting', () => {
   test.each(["it's", 'back\\slash', '', "a='b' c=\\'d\\'"])(
@@ -65,6 +67,24 @@ test('of the libraries those are loaded that are installed and only serve', asyn
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+test('what a failed restore cannot remove is told with the failure, and keeps no other there', async () => {
+  const emptied: string[] = [];
+  const claimed = ['/data', '/cold', '/warm'].map((path) => ({
+    path,
+    empty: async () => {
+      if (path === '/cold') throw new Error('EBUSY: it is a mount point');
+      emptied.push(path);
+    },
+  }));
+  const failure = new HoldfastError('RESTORE_FAILED', 'It failed.', { hint: 'Look.' });
+  expect(await abandon(claimed, failure)).toMatchObject({
+    code: 'RESTORE_FAILED',
+    message: 'It failed.',
+    hint: 'Look. Not all that was put there could be removed: /cold (EBUSY: it is a mount point).',
+  });
+  expect(emptied).toEqual(['/warm', '/data']);
 });
 
 describe('a tablespace', () => {
