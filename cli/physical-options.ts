@@ -162,13 +162,8 @@ function time(text: string): RecoveryTarget {
     `${day}T${full.replace(/(\.\d{3})\d+$/, '$1')}${zone.replace(/^(...):?(..)?$/, (_, hours, minutes = '00') => `${hours}:${minutes}`)}`,
   );
   // A Date makes 2 March of 30 February, and PostgreSQL refuses it once all is fetched.
-  const thatDay = new Date(`${day}T00:00:00Z`);
-  if (
-    day === undefined ||
-    Number.isNaN(at.getTime()) ||
-    Number.isNaN(thatDay.getTime()) ||
-    thatDay.toISOString().slice(0, 10) !== day
-  ) {
+  const isThatDay = () => new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) === day;
+  if (day === undefined || Number.isNaN(at.getTime()) || !isThatDay()) {
     throw new InvalidArgumentError(
       'It must be a time with its offset, such as 2026-11-20T03:00:00Z or 2026-11-20 04:00:00+01.',
     );

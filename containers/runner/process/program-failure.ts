@@ -2,13 +2,6 @@ import type { ErrorCode } from '../../../contract/error-codes.ts';
 import { HoldfastError } from '../../../contract/errors.ts';
 import { quoteStderr } from './quote-stderr.ts';
 
-/** Before a connection that broke: it is told in the same words. */
-export const TLS_IS_REFUSED: Meaning = [
-  /certificate verify failed|does not match host name/,
-  'SOURCE_TLS',
-  "Give the secret the authority that signed the server's certificate (ca), and in the URI the name that it is for.",
-];
-
 /** Words that a program of PostgreSQL ends with, what they mean, and what to do. */
 export type Meaning = readonly [words: RegExp, code: ErrorCode, hint: string];
 
@@ -18,7 +11,14 @@ export const SPOOL_IS_FULL: Meaning = [
   "The spool's volume is full: give the task a larger ephemeralStorageGiB, or a smaller spoolCapMiB.",
 ];
 
-/** As well: of each of its connections, and some are made late. */
+/** Before a connection that broke: it is told in the same words. */
+export const TLS_IS_REFUSED: Meaning = [
+  /certificate verify failed|does not match host name/,
+  'SOURCE_TLS',
+  "Give the secret the authority that signed the server's certificate (ca), and in the URI the name that it is for.",
+];
+
+/** Likewise; and some of its connections are made late. */
 export const PASSWORD_IS_REFUSED: Meaning = [
   /password authentication failed/,
   'SOURCE_AUTHENTICATION',
